@@ -1,0 +1,85 @@
+"""How the core is compiled: two decorators, and `_replace` of a named tuple inside compiled code.
+
+No function of the core is compiled with `fastmath`: without it the compiler neither fuses nor reorders float
+operations, so the same events give the same bytes on every machine.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import config, njit, types
+from numba.core.typeconv import Conversion
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
+from numba.extending import lower_builtin
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = {"error_model": "numpy", "nogil": True}
+_INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code only
+
+
+def inlined(function: Function) -> Function:
+    """Compile a small function of the hot path into its caller, so that its tuples never leave registers."""
+    return njit(forceinline=True, **_INNER)(function)  # type: ignore[no-any-return]
+
+
+def outlined(function: Function) -> Function:
+    """Compile a function off the hot path (orders, fills, refusals); whether it is inlined is the compiler's choice.
+
+    The option must be given: a function without it inherits its caller's.
+    """
+    return njit(forceinline=False, **_INNER)(function)  # type: ignore[no-any-return]
+
+
+def entry_point(function: Function) -> Function:
+    """Compile a function that Python calls and keep its machine code on disk, beside the module's source."""
+    return njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def jit_enabled() -> bool:
+    """Return whether functions are compiled; `NUMBA_DISABLE_JIT=1` runs them as plain Python."""
+    return not config.DISABLE_JIT
+
+
+class _Replace(AbstractTemplate):  # type: ignore[misc]
+    """Types `record._replace(name=value, ...)`: known names, values that convert without loss.
+
+    The names travel to the code generator inside an `Omitted` argument, the only part of a signature that carries a
+    value.
+    """
+
+    key = "NamedTuple._replace"
+
+    def generic(self, args: tuple[types.Type, ...], kws: dict[str, types.Type]) -> Any:
+        record = self.this
+        names = tuple(kws)
+        if args or not names or any(name not in record.fields for name in names):
+            return None
+        kinds = [tuple(record)[record.fields.index(name)] for name in names]
+        for given, kind in zip(kws.values(), kinds, strict=True):
+            conversion = self.context.can_convert(given, kind)
+            if conversion is None or conversion > Conversion.safe:
+                return None
+        parameter = inspect.Parameter
+        parameters = [parameter(name, parameter.POSITIONAL_OR_KEYWORD) for name in names]
+        parameters.append(parameter("_names", parameter.POSITIONAL_OR_KEYWORD, default=names))
+        typed = signature(record, *kinds, types.Omitted(names), recvr=record)
+        return typed.replace(pysig=inspect.Signature(parameters))
+
+
+@infer_getattr
+class _NamedTupleMethods(AttributeTemplate):  # type: ignore[misc]
+    key = types.BaseNamedTuple  # of mixed fields, or of fields of one type
+
+    def resolve__replace(self, record: types.BaseNamedTuple) -> types.BoundFunction:
+        return types.BoundFunction(_Replace, record)
+
+
+@lower_builtin("NamedTuple._replace", types.BaseNamedTuple, types.VarArg(types.Any))  # type: ignore[untyped-decorator]
+def _lower_replace(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001  (Numba's interface)
+    record = sig.args[0]
+    changed = args[0]
+    for name, value in zip(sig.args[-1].value, args[1:], strict=False):
+        changed = builder.insert_value(changed, value, record.fields.index(name))
+    return changed

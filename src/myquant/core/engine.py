@@ -1,0 +1,307 @@
+"""The engine: what each event does. State in, state out; commands go to the outbox.
+
+This source is the template of every specialised engine: the import from `slot` is what changes (see `slot`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.account import loses_too_much, observe_equity
+from myquant.core.compiled import inlined, outlined
+from myquant.core.days import find_day
+from myquant.core.entries import approve, count_denied, gate_shut, submit_entry
+from myquant.core.exits import Exit, exit_due, submit_exit, tier_quantity, trail
+from myquant.core.fills import apply_fill, finish_order, halt
+from myquant.core.guard import count_green, refuse
+from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
+from myquant.core.records import Account, Day, Event, Instrument, Rules, Tape, Tick
+from myquant.core.routine import (
+    answer_order,
+    ask_operator,
+    context_of,
+    mark,
+    open_day,
+    reject_tick,
+    tick_of,
+    time_out_order,
+    update_atr,
+)
+from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
+
+# What an observed tick may ask for.
+NOTHING = 0
+ENTRY = 1
+EXIT = 2
+
+
+@inlined
+def interrupted(tape: Tape, event: Event) -> bool:
+    """Return whether a tick needs more than to be observed: it can't be used, begins a day, or a mark is due."""
+    refusal = refuse(tape.last_ns, event.time_ns, event.price, event.volume)
+    return refusal != codes.ACCEPTED or event.time_ns >= tape.wake_ns
+
+
+@inlined
+def observe(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    event: Event,
+    new_day: bool,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    memory: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument, State]:
+    """Take an accepted tick into the account's value, the tape, the trailing stop and the indicators.
+
+    Peak and drawdown take the equity that a tick has left behind, its fills included, before the next change of it: here
+    with an open position, before an entry, at a mark and at the end.
+    """
+    tape, atr, position = instrument.tape, instrument.atr, instrument.position
+    n = tape.n + 1
+    if int(event.price * day.ticks_per_paisa + 0.5) * day.tick_size != event.price:
+        counts[codes.COUNT_OFF_GRID] += 1
+    green = 0 if n == 1 else count_green(tape.green, event.price, tape.last_price, day.tick_size, rules)
+    if rules.stop_mode == codes.STOP_BY_ATR and n > 1:
+        atr = update_atr(atr, event.price - tape.last_price, rules.atr_len)
+    if position.quantity > 0:
+        counts[codes.COUNT_OPEN_TICKS] += 1
+        account = observe_equity(account)
+        moved = position.quantity * (event.price - tape.last_price)
+        account = account._replace(open_value=account.open_value + moved)
+        position = trail(position, event.price, rules)
+    tape = Tape(event.time_ns, event.price, event.bid, event.ask, n, green, tape.day_end_ns, tape.wake_ns)
+    state = update(state, tick_of(tape, event.volume, new_day), params, memory)
+    return account, Instrument(tape, atr, instrument.history, position, instrument.order), state
+
+
+@inlined
+def judge(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    event: Event,
+    new_day: bool,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+) -> int:
+    """Return what a tick that has been observed asks for: `NOTHING`, `ENTRY`, or to look at the position (`EXIT`).
+
+    A position that is open now was open when the tick arrived, so no entry follows an exit on the same tick.
+    """
+    tick = tick_of(instrument.tape, event.volume, new_day)
+    if instrument.position.quantity > 0:
+        reason = due_exit(account, instrument, state, tick, event.time_ns, day, rules, params)
+        return EXIT if reason != codes.NO_EXIT or loses_too_much(account, rules) else NOTHING
+    if is_working(instrument.order.state):
+        return NOTHING
+    gate = gate_shut(instrument, day, rules)
+    if gate == 0 and not entry(state, tick, context_of(account, instrument), params):
+        gate = codes.SIGNAL
+    if gate != 0:
+        counts[codes.COUNT_GATES + gate] += 1
+        return NOTHING
+    return ENTRY
+
+
+@inlined
+def due_exit(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    tick: Tick,
+    time_ns: int,
+    day: Day,
+    rules: Rules,
+    params: Params,
+) -> int:
+    """Return the first exit that applies, or `NO_EXIT`; none during warm-up. The strategy's own comes last."""
+    if instrument.tape.n < rules.min_warmup_ticks:
+        return codes.NO_EXIT
+    reason = exit_due(account, instrument.position, instrument.tape.last_price, time_ns, day, rules)
+    if HAS_EXIT and reason == codes.NO_EXIT and exit_(state, tick, context_of(account, instrument), params):
+        reason = codes.STRATEGY_EXIT
+    return reason
+
+
+@outlined
+def on_tick(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    event: Event,
+    rules: Rules,
+    params: Params,
+    days: np.ndarray[Any, Any],
+    counts: np.ndarray[Any, Any],
+    memory: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument, State, Day]:
+    """Take one tick: refuse it, or observe it and then do what it asks for."""
+    tape = instrument.tape
+    refusal = refuse(tape.last_ns, event.time_ns, event.price, event.volume)
+    if refusal != codes.ACCEPTED:
+        return reject_tick(account, refusal, event, counts, commands), instrument, state, day
+    new_day = event.time_ns >= tape.day_end_ns
+    if new_day:
+        day = find_day(days, event.instrument, event.time_ns)
+        account, instrument = open_day(account, instrument, day, event, rules)
+        if rules.reset_daily:
+            state = FIRST_STATE
+    if event.time_ns >= tape.wake_ns:
+        account, instrument = mark(account, instrument, event, rules, commands)
+    counts[codes.COUNT_TICKS] += 1
+    account, instrument, state = observe(
+        account, instrument, state, day, event, new_day, rules, params, counts, memory
+    )
+    due = judge(account, instrument, state, day, event, new_day, rules, params, counts)
+    if due != NOTHING:
+        account, instrument = act(
+            due, account, instrument, state, day, event, new_day, rules, params, counts, commands
+        )
+    return account, instrument, state, day
+
+
+@outlined
+def act(
+    due: int,
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    event: Event,
+    new_day: bool,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Do what an observed tick asks for: send an exit, or approve or deny an entry."""
+    tick = tick_of(instrument.tape, event.volume, new_day)
+    if due == EXIT:
+        return manage(account, instrument, state, tick, day, event, rules, params, counts, commands)
+    account = observe_equity(account)
+    level = 0.0
+    if HAS_STOP:
+        level = stop(state, tick, context_of(account, instrument), params)
+    approval = approve(account, instrument.tape, instrument.atr, level, day, rules)
+    if approval.denial != codes.APPROVED:
+        return count_denied(account, instrument, approval, event, counts, commands), instrument
+    return submit_entry(account, instrument, approval, event, commands)
+
+
+@outlined
+def manage(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    tick: Tick,
+    day: Day,
+    event: Event,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Stop the day if it has lost too much; send the exit that is due, if one is. A timer's time counts as well."""
+    if loses_too_much(account, rules):
+        account = halt(account._replace(day_stopped=True), codes.BY_DAY_LOSS, event, commands)
+    position = instrument.position
+    if position.quantity == 0:
+        return account, instrument
+    reason = due_exit(account, instrument, state, tick, event.time_ns, day, rules, params)
+    if reason == codes.NO_EXIT:
+        return account, instrument
+    quantity = tier_quantity(position, rules) if reason >= codes.TAKE_PROFIT else position.quantity
+    return submit_exit(account, instrument, Exit(reason, quantity), rules, event, counts, commands)
+
+
+@outlined
+def on_answer(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    event: Event,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Take what became of the order. A position that is left after an exit or a cancellation is looked at again."""
+    sold = instrument.order.side == codes.SELL
+    if event.kind == codes.FILL:
+        account, instrument = apply_fill(account, instrument, day, rules, event, counts, commands)
+    elif event.kind == codes.ORDER_ACK:
+        account, instrument = answer_order(account, instrument, ON_ACK, event, rules, counts, commands)
+    elif event.kind == codes.ORDER_REJECT:
+        account, instrument = answer_order(account, instrument, ON_REJECT, event, rules, counts, commands)
+    else:
+        account, instrument = answer_order(account, instrument, ON_CANCEL, event, rules, counts, commands)
+    ended = not is_working(instrument.order.state)
+    if ended and event.kind in (codes.ORDER_REJECT, codes.CANCELLED) and event.order_id == instrument.order.id:
+        account, instrument = finish_order(account, instrument, day, rules, event, commands)
+    if event.kind == codes.FILL and not sold and loses_too_much(account, rules):
+        account = halt(account._replace(day_stopped=True), codes.BY_DAY_LOSS, event, commands)
+    again = (sold and event.kind == codes.FILL) or event.kind == codes.CANCELLED
+    if ended and again:
+        tick = tick_of(instrument.tape, 0, False)
+        account, instrument = manage(
+            account, instrument, state, tick, day, event, rules, params, counts, commands
+        )
+    return account, instrument
+
+
+@outlined
+def on_notice(
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    event: Event,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Take a timer, the feed's status, an operator's wish or the end of the data."""
+    if event.kind == codes.END_OF_DATA:
+        return _end(account, instrument, event, rules, counts, commands)
+    if event.kind == codes.FEED_STATUS:
+        return account._replace(feed_stale=event.code != codes.FEED_HEALTHY), instrument
+    if event.kind == codes.OPERATOR:
+        account = ask_operator(account, event, commands)
+    else:
+        account, instrument = time_out_order(account, instrument, event, rules, commands)
+    if instrument.position.quantity > 0:
+        tick = tick_of(instrument.tape, 0, False)
+        account, instrument = manage(
+            account, instrument, state, tick, day, event, rules, params, counts, commands
+        )
+    return account, instrument
+
+
+@outlined
+def _end(
+    account: Account,
+    instrument: Instrument,
+    event: Event,
+    rules: Rules,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Take the end of the data: code 1 closes what is open at the last price; code 0 takes the last mark."""
+    if event.code == 0:
+        return mark(account, instrument, event, rules, commands)
+    held = instrument.position.quantity
+    if held == 0 or is_working(instrument.order.state):
+        return account, instrument
+    event = event._replace(time_ns=instrument.tape.last_ns)
+    return submit_exit(account, instrument, Exit(codes.END_EXIT, held), rules, event, counts, commands)

@@ -1,0 +1,140 @@
+"""Exits: the trailing stop, which exit is due, and its order."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.account import count_order, emit
+from myquant.core.compiled import inlined, outlined
+from myquant.core.money import RATE_SCALE
+from myquant.core.orders import SENT, UNKNOWN, is_working
+from myquant.core.pricing import quote_is_usable, sell_price
+from myquant.core.records import NO_COMMAND, NO_ORDER, NO_TRAIL, Account, Atr, Day, Event, Instrument, Position, Rules
+
+
+class Exit(NamedTuple):
+    """An exit that is due: its reason (0: none) and the units to sell."""
+
+    reason: int
+    quantity: int
+
+
+@inlined
+def trail(position: Position, price: int, rules: Rules) -> Position:
+    """Raise the highest price and, once the move is large enough, the trailing stop behind it."""
+    highest = max(position.highest, price)
+    if not rules.use_trail_stop:
+        return position._replace(highest=highest)
+    if position.trail != NO_TRAIL:
+        return position._replace(highest=highest, trail=max(position.trail, highest - rules.trail_distance))
+    if price - position.entry_price >= rules.trail_activation:
+        return position._replace(highest=highest, trail=price - rules.trail_distance)
+    return position._replace(highest=highest)
+
+
+@inlined
+def exit_due(account: Account, position: Position, price: int, time_ns: int, day: Day, rules: Rules) -> int:
+    """Return the first exit that applies, or `NO_EXIT`. Levels are tested against the last traded price."""
+    if time_ns >= day.flatten_ns or time_ns >= position.day_end_ns:
+        return codes.SESSION_END
+    if price <= position.stop:
+        return codes.STOP_LOSS
+    if price <= position.trail:
+        return codes.TRAILING_STOP
+    if account.day_stopped:
+        return codes.DAY_LOSS
+    if account.flatten:
+        return codes.OPERATOR_EXIT
+    if price >= position.target:
+        return codes.TAKE_PROFIT + position.tier
+    return codes.NO_EXIT
+
+
+@outlined
+def tier_quantity(position: Position, rules: Rules) -> int:
+    """Return the units that the next take-profit tier sells: the last one all that is left."""
+    if position.tier >= rules.tiers - 1:
+        return position.quantity
+    lots = max(1, position.bought // position.lot_size * rules.tp_rates[position.tier] // RATE_SCALE)
+    return min(position.quantity, lots * position.lot_size)
+
+
+@outlined
+def tier_target(entry_price: int, tier: int, rules: Rules) -> int:
+    """Return the price of a take-profit tier, paise."""
+    return entry_price + rules.tp_points[tier]
+
+
+@outlined
+def initial_stop(entry_price: int, stop_distance: int, atr: Atr, day: Day, rules: Rules) -> int:
+    """Return the stop that belongs to an entry at its average fill price, paise; percent and ATR floor to the tick."""
+    if rules.stop_mode == codes.STOP_BY_POINTS:
+        return entry_price - rules.base_sl
+    if rules.stop_mode == codes.STOP_BY_PERCENT:
+        # The price is far below 9e10 paise, so the product stays inside 64 bits.
+        return entry_price * (RATE_SCALE - rules.stop_rate) // (RATE_SCALE * day.tick_size) * day.tick_size
+    if rules.stop_mode == codes.STOP_BY_ATR:
+        return int(np.floor((entry_price - rules.atr_multiple * atr.value * 100.0) / day.tick_size)) * day.tick_size
+    return (entry_price - stop_distance) // day.tick_size * day.tick_size
+
+
+@outlined
+def submit_exit(
+    account: Account,
+    instrument: Instrument,
+    due: Exit,
+    rules: Rules,
+    event: Event,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Send the order of an exit; while an entry still works, its cancellation goes first."""
+    if is_working(instrument.order.state):
+        return cancel_entry(account, instrument, event, commands)
+    now = event.time_ns
+    if rules.fill_model == codes.FILL_AT_QUOTE and not quote_is_usable(instrument.tape):
+        counts[codes.COUNT_QUOTE_FALLBACK] += 1
+    account = count_order(account, now)
+    order = NO_ORDER._replace(
+        id=account.orders,
+        state=SENT,
+        side=codes.SELL,
+        quantity=due.quantity,
+        price=sell_price(instrument.tape, rules),
+        reason=due.reason,
+        sent_ns=now,
+    )
+    command = NO_COMMAND._replace(
+        kind=codes.SUBMIT,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        position_id=instrument.position.id,
+        side=order.side,
+        quantity=order.quantity,
+        price=order.price,
+        reason=order.reason,
+    )
+    return emit(commands, account, command), instrument._replace(order=order)
+
+
+@outlined
+def cancel_entry(
+    account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Ask once for the cancellation of an entry that still works; an order of unknown state waits for evidence."""
+    order = instrument.order
+    if order.cancel_sent or order.side == codes.SELL or order.state == UNKNOWN:
+        return account, instrument
+    command = NO_COMMAND._replace(
+        kind=codes.CANCEL,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        side=order.side,
+        quantity=order.quantity - order.filled,
+    )
+    return emit(commands, account, command), instrument._replace(order=order._replace(cancel_sent=True))

@@ -1,0 +1,237 @@
+"""What the answers to an order do: to the order, the position, the cash and the books."""
+
+from typing import Any
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.account import emit, settle
+from myquant.core.compiled import inlined, outlined
+from myquant.core.entries import costs_of
+from myquant.core.exits import initial_stop, tier_target
+from myquant.core.money import OrderCosts, divide_half_up, proportion_down, total
+from myquant.core.orders import IMPOSSIBLE, ON_FULL_FILL, ON_PART_FILL, is_working, next_state
+from myquant.core.records import (
+    NO_COMMAND,
+    NO_POSITION,
+    NO_TARGET,
+    NO_TRAIL,
+    Account,
+    Atr,
+    Day,
+    Event,
+    History,
+    Instrument,
+    Order,
+    Position,
+    Rules,
+)
+
+
+@outlined
+def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, Any]) -> Account:
+    """Stop entries until a person resumes (the day loss: until the next day) and say so once."""
+    if account.halt == reason:
+        return account
+    command = NO_COMMAND._replace(
+        kind=codes.HALTED,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=event.order_id,
+        reason=reason,
+    )
+    return emit(commands, account._replace(halt=reason), command)
+
+
+@inlined
+def _less(now: OrderCosts, before: OrderCosts) -> OrderCosts:
+    return OrderCosts(
+        now.brokerage - before.brokerage,
+        now.exchange - before.exchange,
+        now.sebi - before.sebi,
+        now.stt - before.stt,
+        now.stamp - before.stamp,
+        now.gst - before.gst,
+    )
+
+
+@outlined
+def _costs_so_far(day: Day, order: Order) -> OrderCosts:
+    """Return what the filled part of an order costs; nothing is due on an order without a fill."""
+    if order.filled == 0:
+        return OrderCosts(0, 0, 0, 0, 0, 0)
+    return costs_of(day, order.side, order.value, order.filled)
+
+
+@outlined
+def apply_fill(
+    account: Account,
+    instrument: Instrument,
+    day: Day,
+    rules: Rules,
+    event: Event,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Book the part of an order that has filled since its last report; a report that adds nothing is counted."""
+    order = instrument.order
+    happening = ON_FULL_FILL if event.quantity >= order.quantity else ON_PART_FILL
+    state = next_state(order.state, happening)
+    if event.order_id == order.id and (state == IMPOSSIBLE or event.quantity > order.quantity):
+        return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
+    if event.order_id != order.id or event.quantity <= order.filled:
+        counts[codes.COUNT_STALE_ORDER_EVENT] += 1
+        return account, instrument
+    filled = order._replace(state=state, filled=event.quantity, value=event.value)
+    units = filled.filled - order.filled
+    costs = _less(_costs_so_far(day, filled), _costs_so_far(day, order))
+    account = settle(
+        account._replace(rejects_in_row=0),
+        -order.side * (filled.value - order.value),
+        order.side * units * instrument.tape.last_price,
+        costs,
+    )
+    if order.side == codes.BUY:
+        account, instrument = _bought(account, instrument._replace(order=filled), order, costs, day, rules, event)
+    else:
+        position = instrument.position
+        instrument = instrument._replace(order=filled, position=position._replace(quantity=position.quantity - units))
+    if not is_working(state):
+        return finish_order(account, instrument, day, rules, event, commands)
+    return account, instrument
+
+
+@outlined
+def _bought(
+    account: Account, instrument: Instrument, before: Order, costs: OrderCosts, day: Day, rules: Rules, event: Event
+) -> tuple[Account, Instrument]:
+    """Add what was bought to the position; its stop and its targets hang on the average fill price."""
+    order, position, history = instrument.order, instrument.position, instrument.history
+    if position.quantity == 0:
+        account = account._replace(positions=account.positions + 1)
+        history = history._replace(entries_today=history.entries_today + 1, after_stop=False)
+        position = NO_POSITION._replace(
+            id=account.positions,
+            lot_size=day.lot_size,
+            opened_ns=event.time_ns,
+            day_end_ns=day.end_ns,
+            trail=NO_TRAIL,
+            highest=instrument.tape.last_price,
+        )
+    position = _add_units(position, order, before, total(costs), instrument.atr, day, rules)
+    return account, instrument._replace(position=position, history=history)
+
+
+@outlined
+def _add_units(
+    position: Position, order: Order, before: Order, charges: int, atr: Atr, day: Day, rules: Rules
+) -> Position:
+    units = order.filled - before.filled
+    bought = position.bought + units
+    entry_value = position.entry_value + order.value - before.value
+    entry_price = divide_half_up(entry_value, bought)
+    return position._replace(
+        quantity=position.quantity + units,
+        bought=bought,
+        entry_value=entry_value,
+        entry_price=entry_price,
+        entry_charges=position.entry_charges + charges,
+        stop=initial_stop(entry_price, order.stop_distance, atr, day, rules),
+        target=tier_target(entry_price, 0, rules),
+    )
+
+
+@outlined
+def finish_order(
+    account: Account, instrument: Instrument, day: Day, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Report what an order that has ended did: a position opened, or a trade (one row per exit)."""
+    order = instrument.order
+    if order.filled == 0:
+        return account, instrument
+    if order.side == codes.BUY:
+        return _report_opened(account, instrument, event, commands), instrument
+    position = instrument.position
+    closed = position.quantity == 0
+    entry_value = (
+        position.entry_value - position.value_out
+        if closed
+        else proportion_down(position.entry_value, order.filled, position.bought)
+    )
+    entry_charges = (
+        position.entry_charges - position.charges_out
+        if closed
+        else proportion_down(position.entry_charges, order.filled, position.bought)
+    )
+    account = account._replace(trades=account.trades + 1)
+    gross = order.value - entry_value
+    charges = entry_charges + total(_costs_so_far(day, order))
+    command = NO_COMMAND._replace(
+        kind=codes.TRADE_CLOSED,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        position_id=position.id,
+        trade_id=account.trades,
+        side=order.side,
+        quantity=order.filled,
+        price=divide_half_up(order.value, order.filled),
+        reason=order.reason,
+        entry_time_ns=position.opened_ns,
+        entry_price=position.entry_price,
+        gross=gross,
+        charges=charges,
+        net=gross - charges,
+        stop=position.stop,
+    )
+    account = emit(commands, account, command)
+    return account, _after_exit(instrument, entry_value, entry_charges, closed, rules, event)
+
+
+@outlined
+def _report_opened(
+    account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]
+) -> Account:
+    order, position = instrument.order, instrument.position
+    command = NO_COMMAND._replace(
+        kind=codes.POSITION_OPENED,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        position_id=position.id,
+        side=order.side,
+        quantity=order.filled,
+        price=divide_half_up(order.value, order.filled),
+        charges=position.entry_charges,
+        entry_time_ns=position.opened_ns,
+        entry_price=position.entry_price,
+        stop=position.stop,
+    )
+    return emit(commands, account, command)
+
+
+@outlined
+def _after_exit(
+    instrument: Instrument, entry_value: int, entry_charges: int, closed: bool, rules: Rules, event: Event
+) -> Instrument:
+    """Carry the exit's share out of the position, and remember how it ended."""
+    order, position, history = instrument.order, instrument.position, instrument.history
+    history = History(
+        history.entries_today,
+        order.reason == codes.STOP_LOSS if closed else history.after_stop,
+        order.reason,
+        event.time_ns,
+    )
+    if closed:
+        return instrument._replace(position=NO_POSITION, history=history)
+    tier = position.tier + 1 if order.reason >= codes.TAKE_PROFIT else position.tier
+    position = position._replace(
+        value_out=position.value_out + entry_value,
+        charges_out=position.charges_out + entry_charges,
+        tier=tier,
+        target=tier_target(position.entry_price, tier, rules) if tier < rules.tiers else NO_TARGET,
+    )
+    return instrument._replace(position=position, history=history)

@@ -1,0 +1,62 @@
+"""The guard: which ticks the engine takes, and what it observes of those it takes."""
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.compiled import entry_point, inlined
+from myquant.core.money import RATE_SCALE
+from myquant.core.records import Rules
+
+
+@inlined
+def refuse(last_ns: int, time_ns: int, price: int, volume: int) -> int:
+    """Return the reason why a tick can't be used, or `ACCEPTED`.
+
+    `last_ns` is the time of the last accepted tick, `BEFORE_ALL` where there was none. Prices and volumes below zero are the reader's codes for what it
+    could not parse; an unparsable time is the smallest integer.
+    """
+    if price > 0 and volume >= 0 and time_ns >= last_ns:
+        return codes.ACCEPTED
+    if time_ns == codes.NO_TIME:
+        return codes.UNPARSABLE_TIME
+    if price == codes.PRICE_UNPARSABLE:
+        return codes.UNPARSABLE_PRICE
+    if price == codes.PRICE_NOT_FINITE:
+        return codes.NON_FINITE_PRICE
+    if price <= 0:
+        return codes.NON_POSITIVE_PRICE
+    if volume < 0:
+        return codes.UNPARSABLE_VOLUME
+    return codes.TIME_BACKWARDS
+
+
+@inlined
+def count_green(green: int, price: int, previous: int, tick_size: int, rules: Rules) -> int:
+    """Return the number of rising ticks in a row, after this one; with the noise filter a small move changes nothing."""
+    if not rules.noise_filter_enabled:
+        return green + 1 if price > previous else 0
+    band = max(tick_size * rules.noise_ticks, previous * rules.noise_rate)
+    move = (price - previous) * RATE_SCALE
+    if move > band:
+        return green + 1
+    return 0 if move < -band else green
+
+
+@entry_point
+def guard_ticks(
+    time_ns: np.ndarray,
+    price: np.ndarray,
+    volume: np.ndarray,
+    instrument: np.ndarray,
+    last_ns: np.ndarray,
+    reasons: np.ndarray,
+) -> None:
+    """Write each tick's rejection reason (0: accepted) into `reasons`, carrying `last_ns` per instrument on.
+
+    All are int64 of length n, `last_ns` one per instrument, `instrument` of length 0 where there is one only.
+    """
+    for i in range(len(time_ns)):
+        who = instrument[i] if len(instrument) > 0 else 0
+        reasons[i] = refuse(last_ns[who], time_ns[i], price[i], volume[i])
+        if reasons[i] == codes.ACCEPTED:
+            last_ns[who] = time_ns[i]

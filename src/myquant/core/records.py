@@ -1,0 +1,258 @@
+"""The records of the core: what an instrument, the account, a day, the rules, an event and a command are.
+
+Each is declared once, here, as a named tuple; `layout` makes its dtype and its load and store from this. Prices and
+money are int64 paise, times int64 ns since the epoch (UTC), quantities units of the instrument, rates int64 in
+hundred-millionths (`money.RATE_SCALE`).
+"""
+
+from typing import Final, NamedTuple
+
+
+class Tick(NamedTuple):
+    """One accepted trade print, as a strategy sees it."""
+
+    time_ns: int  # exchange time
+    price: float  # rupees
+    price_paise: int
+    volume: int  # units traded in this print
+    bid: int  # paise; 0 where the feed carries none
+    ask: int
+    n: int  # accepted ticks of this instrument so far, this one included; 1: seed the indicators
+    new_day: bool  # the first tick of a calendar day
+
+
+class Context(NamedTuple):
+    """What a strategy may know of its position and its day. Read-only; prices in rupees, 0 where there is none."""
+
+    quantity: int  # units held
+    entry_price: float
+    stop: float
+    highest: float  # highest price since the entry
+    opened_ns: int
+    last_exit: int  # code of the last exit (codes.EXIT_NAMES), 0: none yet
+    last_exit_ns: int
+    entries_today: int
+    green: int  # rising ticks in a row
+    day_pnl: float  # of the account, realised plus open, rupees
+
+
+class Tape(NamedTuple):
+    """What was last observed of an instrument."""
+
+    last_ns: int
+    last_price: int
+    bid: int
+    ask: int
+    n: int
+    green: int
+    day_end_ns: int  # the first time that belongs to the next calendar day
+    wake_ns: int  # from here on a tick needs more than to be observed: a new day begins or a mark is due
+
+
+class Atr(NamedTuple):
+    """Wilder's average true range of ticks, rupees; warm after length + 1 ticks."""
+
+    changes: int
+    value: float
+
+
+class History(NamedTuple):
+    """What the gates remember of an instrument."""
+
+    entries_today: int
+    after_stop: bool  # the last closed position ended by its stop, and nothing was entered since
+    last_exit: int
+    last_exit_ns: int
+
+
+class Position(NamedTuple):
+    """The open position of an instrument; quantity 0: flat."""
+
+    id: int
+    quantity: int
+    bought: int  # units bought in all
+    lot_size: int
+    entry_price: int  # average, half up
+    entry_value: int  # paise paid in all
+    entry_charges: int
+    value_out: int  # the part of entry_value that exits have carried
+    charges_out: int  # the part of entry_charges that exits have carried
+    opened_ns: int
+    day_end_ns: int  # the end of the day it was opened on
+    stop: int
+    highest: int
+    trail: int  # the trailing stop; NO_TRAIL: not on yet
+    tier: int  # take-profit tiers done
+    target: int  # price of the next tier
+
+
+class Order(NamedTuple):
+    """The instrument's one order; an order that has ended stays here until the next one."""
+
+    id: int
+    state: int
+    side: int
+    quantity: int
+    filled: int
+    value: int  # paise of what was filled
+    price: int  # the price that the decision counted on
+    stop_distance: int  # of an entry whose strategy names its own stop: how far below the fill, paise
+    reason: int  # exit code; 0: an entry
+    sent_ns: int
+    cancel_sent: bool
+
+
+class Instrument(NamedTuple):
+    """Everything the engine remembers of one instrument, save its counters and the strategy's part."""
+
+    tape: Tape
+    atr: Atr
+    history: History
+    position: Position
+    order: Order
+
+
+class Account(NamedTuple):
+    """Everything the engine remembers of the account that the instruments share."""
+
+    cash: int
+    open_value: int  # open positions at their last prices
+    first_ns: int  # time of the first accepted tick; 0: none yet
+    day_end_ns: int
+    day_start_equity: int
+    peak_equity: int
+    max_drawdown: int  # paise, >= 0
+    day_stopped: bool
+    flatten: bool  # an operator asked for it; ends when he resumes
+    halt: int  # codes.HALT_NAMES
+    feed_stale: bool
+    second: int  # the exchange's calendar second of the last order
+    orders_in_second: int
+    orders_today: int
+    rejects_in_row: int
+    orders: int  # ids given so far
+    positions: int
+    trades: int
+    commands: int  # commands emitted so far: the next one's sequence number
+    brokerage: int  # what charges were paid for, paise
+    exchange_charges: int
+    sebi_fees: int
+    stt: int
+    stamp_duty: int
+    gst: int
+
+
+class Charges(NamedTuple):
+    """The rates of one day: the percent model and the dated schedule are both of this form."""
+
+    brokerage_min: int  # paise per order (per slice where per_slice)
+    brokerage_rate: int
+    exchange_rate: int
+    sebi_rate: int
+    stt_rate: int  # on sells
+    stamp_rate: int  # on buys
+    gst_rate: int
+    gst_on_rounded: bool  # GST on the rounded parts, else on their exact sum
+    per_slice: bool
+
+
+class Day(NamedTuple):
+    """The rules of one calendar day for one instrument. A closed day has entry_end_ns = flatten_ns = start_ns."""
+
+    start_ns: int
+    end_ns: int
+    entry_from_ns: int
+    entry_end_ns: int  # the first time at which no entry is allowed any more
+    flatten_ns: int  # from here on a position is closed
+    lot_size: int
+    tick_size: int
+    ticks_per_paisa: float  # 1 / tick_size
+    freeze_quantity: int  # 0: none known
+    charges: Charges
+
+
+class Rules(NamedTuple):
+    """The effective configuration, in the core's units."""
+
+    min_warmup_ticks: int
+    green_ticks: int
+    control_base_sl: bool
+    control_base_sl_green_ticks: int
+    noise_filter_enabled: bool
+    noise_rate: int  # of the previous price
+    noise_ticks: int  # tick sizes, in hundred-millionths
+    reset_daily: bool
+    max_positions_per_day: int
+    position_rate: int  # of cash
+    stop_mode: int
+    base_sl: int  # paise
+    stop_rate: int
+    atr_multiple: float
+    atr_len: int
+    tiers: int
+    tp_points: tuple[int, int, int, int, int, int, int, int]
+    tp_rates: tuple[int, int, int, int, int, int, int, int]
+    use_trail_stop: bool
+    trail_activation: int
+    trail_distance: int
+    slippage: int
+    fill_model: int
+    max_day_loss: int  # paise; 0: no limit
+    exposure_rate: int  # of equity
+    max_orders_per_second: int  # 0: no limit
+    max_orders_per_day: int
+    max_rejects: int
+    order_timeout_ns: int
+    mark_interval_ns: int
+
+
+class Event(NamedTuple):
+    """One thing that happened; `kind` says which of the fields count."""
+
+    kind: int
+    instrument: int  # -1: all (TIMER, FEED_STATUS, OPERATOR)
+    sequence: int  # of the input
+    time_ns: int  # exchange time
+    receive_ns: int
+    price: int
+    volume: int
+    bid: int
+    ask: int
+    order_id: int
+    quantity: int  # FILL: filled so far
+    value: int  # FILL: paise of what was filled so far
+    code: int
+
+
+class Command(NamedTuple):
+    """One thing decided; `kind` says which of the fields count."""
+
+    sequence: int
+    kind: int
+    instrument: int
+    time_ns: int
+    event_sequence: int  # of the input that led to it
+    order_id: int
+    position_id: int
+    trade_id: int
+    side: int
+    quantity: int
+    price: int
+    reason: int
+    entry_time_ns: int
+    entry_price: int
+    gross: int
+    charges: int
+    net: int
+    cash: int
+    equity: int
+    drawdown: int
+    stop: int
+
+
+NO_TRAIL: Final = -(2**62)  # below every price, so that it is never crossed
+NO_TARGET: Final = 2**62  # above every price
+
+NO_COMMAND = Command(*[0] * len(Command._fields))
+NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
+NO_POSITION = Position(*[0] * len(Position._fields))

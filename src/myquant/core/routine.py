@@ -1,0 +1,148 @@
+"""The parts of the engine that know no strategy: a refused tick, a new day, marks, order answers, operators."""
+
+from typing import Any
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.account import emit, equity, observe_equity, open_account_day
+from myquant.core.compiled import inlined, outlined
+from myquant.core.fills import halt
+from myquant.core.indicators import wilder
+from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, UNKNOWN, next_state
+from myquant.core.records import NO_COMMAND, Account, Atr, Context, Day, Event, Instrument, Rules, Tape, Tick
+
+PAISE: float = 100.0  # in a rupee
+
+
+@inlined
+def tick_of(tape: Tape, volume: int, new_day: bool) -> Tick:
+    """Return the last accepted tick as a strategy sees it."""
+    price = tape.last_price
+    return Tick(tape.last_ns, price / PAISE, price, volume, tape.bid, tape.ask, tape.n, new_day)
+
+
+@inlined
+def context_of(account: Account, instrument: Instrument) -> Context:
+    """Return what a strategy may know besides the tick. What it does not read costs nothing: it is compiled away."""
+    position, history = instrument.position, instrument.history
+    return Context(
+        position.quantity,
+        position.entry_price / PAISE,
+        position.stop / PAISE,
+        position.highest / PAISE,
+        position.opened_ns,
+        history.last_exit,
+        history.last_exit_ns,
+        history.entries_today,
+        instrument.tape.green,
+        (equity(account) - account.day_start_equity) / PAISE,
+    )
+
+
+@inlined
+def update_atr(atr: Atr, move: int, length: int) -> Atr:
+    """Return the average true range after a price move in paise: of ticks it is the average size of the moves."""
+    changes = atr.changes + 1
+    return Atr(changes, wilder(atr.value, changes, abs(move) / PAISE, length))
+
+
+@outlined
+def reject_tick(
+    account: Account, reason: int, event: Event, counts: np.ndarray[Any, Any], commands: np.ndarray[Any, Any]
+) -> Account:
+    """Count a tick that can't be used and report it; nothing else changes."""
+    counts[codes.COUNT_REJECTED + reason] += 1
+    command = NO_COMMAND._replace(
+        kind=codes.TICK_REJECTED,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        reason=reason,
+    )
+    return emit(commands, account, command)
+
+
+@outlined
+def open_day(
+    account: Account, instrument: Instrument, day: Day, event: Event, rules: Rules
+) -> tuple[Account, Instrument]:
+    """Start a calendar day: entries count anew; with `reset_daily` the indicators do too."""
+    if event.time_ns >= account.day_end_ns:
+        account = open_account_day(account, day, event.time_ns)
+    tape = instrument.tape._replace(day_end_ns=day.end_ns)
+    history = instrument.history._replace(entries_today=0)
+    if rules.reset_daily:
+        return account, instrument._replace(tape=tape._replace(n=0, green=0), atr=Atr(0, 0.0), history=history)
+    return account, instrument._replace(tape=tape, history=history)
+
+
+@outlined
+def mark(
+    account: Account, instrument: Instrument, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Report price, cash, equity and drawdown as the last tick left them, once per interval of exchange time."""
+    tape = instrument.tape
+    account = observe_equity(account)
+    if tape.last_price > 0:
+        command = NO_COMMAND._replace(
+            kind=codes.MARK,
+            instrument=event.instrument,
+            time_ns=tape.last_ns,
+            event_sequence=event.sequence,
+            position_id=instrument.position.id,
+            quantity=instrument.position.quantity,
+            price=tape.last_price,
+        )
+        account = emit(commands, account, command)
+    following = (event.time_ns // rules.mark_interval_ns + 1) * rules.mark_interval_ns
+    return account, instrument._replace(tape=tape._replace(wake_ns=min(following, tape.day_end_ns)))
+
+
+@outlined
+def answer_order(
+    account: Account,
+    instrument: Instrument,
+    happening: int,
+    event: Event,
+    rules: Rules,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Take an answer that fills nothing. One for an earlier order is counted; an impossible one halts."""
+    order = instrument.order
+    if event.order_id != order.id:
+        counts[codes.COUNT_STALE_ORDER_EVENT] += 1
+        return account, instrument
+    state = next_state(order.state, happening)
+    if state == IMPOSSIBLE:
+        return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
+    if happening == ON_REJECT and state != order.state:
+        counts[codes.COUNT_ORDER_REJECTS] += 1
+        account = account._replace(rejects_in_row=account.rejects_in_row + 1)
+        if account.rejects_in_row >= rules.max_rejects:
+            account = halt(account, codes.BY_REJECTS, event, commands)
+    return account, instrument._replace(order=order._replace(state=state))
+
+
+@outlined
+def time_out_order(
+    account: Account, instrument: Instrument, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Make an order without an answer one of unknown state: entries halt, and nothing is sent again."""
+    order = instrument.order
+    if order.state != SENT or event.time_ns - order.sent_ns < rules.order_timeout_ns:
+        return account, instrument
+    unknown = order._replace(state=next_state(order.state, ON_TIMEOUT))
+    account = halt(account, codes.BY_UNKNOWN_ORDER, event._replace(order_id=order.id), commands)
+    return account, instrument._replace(order=unknown)
+
+
+@outlined
+def ask_operator(account: Account, event: Event, commands: np.ndarray[Any, Any]) -> Account:
+    """Do what an operator asks of the account: halt entries, resume them, or flatten (entries wait for a resume)."""
+    if event.code == codes.ASK_HALT:
+        return halt(account, codes.BY_OPERATOR, event, commands)
+    if event.code == codes.ASK_FLATTEN:
+        return account._replace(flatten=True)
+    return account._replace(halt=codes.NOT_HALTED, flatten=False, rejects_in_row=0)

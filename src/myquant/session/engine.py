@@ -1,0 +1,142 @@
+"""An engine in memory: its records, the outbox and the day book. What is true of every wiring, and of none in particular."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+
+from myquant.config.loading import LoadedConfig
+from myquant.core import codes
+from myquant.core.layout import dtype_of, write_record
+from myquant.core.orders import SENT
+from myquant.core.records import Account, Command, Event
+from myquant.session.rules import DayRules, core_rules, day_rules, local_date, paise
+from myquant.strategies.loading import LoadedStrategy
+from myquant.ticks.batch import InstrumentName, TickBatch
+
+OUTBOX: Final = 1 << 14  # commands; a power of two
+EMPTY_EVENT: Final = Event(*[0] * len(Event._fields))
+
+
+class Engine:
+    """One account and its instruments, driven by batches of ticks or by single events.
+
+    Attributes:
+        desk: one record with the fields account, rules, params.
+        instruments: one record per instrument.
+        days: the prepared day of each instrument.
+        commands: the outbox, a ring; command number k (from 1) is at place (k - 1) modulo its length.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        strategy: LoadedStrategy,
+        names: tuple[InstrumentName, ...],
+        *,
+        symbols_are_labels: bool = False,
+    ) -> None:
+        self.loaded = loaded
+        self.strategy = strategy
+        self.names = names
+        self.drive = strategy.drive
+        self._book_symbol = loaded.config.instrument.symbol if symbols_are_labels else None
+        self._date_of = local_date(loaded.config.session.timezone)
+        self.day_rules: dict[tuple[int, date], DayRules] = {}
+        self.desk = np.zeros(1, strategy.desk_dtype())
+        self.instruments = np.zeros(len(names), strategy.instrument_dtype())
+        self.days = np.zeros(len(names), self.instruments.dtype["day"])
+        self.commands = np.zeros(OUTBOX, dtype_of(Command))
+        self.inputs = 0  # events taken so far
+        self._event = np.zeros(1, dtype_of(Event))
+        self._drained = 0
+        self._set_up()
+
+    def _set_up(self) -> None:
+        config = self.loaded.config
+        cash = paise(config.capital.initial_capital)
+        account = Account(*[0] * len(Account._fields))._replace(
+            cash=cash, peak_equity=cash, day_start_equity=cash, day_end_ns=codes.BEFORE_ALL
+        )
+        write_record(self.desk[0]["account"], account)
+        write_record(self.desk[0]["rules"], core_rules(config, strategy_has_stop=self.strategy.has_stop))
+        section = self.loaded.sections.get(self.strategy.section, config.strategy)
+        write_record(self.desk[0]["params"], self.strategy.parameters(dict(section)))
+        for record in self.instruments:
+            tape = record["core"]["tape"]
+            tape["last_ns"] = tape["day_end_ns"] = tape["wake_ns"] = codes.BEFORE_ALL
+            write_record(record["strategy"], self.strategy.first_state)
+
+    def prepare_day(self, who: int, time_ns: int) -> None:
+        """Make the rules of the day that holds a time known to an instrument; errors as `rules.day_rules`."""
+        on = self._date_of(time_ns)
+        name = self.names[who]
+        found = day_rules(self.loaded, self._book_symbol or name.symbol, name.exchange, on)
+        self.day_rules[who, on] = found
+        write_record(self.days[who], found.day)
+
+    def run(self, batch: TickBatch, on_commands: Callable[[np.ndarray], None]) -> None:
+        """Run a batch against the instant exchange, handing every command over in order."""
+        drive = self.drive
+        columns = drive.Columns(batch.time_ns, batch.price, batch.volume, batch.bid, batch.ask, batch.instrument)
+        at, count = 0, len(batch)
+        while at < count:
+            at = drive.run(columns, at, self.inputs, self.desk, self.instruments, self.days, self.commands)
+            emitted = self.drain(on_commands)
+            if at < count and emitted < OUTBOX - drive.OUTBOX_MARGIN:
+                self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
+        self.inputs += count
+
+    def step(self, event: Event, on_commands: Callable[[np.ndarray], None]) -> None:
+        """Take one event; a tick's day is prepared first where it is new."""
+        if event.kind == codes.TICK and event.time_ns >= self.instruments[event.instrument]["core"]["tape"]["day_end_ns"]:
+            self._prepare_if_new(event)
+        write_record(self._event[0], event)
+        self.drive.step(self.desk, self.instruments, self.days, self._event, 0, self.commands)
+        self.inputs += 1
+        self.drain(on_commands)
+
+    def _prepare_if_new(self, event: Event) -> None:
+        day = self.days[event.instrument]
+        usable = event.price > 0 and event.volume >= 0 and event.time_ns != codes.NO_TIME
+        if usable and not day["start_ns"] <= event.time_ns < day["end_ns"]:
+            self.prepare_day(event.instrument, event.time_ns)
+
+    def fill_waiting(self, who: int, on_commands: Callable[[np.ndarray], None]) -> None:
+        """Answer an instrument's orders at once at the prices they count on, as the instant exchange does."""
+        core = self.instruments[who]["core"]
+        while core["order"]["state"] == SENT:
+            order = core["order"]
+            fill = EMPTY_EVENT._replace(
+                kind=codes.FILL,
+                instrument=who,
+                sequence=self.inputs,
+                time_ns=int(core["tape"]["last_ns"]),
+                order_id=int(order["id"]),
+                quantity=int(order["quantity"]),
+                value=int(order["quantity"]) * int(order["price"]),
+            )
+            self.step(fill, on_commands)
+
+    def drain(self, on_commands: Callable[[np.ndarray], None]) -> int:
+        """Hand over the commands emitted since the last time, oldest first, and return how many they were."""
+        emitted = int(self.desk[0]["account"]["commands"])
+        count = emitted - self._drained
+        if count:
+            on_commands(self.commands[np.arange(self._drained, emitted) % OUTBOX])
+            self._drained = emitted
+        return count
+
+    def account(self) -> Account:
+        """Return the account as it stands."""
+        return _tuple_of(Account, self.desk[0]["account"])
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as bytes: equal bytes, equal state."""
+        return self.desk.tobytes() + self.instruments.tobytes()
+
+
+def _tuple_of(kind: Any, record: Any) -> Any:
+    hints = kind.__annotations__
+    return kind(**{name: hint(record[name]) for name, hint in hints.items()})

@@ -1,0 +1,185 @@
+"""From the configuration and the market's tables to the core's units: rules, days, charges."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timezone
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from myquant.config.loading import DEFAULT, LoadedConfig
+from myquant.config.schema import Config
+from myquant.core import codes
+from myquant.core.money import RATE_SCALE
+from myquant.core.records import Charges, Day, Rules
+from myquant.errors import ConfigError
+from myquant.market.calendar import Calendar, day_bounds_ns, session_ns
+from myquant.market.charges import ChargeRates, percent_rates, schedule_rates
+from myquant.market.contracts import Contract, contract, parse_symbol, underlyings
+
+MINUTE_NS: Final = 60 * 10**9
+SECOND_NS: Final = 10**9
+
+_STOP_MODES: Final = {
+    "points": codes.STOP_BY_POINTS,
+    "percent": codes.STOP_BY_PERCENT,
+    "atr": codes.STOP_BY_ATR,
+}
+_FILL_MODELS: Final = {"ltp": codes.FILL_AT_LTP, "quote": codes.FILL_AT_QUOTE}
+
+
+def paise(rupees: Decimal) -> int:
+    """Return rupees or points as whole paise; the schema allows no others."""
+    return _whole(rupees * 100)
+
+
+def rate(percent: Decimal) -> int:
+    """Return a percentage as a rate of the core; the schema allows at most six decimals."""
+    return _whole(percent * (RATE_SCALE // 100))
+
+
+def _whole(value: Decimal) -> int:
+    if value != int(value):
+        raise ConfigError(f"{value} is finer than the engine's unit")
+    return int(value)
+
+
+def core_rules(config: Config, *, strategy_has_stop: bool) -> Rules:
+    """Return the effective configuration in the core's units. A strategy's own stop goes before the configured mode."""
+    strategy, risk, execution = config.strategy, config.risk, config.execution
+    return Rules(
+        min_warmup_ticks=strategy.min_warmup_ticks,
+        green_ticks=strategy.consecutive_green_bars,
+        control_base_sl=strategy.control_base_sl,
+        control_base_sl_green_ticks=strategy.control_base_sl_green_ticks,
+        noise_filter_enabled=strategy.noise_filter_enabled,
+        noise_rate=_whole(strategy.noise_filter_percentage * RATE_SCALE),
+        noise_ticks=_whole(strategy.noise_filter_min_ticks * RATE_SCALE),
+        reset_daily=strategy.reset_daily,
+        max_positions_per_day=risk.max_positions_per_day,
+        position_rate=rate(risk.max_position_value_percent),
+        stop_mode=codes.STOP_BY_STRATEGY if strategy_has_stop else _STOP_MODES[risk.stop_loss_mode],
+        base_sl=paise(risk.base_sl_points),
+        stop_rate=rate(risk.stop_loss_percent),
+        atr_multiple=float(risk.atr_multiple),
+        atr_len=strategy.atr_len,
+        tiers=len(risk.tp_points),
+        tp_points=_eight([paise(points) for points in risk.tp_points]),
+        tp_rates=_eight([_whole(part * RATE_SCALE) for part in risk.tp_percents]),
+        use_trail_stop=risk.use_trail_stop,
+        trail_activation=paise(risk.trail_activation_points),
+        trail_distance=paise(risk.trail_distance_points),
+        slippage=paise(risk.slippage_points),
+        fill_model=_FILL_MODELS[execution.fill_model],
+        max_day_loss=paise(risk.max_day_loss),
+        exposure_rate=rate(risk.max_exposure_percent),
+        max_orders_per_second=risk.max_orders_per_second,
+        max_orders_per_day=risk.max_orders_per_day,
+        max_rejects=risk.max_rejects,
+        order_timeout_ns=int(execution.order_timeout_s * SECOND_NS),
+        mark_interval_ns=config.results.mark_interval_s * SECOND_NS,
+    )
+
+
+def _eight(values: list[int]) -> tuple[int, int, int, int, int, int, int, int]:
+    a, b, c, d, e, f, g, h = values + [0] * (codes.MAX_TIERS - len(values))
+    return a, b, c, d, e, f, g, h
+
+
+def core_charges(rates: ChargeRates) -> Charges:
+    """Return a day's charge rates in the core's units."""
+    return Charges(
+        brokerage_min=paise(rates.brokerage_per_order),
+        brokerage_rate=rate(rates.commission_percent),
+        exchange_rate=rate(rates.exchange_percent),
+        sebi_rate=rate(rates.sebi_percent),
+        stt_rate=rate(rates.stt_sell_percent),
+        stamp_rate=rate(rates.stamp_buy_percent),
+        gst_rate=rate(rates.gst_percent),
+        gst_on_rounded=rates.gst_on == "rounded",
+        per_slice=rates.per_slice,
+    )
+
+
+@dataclass(frozen=True)
+class DayRules:
+    """What holds for one instrument on one day: the core's record and the facts that it was made from."""
+
+    date: date
+    contract: Contract
+    rates: ChargeRates
+    day: Day
+
+
+def day_rules(loaded: LoadedConfig, symbol: str, named_exchange: str | None, on: date) -> DayRules:
+    """Return the rules of an instrument on a day of the session's time zone.
+
+    Raises DataError or ConfigError where book, calendar or schedule do not cover the day, saying what to set.
+    """
+    config = loaded.config
+    known = _contract(loaded, symbol, named_exchange, on)
+    rates = _rates(config, known, on)
+    start_ns, end_ns = day_bounds_ns(on, config.session.timezone)
+    hours = _hours(config, known, on)
+    entry_from = entry_end = flatten = start_ns
+    if hours is not None:
+        session = config.session
+        open_ns, close_ns = session_ns(on, hours[0], hours[1], session.timezone)
+        entry_from = open_ns + max(session.start_buffer_minutes, session.no_trade_start_minutes) * MINUTE_NS
+        flatten = close_ns - session.end_buffer_minutes * MINUTE_NS
+        last_entry = close_ns - max(session.end_buffer_minutes, session.no_trade_end_minutes) * MINUTE_NS
+        entry_end = min(last_entry + 1, flatten)  # the last moment itself is allowed, the flattening is not
+    day = Day(
+        start_ns,
+        end_ns,
+        entry_from,
+        entry_end,
+        flatten,
+        known.lot_size,
+        known.tick_size_paise,
+        1.0 / known.tick_size_paise,
+        known.freeze_quantity or 0,
+        core_charges(rates),
+    )
+    return DayRules(on, known, rates, day)
+
+
+def _contract(loaded: LoadedConfig, symbol: str, named_exchange: str | None, on: date) -> Contract:
+    settings = loaded.config.instrument
+    parsed = parse_symbol(symbol)
+    in_book = parsed is not None and parsed.underlying in underlyings()
+    chosen = loaded.origins["instrument.exchange"] != DEFAULT
+    exchange = named_exchange or (settings.exchange if chosen or not in_book else None)
+    return contract(symbol, on, lot_size=settings.lot_size, tick_size=settings.tick_size, exchange=exchange)
+
+
+def _rates(config: Config, known: Contract, on: date) -> ChargeRates:
+    charges = config.charges
+    if charges.model == "percent":
+        return percent_rates(
+            commission_percent=charges.commission_percent,
+            commission_per_trade=charges.commission_per_trade,
+            stt_percent=charges.stt_percent,
+            exchange_charges_percent=charges.exchange_charges_percent,
+            gst_percent=charges.gst_percent,
+        )
+    return schedule_rates(on, known.exchange, charges.broker, known.underlying, known.right)
+
+
+def _hours(config: Config, known: Contract, on: date) -> tuple[time, time] | None:
+    """Return the session's open and close of a day, or None when the market is closed."""
+    session = config.session
+    if session.source == "config":
+        return time(session.start_hour, session.start_min), time(session.end_hour, session.end_min)
+    hours = Calendar.load().session(known.exchange, on, expiry=known.expiry)
+    return None if hours is None else (hours.open, hours.close)
+
+
+def local_date(zone: str) -> Callable[[int], date]:
+    """Return the function from a time in ns to its calendar date in a time zone."""
+    info = ZoneInfo(zone)
+
+    def date_of(time_ns: int) -> date:
+        return datetime.fromtimestamp(time_ns // SECOND_NS, timezone.utc).astimezone(info).date()
+
+    return date_of

@@ -1,0 +1,340 @@
+"""Bounds and contradictions of every key: the outermost good values load, those beside them are named and refused."""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from myquant.config.kinds import peel
+from myquant.config.loading import DEFAULTS, load_config
+from myquant.config.schema import SECTIONS, Config
+from myquant.errors import ConfigError
+
+PERIOD = ([1, 5000], [0, 5001, -1])
+GREEN = ([0, 1000], [-1, 1001])
+MINUTES = ([0, 1439], [-1, 1440])
+ORDERS = ([0], [-1])
+PERCENT = ([0, Decimal("0.000001"), 100], [Decimal("-0.000001"), Decimal("100.000001"), Decimal("0.0000001")])
+POSITIVE_PERCENT = ([Decimal("0.000001"), 100], [0, -1, Decimal("100.000001"), Decimal("0.0000001")])
+POINTS = ([0, Decimal("0.01"), 10**6], [Decimal("-0.01"), Decimal("1000000.01"), Decimal("0.005")])
+POSITIVE_POINTS = ([Decimal("0.01"), 10**6], [0, Decimal("-0.01"), Decimal("1000000.01"), Decimal("0.001")])
+RUPEES = ([0, Decimal("0.01"), 10**10], [Decimal("-0.01"), Decimal("10000000000.01"), Decimal("0.001")])
+
+# key: (outermost good values, bad values beside them, other keys of the section that let the good ones be good)
+NUMBERS: dict[str, tuple[Any, ...]] = {
+    "strategy.fast_ema": ([1, 4999], [0, 5000], {"slow_ema": 5000}),
+    "strategy.slow_ema": ([2, 5000], [1, 5001], {"fast_ema": 1}),
+    "strategy.macd_fast": ([1, 4999], [0, 5000], {"macd_slow": 5000}),
+    "strategy.macd_slow": ([2, 5000], [1, 5001], {"macd_fast": 1}),
+    "strategy.macd_signal": PERIOD,
+    "strategy.rsi_length": PERIOD,
+    "strategy.rsi_overbought": (
+        [Decimal("0.000001"), 100],
+        [0, Decimal("100.000001"), Decimal("70.0000001")],
+        {"rsi_oversold": 0},
+    ),
+    "strategy.rsi_oversold": ([0, Decimal("99.999999")], [Decimal("-0.000001"), 100], {"rsi_overbought": 100}),
+    "strategy.htf_period": PERIOD,
+    "strategy.bollinger_period": ([2, 200], [1, 201]),
+    "strategy.bollinger_std": ([Decimal("0.000001"), 20], [0, Decimal("20.000001"), Decimal("2.0000001")]),
+    "strategy.stochastic_k": ([1, 200], [0, 201]),
+    "strategy.stochastic_d": ([1, 50], [0, 51]),
+    "strategy.atr_len": PERIOD,
+    "strategy.consecutive_green_bars": GREEN,
+    "strategy.min_warmup_ticks": ([0, 1_000_000], [-1, 1_000_001]),
+    "strategy.control_base_sl_green_ticks": GREEN,
+    "strategy.noise_filter_percentage": (
+        [0, Decimal("0.000001"), 1],
+        [Decimal("-0.000001"), Decimal("1.000001"), Decimal("0.0000001")],
+    ),
+    "strategy.noise_filter_min_ticks": ([0, Decimal("0.5"), 1000], [Decimal("-0.1"), Decimal("1000.000001")]),
+    "risk.max_positions_per_day": ([1, 100_000], [0, 100_001]),
+    "risk.max_position_value_percent": POSITIVE_PERCENT,
+    "risk.base_sl_points": POSITIVE_POINTS,
+    "risk.stop_loss_percent": ([Decimal("0.000001"), Decimal("99.999999")], [0, 100, Decimal("6.0000001")]),
+    "risk.atr_multiple": POSITIVE_PERCENT,
+    "risk.trail_activation_points": POINTS,
+    "risk.trail_distance_points": POSITIVE_POINTS,
+    "risk.slippage_points": POINTS,
+    "risk.max_day_loss": RUPEES,
+    "risk.max_exposure_percent": POSITIVE_PERCENT,
+    "risk.max_orders_per_second": ([0, 10_000], [-1, 10_001]),
+    "risk.max_orders_per_day": ([0, 1_000_000], [-1, 1_000_001]),
+    "risk.max_rejects": ([1, 1000], [0, 1001]),
+    "execution.order_timeout_s": ([Decimal("0.000001"), 3600], [0, Decimal("3600.000001"), Decimal("0.0000001")]),
+    "capital.initial_capital": ([Decimal("0.01"), 10**10], [0, Decimal("10000000000.01"), Decimal("0.001")]),
+    "session.start_hour": ([0, 23], [-1, 24], {"start_min": 0, "end_hour": 23, "end_min": 59}),
+    "session.start_min": ([0, 59], [-1, 60]),
+    "session.end_hour": ([0, 23], [-1, 24], {"start_hour": 0, "start_min": 0}),
+    "session.end_min": ([0, 59], [-1, 60]),
+    "session.start_buffer_minutes": MINUTES,
+    "session.end_buffer_minutes": MINUTES,
+    "session.no_trade_start_minutes": MINUTES,
+    "session.no_trade_end_minutes": MINUTES,
+    "instrument.lot_size": ([0, 1_000_000], [-1, 1_000_001]),
+    "instrument.tick_size": ([0, Decimal("0.05"), 10_000], [Decimal("-0.05"), Decimal("0.005"), Decimal("10000.01")]),
+    "charges.commission_percent": PERCENT,
+    "charges.commission_per_trade": RUPEES,
+    "charges.stt_percent": PERCENT,
+    "charges.exchange_charges_percent": PERCENT,
+    "charges.gst_percent": PERCENT,
+    "data_quality.rejected_examples": ([0, 1000], [-1, 1001]),
+    "results.mark_interval_s": ([1, 86_400], [0, 86_401]),
+    "results.max_marks": ([100, 1_000_000], [99, 1_000_001]),
+}
+CHOICES = {
+    "risk.stop_loss_mode": ("points", "percent", "atr"),
+    "execution.fill_model": ("ltp", "quote"),
+    "session.source": ("calendar", "config"),
+    "charges.model": ("percent", "india_index_options"),
+    "charges.broker": ("zerodha", "angelone", "upstox"),
+}
+TEXTS = {
+    "session.timezone": (
+        ["Asia/Kolkata", "UTC", "America/New_York"],
+        ["", "Mars/Olympus", "Asia", "../UTC", "/etc/localtime", "right/UTC", "posix/UTC", "localtime", "x" * 5000],
+    ),
+    "instrument.symbol": (
+        ["NIFTY", "NIFTY 50", "M&M", "BAJAJ-AUTO", "NIFTY07OCT2524900CE", "a" * 64],
+        ["", " X", "a/b"],
+    ),
+    "instrument.exchange": (["NFO", "BFO", "NSE_EQ"], ["", "nfo", "N" * 17]),
+    "results.directory": (["runs", "out/a b", "द्व", "x" * 1000], ["", "a\nb", "a\0b", "\udcff", "x" * 1001]),
+}
+LISTS = {"risk.tp_points", "risk.tp_percents"}
+FLAGS = {
+    f"{section}.{key}"
+    for section, model in SECTIONS.items()
+    for key, field in model.model_fields.items()
+    if field.annotation is bool
+}
+COMPANIONS: Mapping[str, Any] = {}
+
+
+def load(key: str, value: object, companions: Mapping[str, Any] = COMPANIONS) -> Any:
+    section, name = key.split(".")
+    loaded = load_config(values={section: {**companions, name: value}})
+    return getattr(getattr(loaded.config, section), name)
+
+
+def refusal(key: str, value: object, companions: Mapping[str, Any] = COMPANIONS) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(key, value, companions)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert f"{key} = " in line
+    assert "(argument)" in line
+    return line
+
+
+def test_every_key_stands_in_one_of_these_tables() -> None:
+    keys = {f"{section}.{key}" for section, model in SECTIONS.items() for key in model.model_fields}
+    assert NUMBERS.keys() | CHOICES.keys() | TEXTS.keys() | LISTS | FLAGS == keys
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_numbers_keep_their_bounds(key: str) -> None:
+    good, bad, *companions = NUMBERS[key]
+    for value in good:
+        assert load(key, value, *companions) == value
+    for value in bad:
+        line = refusal(key, value, *companions)
+        assert f"{key} = {value} (argument)" in line
+        assert any(mark in line for mark in ("must be a number", "must be a whole number", "must be below"))
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_numbers_are_of_their_own_type(key: str) -> None:
+    section, name = key.split(".")
+    kind, _ = peel(SECTIONS[section].model_fields[name])
+    good, _, *companions = NUMBERS[key]
+    assert type(load(key, good[0], *companions)) is kind
+    for value in (
+        True,
+        False,
+        "5",
+        None,
+        [5],
+        {"a": 5},
+        float("nan"),
+        float("inf"),
+        Decimal("-Infinity"),
+        Decimal("sNaN"),
+        10**5000,
+    ):
+        assert "must be a" in refusal(key, value)
+    if kind is int:
+        refusal(key, 15.0)
+        refusal(key, Decimal(15))
+    else:
+        assert load(key, float(good[-1]), *companions) == good[-1]
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_choices(key: str) -> None:
+    for choice in CHOICES[key]:
+        assert load(key, choice) == choice
+    for other in ("", "POINTS", "other", 1, True, None, ["ltp"]):
+        line = refusal(key, other)
+        assert all(f'"{choice}"' in line for choice in CHOICES[key])
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_texts(key: str) -> None:
+    good, bad = TEXTS[key]
+    for value in good:
+        assert load(key, value) == value
+    for other in (*bad, 5, True, None, Path("runs")):
+        assert ": must be a" in refusal(key, other)
+
+
+@pytest.mark.parametrize("key", sorted(FLAGS))
+def test_flags(key: str) -> None:
+    assert load(key, True) is True
+    assert load(key, False) is False
+    for other in (0, 1, "true", None, 1.0):
+        assert refusal(key, other).endswith("must be true or false")
+
+
+def test_take_profit_tiers() -> None:
+    tiers = load_config(values={"risk": {"tp_points": [Decimal("0.01")], "tp_percents": [1]}}).config.risk
+    assert (tiers.tp_points, tiers.tp_percents) == ((Decimal("0.01"),), (Decimal(1),))
+    eight = {"tp_points": list(range(1, 9)), "tp_percents": [0.125] * 8}
+    assert len(load_config(values={"risk": eight}).config.risk.tp_points) == 8
+
+
+@pytest.mark.parametrize(
+    ("points", "shares", "said"),
+    [
+        ([5, 5], [0.5, 0.5], "each tier must be above the one before it"),
+        ([5, 4], [0.5, 0.5], "each tier must be above the one before it"),
+        ([5, 6], [0.5, 0.4], "risk.tp_percents = [0.5, 0.4] (argument): the shares must sum to exactly 1, not 0.9"),
+        ([5, 6], [0.5, 0.500001], "must sum to exactly 1, not 1.000001"),
+        ([5, 6, 7], [0.5, 0.5], "risk.tp_percents = [0.5, 0.5] (argument): give as many shares as points"),
+        ([5, 6, 7], [0.5, 0.5], "risk.tp_points = [5, 6, 7] (argument)"),
+        ([0, 6], [0.5, 0.5], "a list of 1 to 8 items, each a number above 0"),
+        ([5, 6], [0, 1], "a list of 1 to 8 items, each a number above 0"),
+        ([5, 6], [-0.5, 1.5], "a list of 1 to 8 items, each a number above 0"),
+        ([5, 6.001], [0.5, 0.5], "with at most 2 decimals"),
+        ([5, "6"], [0.5, 0.5], "a list of 1 to 8 items"),
+        ([5, True], [0.5, 0.5], "a list of 1 to 8 items"),
+        (5, [1], "a list of 1 to 8 items"),
+        ([], [1], "a list of 1 to 8 items"),
+        (list(range(1, 10)), [1], "a list of 1 to 8 items"),
+        pytest.param(list(range(1, 2000)), [1], "a list of 1 to 8 items", id="long list"),
+    ],
+)
+def test_take_profit_contradictions(points: object, shares: object, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(values={"risk": {"tp_points": points, "tp_percents": shares}})
+    assert "\n" not in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "said"),
+    [
+        (
+            "strategy",
+            {"fast_ema": 42},
+            "strategy.fast_ema = 42 (argument), strategy.slow_ema = 42 (default): fast_ema must",
+        ),
+        (
+            "strategy",
+            {"slow_ema": 18},
+            "strategy.fast_ema = 18 (default), strategy.slow_ema = 18 (argument): fast_ema must",
+        ),
+        ("strategy", {"macd_fast": 30}, "macd_fast must be below macd_slow"),
+        ("strategy", {"rsi_oversold": 70}, "rsi_oversold must be below rsi_overbought"),
+        ("strategy", {"rsi_overbought": 30}, "rsi_oversold must be below rsi_overbought"),
+        ("session", {"end_hour": 9, "end_min": 15}, "the session must end after it starts"),
+        (
+            "session",
+            {"end_hour": 8},
+            "session.start_hour = 9 (default), session.start_min = 15 (default), session.end_hour",
+        ),
+    ],
+)
+def test_contradictions_name_each_key_its_value_and_origin(section: str, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(values={section: values})
+    assert "\n" not in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_key_refused_alone_hides_no_contradiction_and_makes_none() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(values={"strategy": {"fast_ema": 0, "macd_fast": 26}, "session": {"start_hour": 24, "end_hour": 1}})
+    lines = str(caught.value).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["strategy.fast_ema", "strategy.macd_fast", "session.start_hour"]
+
+
+def test_models_are_strict_frozen_and_closed() -> None:
+    config = load_config().config
+    with pytest.raises(ValidationError):
+        config.risk.max_rejects = 5  # type: ignore[misc]  # the point of it
+    with pytest.raises(ValidationError):
+        config.risk = config.risk  # type: ignore[misc]  # the point of it
+    values = config.capital.model_dump()
+    for wrong in ({**values, "more": 1}, {"initial_capital": "1"}, {}):
+        with pytest.raises(ValidationError):
+            SECTIONS["capital"].model_validate(wrong)
+
+
+def test_no_model_holds_a_default_and_the_file_holds_them_all() -> None:
+    table = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
+    assert list(table) == list(SECTIONS) == list(Config.model_fields)
+    for section, model in SECTIONS.items():
+        assert list(table[section]) == list(model.model_fields)
+        assert all(field.is_required() for field in model.model_fields.values())
+
+
+def test_every_default_has_a_comment() -> None:
+    settings = [line for line in DEFAULTS.read_text(encoding="utf-8").splitlines() if " = " in line.split("#")[0]]
+    assert len(settings) == sum(len(model.model_fields) for model in SECTIONS.values())
+    assert [line for line in settings if "  # " not in line] == []
+
+
+def test_choices_in_the_comments_are_those_of_the_models() -> None:
+    lines = {line.split(" = ")[0]: line for line in DEFAULTS.read_text(encoding="utf-8").splitlines() if " = " in line}
+    for key, choices in CHOICES.items():
+        section, name = key.split(".")
+        assert set(choices) == set(get_args(SECTIONS[section].model_fields[name].annotation))
+        assert all(choice in lines[name] for choice in choices)
+
+
+MORE = """
+[risk]
+max_day_loss = 0.0
+max_exposure_percent = 100.0
+max_orders_per_second = 0
+max_orders_per_day = 0
+max_rejects = 3
+[execution]
+close_at_end = false
+order_timeout_s = 5.0
+[charges]
+model = "india_index_options"
+broker = "zerodha"
+[data_quality]
+strict = false
+rejected_examples = 5
+[results]
+directory = "runs"
+mark_interval_s = 5
+max_marks = 20000
+report = true
+excel = false
+"""
+
+
+def test_defaults_are_those_of_the_specification(shared_dir: Path) -> None:
+    page = (shared_dir / "spec" / "strategy.md").read_text(encoding="utf-8")
+    expected = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    for section, table in tomllib.loads(MORE).items():
+        expected.setdefault(section, {}).update(table)
+    assert tomllib.loads(DEFAULTS.read_text(encoding="utf-8")) == expected

@@ -6,7 +6,7 @@ A backtest reads recorded ticks, fills at once on the simulated exchange and has
 import platform
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +20,13 @@ from myquant.session.engine import EMPTY_EVENT, Engine
 from myquant.session.rules import SECOND_NS, paise
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import TickBatch
-from myquant.ticks.source import TickSource
+
+if TYPE_CHECKING:
+    from myquant.ticks.source import TickSource
 
 
 def backtest(
-    source: TickSource,
+    source: "TickSource",
     loaded: LoadedConfig,
     strategy: LoadedStrategy,
     on_progress: Callable[[TickBatch], None] | None = None,
@@ -106,7 +108,7 @@ def _end(engine: Engine, collector: Collector, *, close: bool) -> None:
         engine.step(ended, collector.take)
 
 
-def _record(engine: Engine, collector: Collector, rejects: _Rejects, source: TickSource) -> RunRecord:
+def _record(engine: Engine, collector: Collector, rejects: _Rejects, source: "TickSource") -> RunRecord:
     loaded, strategy = engine.loaded, engine.strategy
     last = {who: rules for (who, _), rules in engine.day_rules.items()}
     used = engine.instruments[engine.instruments["counts"][:, codes.COUNT_TICKS] > 0]

@@ -104,7 +104,7 @@ class Indicators:
 
     def _percent_k(self) -> float:
         window = self.prices[-self.settings.stochastic_k :]
-        low, high, close = min(window) / 100.0, max(window) / 100.0, window[-1] / 100.0
+        low, high, close = min(window), max(window), window[-1]
         return 0.0 if high == low else 100.0 * (close - low) / (high - low)
 
     def rsi(self) -> float | None:

@@ -67,7 +67,7 @@ def observe(
         counts[codes.COUNT_OFF_GRID] += 1
     green = 0 if n == 1 else count_green(tape.green, event.price, tape.last_price, day.tick_size, rules)
     if rules.stop_mode == codes.STOP_BY_ATR and n > 1:
-        atr = update_atr(atr, event.price - tape.last_price, rules.atr_len)
+        atr = update_atr(atr, event.price, tape.last_price, rules.atr_len)
     if position.quantity > 0:
         counts[codes.COUNT_OPEN_TICKS] += 1
         account = observe_equity(account)

@@ -41,10 +41,10 @@ def context_of(account: Account, instrument: Instrument) -> Context:
 
 
 @inlined
-def update_atr(atr: Atr, move: int, length: int) -> Atr:
-    """Return the average true range after a price move in paise: of ticks it is the average size of the moves."""
+def update_atr(atr: Atr, price: int, previous: int, length: int) -> Atr:
+    """Return the average true range, rupees, after a price in paise: of ticks it is the average size of the moves."""
     changes = atr.changes + 1
-    return Atr(changes, wilder(atr.value, changes, abs(move) / PAISE, length))
+    return Atr(changes, wilder(atr.value, changes, abs(price / PAISE - previous / PAISE), length))
 
 
 @outlined

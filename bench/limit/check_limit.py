@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from bench.limit import climit
 from bench.limit.slow_engine import SlowEngine
 from bench.limit.ticks import DAY_NS, Ticks, read_day, tile
@@ -44,9 +43,7 @@ def differences(ticks: Ticks, cash: int, slippage: int, every_signal: bool) -> I
     for tick in zip(ticks.time_ns.tolist(), ticks.price_paise.tolist(), ticks.volume.tolist(), strict=True):
         slow.on_tick(*tick)
     rules = climit.default_rules(initial_cash=cash, slippage=slippage)
-    run = (climit.run_indicators if every_signal else climit.run_default)(
-        ticks.time_ns, ticks.price_paise, ticks.volume, rules
-    )
+    run = (climit.run_indicators if every_signal else climit.run_default)(ticks, rules)
     rows = [(*row[:-1], climit.EXIT_REASONS[row[-1]]) for row in run.trades.tolist()]
     if rows != slow.rows:
         yield f"trades: {len(rows)} rows and {len(slow.rows)}, or other contents"
@@ -65,7 +62,8 @@ def differences(ticks: Ticks, cash: int, slippage: int, every_signal: bool) -> I
             yield f"{name}: {run.result[name]} in C, {value} in Python"
     if every_signal:
         yield from indicator_differences(run.result, slow)
-    print(f"  {len(ticks)} ticks, {len(rows)} exits, slippage {slippage}, {'every signal' if every_signal else 'default'}")
+    job = "every signal" if every_signal else "default"
+    print(f"  {len(ticks)} ticks, {len(rows)} exits, slippage {slippage}, {job}")
 
 
 def indicator_differences(result: climit.Records, slow: SlowEngine) -> Iterator[str]:
@@ -101,7 +99,7 @@ def reduced_differences(ticks: Ticks) -> Iterator[str]:
 
 def main() -> int:
     day = read_day(Path(sys.argv[1]))
-    found = []
+    found: list[str] = []
     for every_signal in (False, True):
         for cash, slippage in ((10_000_000, 0), (100_000_000, 0), (100_000_000, 10)):
             found += differences(day, cash, slippage, every_signal)

@@ -16,6 +16,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from bench.limit.ticks import Ticks
 
     Int64s = npt.NDArray[np.int64]
     Records = npt.NDArray[np.void]
@@ -29,7 +30,6 @@ SOURCES = ("reduced", "default", "indicators")
 DAY_NS = 86_400_000_000_000
 MINUTE_NS = 60_000_000_000
 IST_OFFSET_NS = 330 * MINUTE_NS
-OFF = 1 << 60  # a level in paise that no price reaches: the trailing stop's activation when there is none
 
 MAX_TIERS = 8
 EXIT_REASONS = {1: "session_end", 2: "stop_loss", 3: "trailing_stop"} | {
@@ -53,7 +53,7 @@ RULES = np.dtype(
         *((name, "i8") for name in ("warmup_ticks", "max_entries_per_day", "green_ticks", "green_ticks_after_stop")),
         *((name, "i8") for name in ("stop_points", "trail_activation", "trail_distance", "tiers")),
         *((name, "i8", (MAX_TIERS,)) for name in ("tier_points", "tier_ppm")),
-        *((f"{name}", "i8") for name in ("commission_ppb", "commission_least", "stt_ppb", "exchange_ppb", "gst_ppb")),
+        *((name, "i8") for name in ("commission_ppb", "commission_least", "stt_ppb", "exchange_ppb", "gst_ppb")),
         *((f"{name}_period", "i8") for name in ("fast", "slow", "macd_fast", "macd_slow", "macd_signal", "rsi", "htf")),
         *((f"{name}_period", "i8") for name in ("bollinger", "stochastic_k", "stochastic_d", "atr")),
         *((name, "f8") for name in ("rsi_oversold", "rsi_overbought", "bollinger_deviations")),
@@ -82,6 +82,60 @@ REDUCED_RULES = np.dtype(
 REDUCED_RESULT = np.dtype(
     [*((name, "f8") for name in ("cash", "fast", "slow", "open_entry")), ("trades", "i8"), ("open_quantity", "i8")]
 )
+
+REDUCED_DEFAULTS: dict[str, float] = {
+    "cash": 100_000.0,
+    "cash_fraction": 0.3,
+    "fee_fraction": 0.0003,
+    "stop_points": 15.0,
+    "target_points": 12.0,
+    "trail_activation_points": 5.0,
+    "trail_distance_points": 5.0,
+    "fast_period": 18,
+    "slow_period": 42,
+    "green_ticks": 3,
+    "warmup_ticks": 50,
+    "lot_size": 75,
+    "utc_offset_ns": IST_OFFSET_NS,
+    "open_ns": (9 * 60 + 20) * MINUTE_NS,
+    "close_ns": (15 * 60 + 10) * MINUTE_NS,
+}
+DEFAULTS: dict[str, Any] = {
+    "initial_cash": 10_000_000,
+    "lot_size": 75,
+    "tick_size": 5,
+    "slippage": 0,
+    "position_ppm": 300_000,
+    "warmup_ticks": 50,
+    "max_entries_per_day": 100,
+    "green_ticks": 3,
+    "green_ticks_after_stop": 4,
+    "stop_points": 1_500,
+    "trail_activation": 500,
+    "trail_distance": 500,
+    "tiers": 4,
+    "tier_points": [500, 1_200, 2_000, 3_000, 0, 0, 0, 0],
+    "tier_ppm": [400_000, 300_000, 200_000, 100_000, 0, 0, 0, 0],
+    "commission_ppb": 300_000,
+    "commission_least": 0,
+    "stt_ppb": 250_000,
+    "exchange_ppb": 30_000,
+    "gst_ppb": 180_000_000,
+    "fast_period": 18,
+    "slow_period": 42,
+    "macd_fast_period": 12,
+    "macd_slow_period": 26,
+    "macd_signal_period": 9,
+    "rsi_period": 14,
+    "htf_period": 20,
+    "bollinger_period": 20,
+    "stochastic_k_period": 14,
+    "stochastic_d_period": 3,
+    "atr_period": 14,
+    "rsi_oversold": 30.0,
+    "rsi_overbought": 70.0,
+    "bollinger_deviations": 2.0,
+}
 
 
 @dataclass(frozen=True)
@@ -120,47 +174,19 @@ def compile_limit() -> dict[str, Any]:
 
 def reduced_rules(**changes: float) -> Records:
     """The reduced job's rules: one REDUCED_RULES record."""
-    rules = np.zeros((), REDUCED_RULES)
-    defaults = {
-        "cash": 100_000.0,
-        "cash_fraction": 0.3,
-        "fee_fraction": 0.0003,
-        "stop_points": 15.0,
-        "target_points": 12.0,
-        "trail_activation_points": 5.0,
-        "trail_distance_points": 5.0,
-        "fast_period": 18,
-        "slow_period": 42,
-        "green_ticks": 3,
-        "warmup_ticks": 50,
-        "lot_size": 75,
-        "utc_offset_ns": IST_OFFSET_NS,
-        "open_ns": (9 * 60 + 20) * MINUTE_NS,
-        "close_ns": (15 * 60 + 10) * MINUTE_NS,
-    }
-    for name, value in (defaults | changes).items():
-        rules[name] = value
-    return rules
+    return _record(REDUCED_RULES, REDUCED_DEFAULTS | changes)
 
 
 def default_rules(**changes: Any) -> Records:
     """The default strategy's rules for a NIFTY option: one RULES record; levels in paise, rates as whole fractions."""
-    rules = np.zeros((), RULES)
-    defaults: dict[str, Any] = {
-        **{"initial_cash": 10_000_000, "lot_size": 75, "tick_size": 5, "slippage": 0, "position_ppm": 300_000},
-        **{"warmup_ticks": 50, "max_entries_per_day": 100, "green_ticks": 3, "green_ticks_after_stop": 4},
-        **{"stop_points": 1_500, "trail_activation": 500, "trail_distance": 500, "tiers": 4},
-        "tier_points": [500, 1_200, 2_000, 3_000, 0, 0, 0, 0],
-        "tier_ppm": [400_000, 300_000, 200_000, 100_000, 0, 0, 0, 0],
-        **{"commission_ppb": 300_000, "commission_least": 0, "stt_ppb": 250_000, "exchange_ppb": 30_000},
-        **{"gst_ppb": 180_000_000, "fast_period": 18, "slow_period": 42},
-        **{"macd_fast_period": 12, "macd_slow_period": 26, "macd_signal_period": 9, "rsi_period": 14, "htf_period": 20},
-        **{"bollinger_period": 20, "stochastic_k_period": 14, "stochastic_d_period": 3, "atr_period": 14},
-        **{"rsi_oversold": 30.0, "rsi_overbought": 70.0, "bollinger_deviations": 2.0},
-    }
-    for name, value in (defaults | changes).items():
-        rules[name] = value
-    return rules
+    return _record(RULES, DEFAULTS | changes)
+
+
+def _record(dtype: np.dtype[np.void], values: dict[str, Any]) -> Records:
+    record = np.zeros((), dtype)
+    for name, value in values.items():
+        record[name] = value
+    return record
 
 
 def day_table(time_ns: Int64s) -> Records:
@@ -202,16 +228,14 @@ def run_reduced(time_ns: Int64s, price: npt.NDArray[np.float64], rules: Records 
     return ReducedRun(int(result["trades"]), cash - float(rules["cash"]), quantity, seconds)
 
 
-def _run(
-    name: str, columns: tuple[Int64s, Int64s, Int64s], rules: Records | None, days: Records | None, capacity: int
-) -> Run:
+def _run(name: str, ticks: Ticks, rules: Records | None, days: Records | None, capacity: int) -> Run:
     function = compile_limit()[name]
     rules = default_rules() if rules is None else rules
-    days = day_table(columns[0]) if days is None else days
+    days = day_table(ticks.time_ns) if days is None else days
     trades, result = np.zeros(capacity, TRADE), np.zeros((), RESULT)
     arguments = (
-        *(_pointer(column, np.int64) for column in columns),
-        ctypes.c_int64(len(columns[0])),
+        *(_pointer(column, np.int64) for column in (ticks.time_ns, ticks.price_paise, ticks.volume)),
+        ctypes.c_int64(len(ticks)),
         _pointer(days, DAY),
         ctypes.c_int64(len(days)),
         _pointer(rules, RULES),
@@ -228,24 +252,14 @@ def _run(
 
 
 def run_default(
-    time_ns: Int64s,
-    price_paise: Int64s,
-    volume: Int64s,
-    rules: Records | None = None,
-    days: Records | None = None,
-    capacity: int = 1 << 16,
+    ticks: Ticks, rules: Records | None = None, days: Records | None = None, capacity: int = 1 << 16
 ) -> Run:
     """Run the default strategy with the whole accounting; ValueError if the days or the buffer do not suffice."""
-    return _run("default", (time_ns, price_paise, volume), rules, days, capacity)
+    return _run("default", ticks, rules, days, capacity)
 
 
 def run_indicators(
-    time_ns: Int64s,
-    price_paise: Int64s,
-    volume: Int64s,
-    rules: Records | None = None,
-    days: Records | None = None,
-    capacity: int = 1 << 16,
+    ticks: Ticks, rules: Records | None = None, days: Records | None = None, capacity: int = 1 << 16
 ) -> Run:
     """The same with every indicator updated on every tick and every signal asked."""
-    return _run("indicators", (time_ns, price_paise, volume), rules, days, capacity)
+    return _run("indicators", ticks, rules, days, capacity)

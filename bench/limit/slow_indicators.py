@@ -70,12 +70,12 @@ class SlowIndicators:
             return "ema"
         if not self.every_signal:
             return None
-        signals = {
-            "macd": lambda: count >= 34 and self.macd > self.averages["macd_signal"],
-            "vwap": lambda: self.vwap_volume > 0 and price * self.vwap_volume > self.vwap_turnover,
-            "rsi": lambda: count >= 15 and 30 < self.rsi() < 70,
-            "htf": lambda: price / 100.0 > self.averages["htf"],
-            "bollinger": lambda: count >= 20 and abs(price - self.middle) < 2 * self.deviation,
-            "stochastic": lambda: count >= 16 and self.percent_ks[-1] > self.percent_d,
+        checks = {
+            "macd": count >= 34 and self.macd > self.averages["macd_signal"],
+            "vwap": self.vwap_volume > 0 and price * self.vwap_volume > self.vwap_turnover,
+            "rsi": count >= 15 and 30 < self.rsi() < 70,
+            "htf": price / 100.0 > self.averages["htf"],
+            "bollinger": count >= 20 and abs(price - self.middle) < 2 * self.deviation,
+            "stochastic": count >= 16 and self.percent_ks[-1] > self.percent_d,
         }
-        return next((name for name, is_true in signals.items() if not is_true()), None)
+        return next((name for name, is_true in checks.items() if not is_true), None)

@@ -49,6 +49,52 @@ class Ticks:
     volume: npt.NDArray[np.int64]
 
 
+class Trader:
+    """The job's decisions, one tick at a time, for the peers whose strategies are Python objects."""
+
+    def __init__(self, first_price: float) -> None:
+        self.fast = self.slow = self.previous = first_price
+        self.seen = self.green = self.quantity = self.closed = 0
+        self.high = self.floor = self.target = self.activation = 0.0
+        self.open_ns = self.close_ns = self.next_midnight_ns = self.entry_close_ns = 0
+
+    def decide(self, price: float, time_ns: int) -> int:
+        """1 to enter, -1 to leave, 0 to do nothing."""
+        fast = self.fast = self.fast + FAST_ALPHA * (price - self.fast)
+        slow = self.slow = self.slow + SLOW_ALPHA * (price - self.slow)
+        green = self.green = self.green + 1 if price > self.previous else 0
+        self.previous = price
+        self.seen += 1
+        if self.quantity:
+            if price > self.high:
+                self.high = price
+                if price >= self.activation:
+                    self.floor = max(self.floor, price - DISTANCE + SLACK)
+            return -1 if price <= self.floor or price >= self.target or time_ns >= self.entry_close_ns else 0
+        if green < GREEN_TICKS or fast <= slow or self.seen < WARMUP_TICKS:
+            return 0
+        if time_ns >= self.next_midnight_ns:
+            midnight_ns = time_ns - (time_ns + IST_OFFSET_NS) % DAY_NS
+            self.next_midnight_ns = midnight_ns + DAY_NS
+            self.open_ns, self.close_ns = midnight_ns + OPEN_NS, midnight_ns + CLOSE_NS
+        return 1 if self.open_ns <= time_ns < self.close_ns else 0
+
+    def enter(self, price: float, cash: float) -> int:
+        """The quantity to buy, which may be none; sets the position's levels."""
+        self.quantity = int(cash * CASH_FRACTION / (LOT * price)) * LOT
+        self.high, self.entry_close_ns = price, self.close_ns
+        self.floor = price - STOP + SLACK
+        self.target = price + TARGET - SLACK
+        self.activation = price + ACTIVATION - SLACK
+        return self.quantity
+
+    def leave(self) -> int:
+        """The quantity to sell: all."""
+        quantity, self.quantity = self.quantity, 0
+        self.closed += 1
+        return quantity
+
+
 class Prepare(Protocol):
     """Load the ticks into the peer; return what makes one run: a function that gives (seconds, trades, net P&L)."""
 

@@ -6,6 +6,8 @@ the bid. A buy is sent at once and meets the ask, a sell is sent one nanosecond 
 the tick's price. Ticks that share a second are spread over it, as the feed's order of equal times would else be lost.
 No latency, full fills, fee in percent of turnover on both sides. Loading the events and compiling are not timed.
 """
+# hftbacktest lives in an environment of its own and is unknown to the type checker.
+# mypy: disable-error-code="import-not-found, untyped-decorator"
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hftbacktest import (  # type: ignore[import-not-found,unused-ignore]  # lives in an environment of its own
+from bench.peers import job
+from hftbacktest import (
     BUY_EVENT,
     DEPTH_EVENT,
     EXCH_EVENT,
@@ -27,8 +30,6 @@ from hftbacktest import (  # type: ignore[import-not-found,unused-ignore]  # liv
     event_dtype,
 )
 from numba import njit
-
-from bench.peers import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +66,8 @@ def events_of(ticks: job.Ticks) -> npt.NDArray[np.void]:
     return events[kept]
 
 
-@njit  # type: ignore[untyped-decorator,unused-ignore]
-def strategy(hbt: Any) -> tuple[int, float]:
+@njit
+def strategy(hbt: Any) -> tuple[int, float]:  # noqa: C901  # one loop, so that its state stays in registers
     """Trades and net P&L."""
     fast = slow = previous = high = activation = target = floor = 0.0
     quantity = 0.0

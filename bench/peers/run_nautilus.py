@@ -5,7 +5,8 @@ carry ample size, as the engine would else slip what exceeds it. The account's c
 so that fees are not rounded. Logging, the risk engine and the closing analysis are off, which is its fastest setting.
 Building the engine and its ticks is not timed.
 """
-# mypy: disable-error-code="import-not-found", allow-subclassing-any  # nautilus_trader has an environment of its own
+# nautilus_trader lives in an environment of its own and is unknown to the type checker.
+# mypy: disable-error-code="import-not-found, misc"
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from bench.peers import job
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.config import LoggingConfig, RiskEngineConfig
 from nautilus_trader.model.data import TradeTick
@@ -22,8 +24,6 @@ from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.instruments import Equity
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.trading.strategy import Strategy
-
-from bench.peers import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,55 +48,26 @@ INSTRUMENT = Equity(
 class Reduced(Strategy):
     """The job on trade ticks."""
 
+    def __init__(self, first_price: float) -> None:
+        super().__init__()
+        self.trader = job.Trader(first_price)
+
     def on_start(self) -> None:
-        self.seen = self.green = self.trades = 0
-        self.fast = self.slow = self.previous = 0.0
-        self.high = self.floor = self.target = self.activation = 0.0
-        self.quantity: Any = None
-        self.open_ns = self.close_ns = self.next_midnight_ns = self.entry_close_ns = 0
         self.account = self.portfolio.account(VENUE)
         self.subscribe_trade_ticks(INSTRUMENT.id)
 
     def on_trade_tick(self, tick: Any) -> None:
         price = tick.price.as_double()
-        if self.seen == 0:
-            self.fast = self.slow = self.previous = price
-        self.seen += 1
-        self.fast += job.FAST_ALPHA * (price - self.fast)
-        self.slow += job.SLOW_ALPHA * (price - self.slow)
-        self.green = self.green + 1 if price > self.previous else 0
-        self.previous = price
-        if self.quantity is not None:
-            self.manage(price, tick.ts_event)
-        elif self.green >= 3 and self.fast > self.slow and self.seen >= job.WARMUP_TICKS:
-            self.consider_entry(price, tick.ts_event)
+        decision = self.trader.decide(price, tick.ts_event)
+        if decision < 0:
+            self.send(OrderSide.SELL, self.trader.leave())
+        elif decision > 0:
+            cash = self.account.balance_total(RUPEE).as_double()
+            if quantity := self.trader.enter(price, cash):
+                self.send(OrderSide.BUY, quantity)
 
-    def manage(self, price: float, now_ns: int) -> None:
-        if price > self.high:
-            self.high = price
-            if price >= self.activation:
-                self.floor = max(self.floor, price - job.DISTANCE + job.SLACK)
-        if price <= self.floor or price >= self.target or now_ns >= self.entry_close_ns:
-            self.submit_order(self.order_factory.market(INSTRUMENT.id, OrderSide.SELL, self.quantity))
-            self.quantity = None
-            self.trades += 1
-
-    def consider_entry(self, price: float, now_ns: int) -> None:
-        if now_ns >= self.next_midnight_ns:
-            midnight_ns = now_ns - (now_ns + job.IST_OFFSET_NS) % job.DAY_NS
-            self.next_midnight_ns = midnight_ns + job.DAY_NS
-            self.open_ns, self.close_ns = midnight_ns + job.OPEN_NS, midnight_ns + job.CLOSE_NS
-        if not self.open_ns <= now_ns < self.close_ns:
-            return
-        cash = self.account.balance_total(RUPEE).as_double()
-        lots = int(cash * job.CASH_FRACTION / (job.LOT * price))
-        if lots:
-            self.quantity = Quantity(lots * job.LOT, 0)
-            self.submit_order(self.order_factory.market(INSTRUMENT.id, OrderSide.BUY, self.quantity))
-            self.high, self.entry_close_ns = price, self.close_ns
-            self.floor = price - job.STOP + job.SLACK
-            self.target = price + job.TARGET - job.SLACK
-            self.activation = price + job.ACTIVATION - job.SLACK
+    def send(self, side: OrderSide, quantity: int) -> None:
+        self.submit_order(self.order_factory.market(INSTRUMENT.id, side, Quantity(quantity, 0)))
 
 
 def trade_ticks(ticks: job.Ticks) -> list[Any]:
@@ -127,14 +98,14 @@ def prepare(ticks: job.Ticks) -> Callable[[], tuple[float, int, float]]:
         )
         engine.add_instrument(INSTRUMENT)
         engine.add_data(data, sort=False)
-        strategy = Reduced()
+        strategy = Reduced(float(ticks.price[0]))
         engine.add_strategy(strategy)
         seconds, _ = job.timed(engine.run)
         cash = engine.portfolio.account(VENUE).balance_total(RUPEE).as_double()
         held = sum(float(position.quantity) for position in engine.cache.positions_open())
-        net_pnl = cash + held * strategy.previous - job.CASH
+        net_pnl = cash + held * float(ticks.price[-1]) - job.CASH
         engine.dispose()
-        return seconds, strategy.trades, net_pnl
+        return seconds, strategy.trader.closed, net_pnl
 
     return run_once
 

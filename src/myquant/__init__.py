@@ -1,3 +1,31 @@
-"""myquant: an intraday trading engine for Indian index options."""
+"""myquant: an intraday trading engine for Indian index options.
 
+    import myquant as mq
+    result = mq.backtest("ticks.csv", config={"risk.base_sl_points": 20})
+
+The names below are loaded when they are first used, so that the import itself costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from myquant.api import Result, backtest
+    from myquant.config.loading import load_config
+
+__all__ = ["Result", "__version__", "backtest", "load_config"]
 __version__ = "0.1.0"
+
+_HOMES: Final = {"Result": "myquant.api", "backtest": "myquant.api", "load_config": "myquant.config.loading"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.layout import record_access
 from myquant.core.money import OrderCosts, total
 from myquant.core.records import Account, Command, Day, Rules
@@ -15,7 +15,7 @@ SECOND_NS: Final = 1_000_000_000
 _store_command = record_access(Command).store
 
 
-@outlined
+@inlined
 def emit(commands: np.ndarray[Any, Any], account: Account, command: Command) -> Account:
     """Append a command to the outbox, a ring of records that the caller drains, and give it its sequence number."""
     sequence = account.commands + 1
@@ -45,7 +45,7 @@ def observe_equity(account: Account) -> Account:
     return account._replace(peak_equity=peak, max_drawdown=max(account.max_drawdown, peak - now))
 
 
-@outlined
+@inlined
 def open_account_day(account: Account, day: Day, time_ns: int) -> Account:
     """Start a calendar day for the account: its loss limit and its number of orders count anew."""
     halt = codes.NOT_HALTED if account.halt == codes.BY_DAY_LOSS else account.halt
@@ -74,7 +74,7 @@ def order_rate_reached(account: Account, rules: Rules, time_ns: int) -> bool:
     return (0 < rules.max_orders_per_second <= in_second) or (0 < rules.max_orders_per_day <= account.orders_today)
 
 
-@outlined
+@inlined
 def count_order(account: Account, time_ns: int) -> Account:
     """Return the account with one more order sent, in this second and today; its id is `orders`."""
     second = time_ns // SECOND_NS
@@ -87,7 +87,7 @@ def count_order(account: Account, time_ns: int) -> Account:
     )
 
 
-@outlined
+@inlined
 def settle(account: Account, cash: int, open_value: int, costs: OrderCosts) -> Account:
     """Book one order: `cash` moved by its turnover, `open_value` by its units at the last price, and its costs paid."""
     return account._replace(

@@ -20,16 +20,8 @@ _INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # c
 
 
 def inlined(function: Function) -> Function:
-    """Compile a small function of the hot path into its caller, so that its tuples never leave registers."""
+    """Compile a function into its callers: as a call of its own it would pass every field of its tuples through memory."""
     return njit(forceinline=True, **_INNER)(function)  # type: ignore[no-any-return]
-
-
-def outlined(function: Function) -> Function:
-    """Compile a function off the hot path (orders, fills, refusals); whether it is inlined is the compiler's choice.
-
-    The option must be given: a function without it inherits its caller's.
-    """
-    return njit(forceinline=False, **_INNER)(function)  # type: ignore[no-any-return]
 
 
 def entry_point(function: Function) -> Function:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.guard import refuse
 from myquant.core.layout import record_access
 from myquant.core.records import Day, Event
@@ -23,7 +23,7 @@ def lacks_day(last_ns: int, day_end_ns: int, prepared: Any, event: Event) -> boo
     return not prepared["start_ns"] <= event.time_ns < prepared["end_ns"]
 
 
-@outlined
+@inlined
 def find_day(days: np.ndarray[Any, Any], who: int, time_ns: int) -> Day:
     """Return the prepared day of instrument `who`; `days` has one record per instrument.
 

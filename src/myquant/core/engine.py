@@ -9,12 +9,13 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.account import loses_too_much, observe_equity
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.days import find_day
 from myquant.core.entries import approve, count_denied, gate_shut, submit_entry
 from myquant.core.exits import Exit, exit_due, submit_exit, tier_quantity, trail
 from myquant.core.fills import apply_fill, finish_order, halt
-from myquant.core.guard import count_green, refuse
+from myquant.core.guard import count_green, off_grid, refuse
+from myquant.core.layout import record_access
 from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
 from myquant.core.records import Account, Day, Event, Instrument, Rules, Tape, Tick
 from myquant.core.routine import (
@@ -29,6 +30,8 @@ from myquant.core.routine import (
     update_atr,
 )
 from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
+
+_, _, store_day, peek_day = record_access(Day)
 
 # What an observed tick may ask for.
 NOTHING = 0
@@ -63,7 +66,7 @@ def observe(
     """
     tape, atr, position = instrument.tape, instrument.atr, instrument.position
     n = tape.n + 1
-    if int(event.price * day.ticks_per_paisa + 0.5) * day.tick_size != event.price:
+    if off_grid(event.price, day.tick_size, day.grid):
         counts[codes.COUNT_OFF_GRID] += 1
     green = 0 if n == 1 else count_green(tape.green, event.price, tape.last_price, day.tick_size, rules)
     if rules.stop_mode == codes.STOP_BY_ATR and n > 1:
@@ -130,12 +133,12 @@ def due_exit(
     return reason
 
 
-@outlined
+@inlined
 def on_tick(
     account: Account,
     instrument: Instrument,
     state: State,
-    day: Day,
+    day_record: Any,
     event: Event,
     rules: Rules,
     params: Params,
@@ -143,18 +146,19 @@ def on_tick(
     counts: np.ndarray[Any, Any],
     memory: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
-) -> tuple[Account, Instrument, State, Day]:
-    """Take one tick: refuse it, or observe it and then do what it asks for."""
+) -> tuple[Account, Instrument, State]:
+    """Take one tick: refuse it, or observe it and then do what it asks for. `day_record` holds the instrument's day."""
     tape = instrument.tape
     refusal = refuse(tape.last_ns, event.time_ns, event.price, event.volume)
     if refusal != codes.ACCEPTED:
-        return reject_tick(account, refusal, event, counts, commands), instrument, state, day
+        return reject_tick(account, refusal, event, counts, commands), instrument, state
     new_day = event.time_ns >= tape.day_end_ns
     if new_day:
-        day = find_day(days, event.instrument, event.time_ns)
-        account, instrument = open_day(account, instrument, day, event, rules)
+        store_day(day_record, find_day(days, event.instrument, event.time_ns))
+        account, instrument = open_day(account, instrument, peek_day(day_record), event, rules)
         if rules.reset_daily:
             state = FIRST_STATE
+    day = peek_day(day_record)
     if event.time_ns >= tape.wake_ns:
         account, instrument = mark(account, instrument, event, rules, commands)
     counts[codes.COUNT_TICKS] += 1
@@ -166,10 +170,10 @@ def on_tick(
         account, instrument = act(
             due, account, instrument, state, day, event, new_day, rules, params, counts, commands
         )
-    return account, instrument, state, day
+    return account, instrument, state
 
 
-@outlined
+@inlined
 def act(
     due: int,
     account: Account,
@@ -197,7 +201,7 @@ def act(
     return submit_entry(account, instrument, approval, event, commands)
 
 
-@outlined
+@inlined
 def manage(
     account: Account,
     instrument: Instrument,
@@ -223,7 +227,7 @@ def manage(
     return submit_exit(account, instrument, Exit(reason, quantity), rules, event, counts, commands)
 
 
-@outlined
+@inlined
 def on_answer(
     account: Account,
     instrument: Instrument,
@@ -259,7 +263,7 @@ def on_answer(
     return account, instrument
 
 
-@outlined
+@inlined
 def on_notice(
     account: Account,
     instrument: Instrument,
@@ -288,7 +292,7 @@ def on_notice(
     return account, instrument
 
 
-@outlined
+@inlined
 def _end(
     account: Account,
     instrument: Instrument,

@@ -6,7 +6,7 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.account import count_order, emit, equity, order_rate_reached
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.money import OrderCosts, order_costs, order_slices, share_down, total
 from myquant.core.orders import SENT
 from myquant.core.pricing import buy_price, quote_is_usable
@@ -43,7 +43,7 @@ def gate_shut(instrument: Instrument, day: Day, rules: Rules) -> int:
     return 0
 
 
-@outlined
+@inlined
 def approve(account: Account, tape: Tape, atr: Atr, level: float, day: Day, rules: Rules) -> Approval:
     """Return the size of an entry, or the first rule that refuses it. `level`: the stop of the strategy's, rupees."""
     if account.halt != codes.NOT_HALTED or account.flatten:
@@ -65,7 +65,7 @@ def approve(account: Account, tape: Tape, atr: Atr, level: float, day: Day, rule
     return _size(account, price, distance, day, rules)
 
 
-@outlined
+@inlined
 def _size(account: Account, price: int, stop_distance: int, day: Day, rules: Rules) -> Approval:
     """Return whole lots within the share of cash that one position may take; charges must be affordable besides."""
     lots = share_down(account.cash, rules.position_rate) // (day.lot_size * price) if account.cash > 0 else 0
@@ -80,20 +80,20 @@ def _size(account: Account, price: int, stop_distance: int, day: Day, rules: Rul
     return Approval(codes.APPROVED, quantity, price, stop_distance)
 
 
-@outlined
+@inlined
 def costs_of(day: Day, side: int, turnover: int, quantity: int) -> OrderCosts:
     """Return what an order of this day costs; a quantity above the freeze counts once per slice."""
     slices = order_slices(quantity, day.freeze_quantity, day.lot_size)
     return order_costs(day.charges, side, turnover, slices)
 
 
-@outlined
+@inlined
 def entry_charges(day: Day, turnover: int, quantity: int) -> int:
     """Return what buying this much would cost in charges, paise."""
     return total(costs_of(day, codes.BUY, turnover, quantity))
 
 
-@outlined
+@inlined
 def submit_entry(
     account: Account,
     instrument: Instrument,
@@ -126,7 +126,7 @@ def submit_entry(
     return emit(commands, account, command), instrument._replace(order=order)
 
 
-@outlined
+@inlined
 def count_denied(
     account: Account,
     instrument: Instrument,

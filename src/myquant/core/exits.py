@@ -6,7 +6,7 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.account import count_order, emit
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.money import RATE_SCALE
 from myquant.core.orders import SENT, UNKNOWN, is_working
 from myquant.core.pricing import quote_is_usable, sell_price
@@ -51,7 +51,7 @@ def exit_due(account: Account, position: Position, price: int, time_ns: int, day
     return codes.NO_EXIT
 
 
-@outlined
+@inlined
 def tier_quantity(position: Position, rules: Rules) -> int:
     """Return the units that the next take-profit tier sells: the last one all that is left."""
     if position.tier >= rules.tiers - 1:
@@ -60,13 +60,13 @@ def tier_quantity(position: Position, rules: Rules) -> int:
     return min(position.quantity, lots * position.lot_size)
 
 
-@outlined
+@inlined
 def tier_target(entry_price: int, tier: int, rules: Rules) -> int:
     """Return the price of a take-profit tier, paise."""
     return entry_price + rules.tp_points[tier]
 
 
-@outlined
+@inlined
 def initial_stop(entry_price: int, stop_distance: int, atr: Atr, day: Day, rules: Rules) -> int:
     """Return the stop that belongs to an entry at its average fill price, paise; percent and ATR floor to the tick."""
     if rules.stop_mode == codes.STOP_BY_POINTS:
@@ -79,7 +79,7 @@ def initial_stop(entry_price: int, stop_distance: int, atr: Atr, day: Day, rules
     return (entry_price - stop_distance) // day.tick_size * day.tick_size
 
 
-@outlined
+@inlined
 def submit_exit(
     account: Account,
     instrument: Instrument,
@@ -120,7 +120,7 @@ def submit_exit(
     return emit(commands, account, command), instrument._replace(order=order)
 
 
-@outlined
+@inlined
 def cancel_entry(
     account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.account import emit, settle
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.entries import costs_of
 from myquant.core.exits import initial_stop, tier_target
 from myquant.core.money import OrderCosts, divide_half_up, proportion_down, total
@@ -28,7 +28,7 @@ from myquant.core.records import (
 )
 
 
-@outlined
+@inlined
 def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, Any]) -> Account:
     """Stop entries until a person resumes (the day loss: until the next day) and say so once."""
     if account.halt == reason:
@@ -56,7 +56,7 @@ def _less(now: OrderCosts, before: OrderCosts) -> OrderCosts:
     )
 
 
-@outlined
+@inlined
 def _costs_so_far(day: Day, order: Order) -> OrderCosts:
     """Return what the filled part of an order costs; nothing is due on an order without a fill."""
     if order.filled == 0:
@@ -64,7 +64,7 @@ def _costs_so_far(day: Day, order: Order) -> OrderCosts:
     return costs_of(day, order.side, order.value, order.filled)
 
 
-@outlined
+@inlined
 def apply_fill(
     account: Account,
     instrument: Instrument,
@@ -102,7 +102,7 @@ def apply_fill(
     return account, instrument
 
 
-@outlined
+@inlined
 def _bought(
     account: Account, instrument: Instrument, before: Order, costs: OrderCosts, day: Day, rules: Rules, event: Event
 ) -> tuple[Account, Instrument]:
@@ -123,7 +123,7 @@ def _bought(
     return account, instrument._replace(position=position, history=history)
 
 
-@outlined
+@inlined
 def _add_units(
     position: Position, order: Order, before: Order, charges: int, atr: Atr, day: Day, rules: Rules
 ) -> Position:
@@ -142,7 +142,7 @@ def _add_units(
     )
 
 
-@outlined
+@inlined
 def finish_order(
     account: Account, instrument: Instrument, day: Day, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
@@ -190,7 +190,7 @@ def finish_order(
     return account, _after_exit(instrument, entry_value, entry_charges, closed, rules, event)
 
 
-@outlined
+@inlined
 def _report_opened(
     account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]
 ) -> Account:
@@ -213,7 +213,7 @@ def _report_opened(
     return emit(commands, account, command)
 
 
-@outlined
+@inlined
 def _after_exit(
     instrument: Instrument, entry_value: int, entry_charges: int, closed: bool, rules: Rules, event: Event
 ) -> Instrument:

@@ -7,6 +7,8 @@ from myquant.core.compiled import entry_point, inlined
 from myquant.core.money import RATE_SCALE
 from myquant.core.records import Rules
 
+_GRID_BITS = 30
+
 
 @inlined
 def refuse(last_ns: int, time_ns: int, price: int, volume: int) -> int:
@@ -28,6 +30,19 @@ def refuse(last_ns: int, time_ns: int, price: int, volume: int) -> int:
     if volume < 0:
         return codes.UNPARSABLE_VOLUME
     return codes.TIME_BACKWARDS
+
+
+def grid_factor(tick_size: int) -> int:
+    """Return 2^30 / tick_size, rounded up: `off_grid` multiplies by it where it would divide."""
+    return -(-(1 << _GRID_BITS) // tick_size)
+
+
+@inlined
+def off_grid(price: int, tick_size: int, grid: int) -> bool:
+    """Return whether a price is not a multiple of the tick size. Exact: below 2^30 the quotient of a multiple is."""
+    if price < 1 << _GRID_BITS:
+        return (price * grid >> _GRID_BITS) * tick_size != price
+    return price % tick_size != 0
 
 
 @inlined

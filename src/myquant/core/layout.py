@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numba.extending import overload
 
 from myquant.core.compiled import inlined
 
@@ -15,11 +16,16 @@ _SCALARS: dict[type, str] = {int: "<i8", float: "<f8", bool: "<i8"}
 
 
 class RecordAccess(NamedTuple):
-    """A dtype with the compiled functions between one record of it and the named tuple."""
+    """A dtype with the compiled functions between one record of it and the named tuple.
+
+    `peek` is for what is only read: the tuple in plain Python, in compiled code the record itself, of which a function
+    then loads just the fields that it names.
+    """
 
     dtype: np.dtype[np.void]
     load: Callable[[Any], Any]
     store: Callable[[Any, Any], None]
+    peek: Callable[[Any], Any]
 
 
 def dtype_of(declaration: type) -> np.dtype[np.void]:
@@ -79,19 +85,13 @@ def _make_access(declaration: type) -> RecordAccess:
     source = "@inlined\ndef load(record):\n    return declaration(" + ", ".join(loads) + ")\n"
     source += "@inlined\ndef store(record, value):\n    " + "\n    ".join(stores or ["pass"]) + "\n"
     exec(source, names)  # noqa: S102  (the text is made of our own field names, the way namedtuple makes its methods)
-    return RecordAccess(dtype_of(declaration), names["load"], names["store"])
+    load = names["load"]
 
+    def peek(record: Any) -> Any:
+        return load(record)
 
-def new_records(declaration: type, count: int) -> np.ndarray[Any, np.dtype[np.void]]:
-    """Return `count` zeroed records of a named tuple, shape (count,)."""
-    return np.zeros(count, dtype_of(declaration))
+    @overload(peek, jit_options={"forceinline": True})  # type: ignore[untyped-decorator]
+    def _peek(record):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  (Numba compares the signatures)
+        return lambda record: record
 
-
-def write_record(record: Any, value: Any) -> None:
-    """Store a named tuple into one NumPy record from plain Python (set-up only; compiled code uses `store`)."""
-    for name, hint in get_type_hints(type(value)).items():
-        field = getattr(value, name)
-        if is_record(hint):
-            write_record(record[name], field)
-        else:
-            record[name] = field
+    return RecordAccess(dtype_of(declaration), load, names["store"], peek)

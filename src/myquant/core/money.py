@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from myquant.core.codes import BUY
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.records import Charges
 
 RATE_SCALE: Final = 10**8  # a rate of 1 (100 %): percentages of up to six decimals are exact
@@ -59,7 +59,7 @@ def order_slices(quantity: int, freeze_quantity: int, lot_size: int) -> int:
     return 1 if largest <= 0 else (quantity + largest - 1) // largest
 
 
-@outlined
+@inlined
 def order_costs(charges: Charges, side: int, turnover: int, slices: int) -> OrderCosts:
     """Return what one order of `turnover` paise costs.
 
@@ -79,7 +79,7 @@ def order_costs(charges: Charges, side: int, turnover: int, slices: int) -> Orde
     return OrderCosts(brokerage, exchange, sebi, stt, stamp, gst)
 
 
-@outlined
+@inlined
 def _gst_on_exact_parts(charges: Charges, brokerage: int, turnover: int) -> int:
     """Return GST on brokerage plus the unrounded exchange and SEBI charges, rounded once, half up.
 

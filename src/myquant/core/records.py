@@ -166,7 +166,7 @@ class Day(NamedTuple):
     flatten_ns: int  # from here on a position is closed
     lot_size: int
     tick_size: int
-    ticks_per_paisa: float  # 1 / tick_size
+    grid: int  # grid_factor(tick_size)
     freeze_quantity: int  # 0: none known
     charges: Charges
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.account import emit, equity, observe_equity, open_account_day
-from myquant.core.compiled import inlined, outlined
+from myquant.core.compiled import inlined
 from myquant.core.fills import halt
 from myquant.core.indicators import wilder
 from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, UNKNOWN, next_state
@@ -47,7 +47,7 @@ def update_atr(atr: Atr, price: int, previous: int, length: int) -> Atr:
     return Atr(changes, wilder(atr.value, changes, abs(price / PAISE - previous / PAISE), length))
 
 
-@outlined
+@inlined
 def reject_tick(
     account: Account, reason: int, event: Event, counts: np.ndarray[Any, Any], commands: np.ndarray[Any, Any]
 ) -> Account:
@@ -63,7 +63,7 @@ def reject_tick(
     return emit(commands, account, command)
 
 
-@outlined
+@inlined
 def open_day(
     account: Account, instrument: Instrument, day: Day, event: Event, rules: Rules
 ) -> tuple[Account, Instrument]:
@@ -77,7 +77,7 @@ def open_day(
     return account, instrument._replace(tape=tape, history=history)
 
 
-@outlined
+@inlined
 def mark(
     account: Account, instrument: Instrument, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
@@ -99,7 +99,7 @@ def mark(
     return account, instrument._replace(tape=tape._replace(wake_ns=min(following, tape.day_end_ns)))
 
 
-@outlined
+@inlined
 def answer_order(
     account: Account,
     instrument: Instrument,
@@ -125,7 +125,7 @@ def answer_order(
     return account, instrument._replace(order=order._replace(state=state))
 
 
-@outlined
+@inlined
 def time_out_order(
     account: Account, instrument: Instrument, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
@@ -138,7 +138,7 @@ def time_out_order(
     return account, instrument._replace(order=unknown)
 
 
-@outlined
+@inlined
 def ask_operator(account: Account, event: Event, commands: np.ndarray[Any, Any]) -> Account:
     """Do what an operator asks of the account: halt entries, resume them, or flatten (entries wait for a resume)."""
     if event.code == codes.ASK_HALT:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from myquant.core.compiled import inlined
-from myquant.core.records import Context, Tick
+from myquant.core.records import Context, Rules, Tick
 
 MEMORY = 0  # float64 places that the strategy's windows need
 HAS_STOP = False
@@ -53,3 +53,15 @@ def stop(state: State, tick: Tick, context: Context, params: Params) -> float:  
 def exit_(state: State, tick: Tick, context: Context, params: Params) -> bool:  # noqa: ARG001  (the shape)
     """Return whether to close the open position now."""
     return False
+
+
+@inlined
+def is_usual(rules: Rules, params: Params) -> bool:  # noqa: ARG001  (the shape)
+    """Return whether the settings are the usual ones, for which the hot loop is compiled apart."""
+    return False
+
+
+@inlined
+def as_usual(rules: Rules, params: Params) -> tuple[Rules, Params]:
+    """Return usual settings with what makes them so as constants, so that what they switch off is compiled away."""
+    return rules, params

@@ -8,22 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import entry_point, inlined, outlined
+from myquant.core.compiled import entry_point, inlined
 from myquant.core.days import lacks_day
 from myquant.core.engine import NOTHING, act, interrupted, judge, observe, on_answer, on_notice, on_tick
 from myquant.core.layout import record_access
 from myquant.core.orders import SENT
-from myquant.core.records import Account, Day, Event, Instrument, Rules
-from myquant.core.slot import Params, State
+from myquant.core.records import NO_POSITION, Account, Day, Event, Instrument, Rules
+from myquant.core.slot import Params, State, as_usual, is_usual
 from myquant.exchange.instant import fill_at_once
 
-load_account, store_account = record_access(Account)[1:]
-load_instrument, store_instrument = record_access(Instrument)[1:]
-load_state, store_state = record_access(State)[1:]
+_, load_account, store_account, _ = record_access(Account)
+_, load_instrument, store_instrument, _ = record_access(Instrument)
+_, load_state, store_state, _ = record_access(State)
 load_event = record_access(Event).load
-load_rules = record_access(Rules).load
-load_params = record_access(Params).load
-load_day, store_day = record_access(Day)[1:]
+_, load_rules, _, peek_rules = record_access(Rules)
+_, load_params, _, peek_params = record_access(Params)
+_, load_day, _, peek_day = record_access(Day)
 
 OUTBOX_MARGIN = 64  # a tick emits fewer commands than this
 
@@ -51,27 +51,22 @@ def _tick_event(columns: Columns, i: int, who: int, sequence: int) -> Event:
 
 
 @inlined
-def _glide(
+def _watch(
     columns: Columns,
     begin: int,
     end: int,
     who: int,
     sequence: int,
-    desk: np.ndarray[Any, Any],
-    instruments: np.ndarray[Any, Any],
-) -> tuple[int, int]:
-    """Take ticks as long as they only have to be observed, the state in registers.
-
-    Returns where it stopped, and what that tick asks for after it was observed (`NOTHING`: it is not observed yet).
-    """
-    record = instruments[who]
-    counts, memory = record["counts"], record["memory"]
-    account = load_account(desk[0]["account"])
-    rules = load_rules(desk[0]["rules"])
-    params = load_params(desk[0]["params"])
-    instrument = load_instrument(record["core"])
-    state = load_state(record["strategy"])
-    day = load_day(record["day"])
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    memory: np.ndarray[Any, Any],
+) -> tuple[int, int, Account, Instrument, State]:
+    """Take ticks as long as they only have to be observed: the hot loop, its state in registers."""
     due = NOTHING
     i = begin
     while i < end:
@@ -85,14 +80,75 @@ def _glide(
         if due != NOTHING:
             break
         i += 1
-    counts[codes.COUNT_TICKS] += i - begin + (1 if due != NOTHING else 0)
+    return i, due, account, instrument, state
+
+
+@inlined
+def _watch_either(
+    flat: bool,
+    columns: Columns,
+    begin: int,
+    end: int,
+    who: int,
+    sequence: int,
+    account: Account,
+    instrument: Instrument,
+    state: State,
+    day: Day,
+    rules: Rules,
+    params: Params,
+    counts: np.ndarray[Any, Any],
+    memory: np.ndarray[Any, Any],
+) -> tuple[int, int, Account, Instrument, State]:
+    """Watch with a position or without: the loop is compiled for each, and what a flat one never needs drops out."""
+    if flat:
+        instrument = instrument._replace(position=NO_POSITION)
+        return _watch(columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory)
+    return _watch(columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory)
+
+
+@inlined
+def _glide(
+    columns: Columns,
+    begin: int,
+    end: int,
+    who: int,
+    sequence: int,
+    desk: np.ndarray[Any, Any],
+    instruments: np.ndarray[Any, Any],
+) -> tuple[int, int]:
+    """Load the state, watch, and store it.
+
+    Returns where it stopped, and what that tick asks for after it was observed (`NOTHING`: it is not observed yet). A
+    position opens and closes outside, so the loop is compiled for each case: where it is constant, what depends on it
+    is compiled away.
+    """
+    record = instruments[who]
+    counts, memory = record["counts"], record["memory"]
+    account = load_account(desk[0]["account"])
+    rules = load_rules(desk[0]["rules"])
+    params = load_params(desk[0]["params"])
+    instrument = load_instrument(record["core"])
+    state = load_state(record["strategy"])
+    day = load_day(record["day"])
+    flat = instrument.position.quantity == 0
+    if is_usual(rules, params):
+        rules, params = as_usual(rules, params)
+        stop, due, account, instrument, state = _watch_either(
+            flat, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+        )
+    else:
+        stop, due, account, instrument, state = _watch_either(
+            flat, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+        )
+    counts[codes.COUNT_TICKS] += stop - begin + (1 if due != NOTHING else 0)
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
     store_state(record["strategy"], state)
-    return i, due
+    return stop, due
 
 
-@outlined
+@inlined
 def _act_one(
     due: int,
     event: Event,
@@ -108,15 +164,16 @@ def _act_one(
     record = instruments[event.instrument]
     counts = record["counts"]
     account = load_account(desk[0]["account"])
-    rules = load_rules(desk[0]["rules"])
-    params = load_params(desk[0]["params"])
+    rules = peek_rules(desk[0]["rules"])
+    params = peek_params(desk[0]["params"])
     instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
-    day = load_day(record["day"])
+    day = peek_day(record["day"])
     if due == NOTHING:
-        account, instrument, state, day = on_tick(
-            account, instrument, state, day, event, rules, params, days, counts, record["memory"], commands
+        account, instrument, state = on_tick(
+            account, instrument, state, record["day"], event, rules, params, days, counts, record["memory"], commands
         )
+        day = peek_day(record["day"])  # it may have begun with this tick
     else:
         account, instrument = act(
             due, account, instrument, state, day, event, False, rules, params, counts, commands
@@ -127,7 +184,6 @@ def _act_one(
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
     store_state(record["strategy"], state)
-    store_day(record["day"], day)
 
 
 @entry_point
@@ -177,17 +233,16 @@ def _step_one(
     record = instruments[who]
     counts, memory = record["counts"], record["memory"]
     account = load_account(desk[0]["account"])
-    rules = load_rules(desk[0]["rules"])
-    params = load_params(desk[0]["params"])
+    rules = peek_rules(desk[0]["rules"])
+    params = peek_params(desk[0]["params"])
     instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
-    day = load_day(record["day"])
+    day = peek_day(record["day"])
     if event.kind == codes.TICK:
-        account, instrument, state, day = on_tick(
-            account, instrument, state, day, event, rules, params, days, counts, memory, commands
+        account, instrument, state = on_tick(
+            account, instrument, state, record["day"], event, rules, params, days, counts, memory, commands
         )
         store_state(record["strategy"], state)
-        store_day(record["day"], day)
     elif event.kind in (codes.FILL, codes.ORDER_ACK, codes.ORDER_REJECT, codes.CANCELLED):
         account, instrument = on_answer(account, instrument, state, day, event, rules, params, counts, commands)
     else:

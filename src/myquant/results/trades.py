@@ -4,16 +4,15 @@ In a frame times are `Datetime("ns", the session's zone)`, money and prices `Flo
 exact paisa, which plots and converts anywhere. In a CSV file times are ISO 8601 and rupees have two exact decimals.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import polars as pl
+from polars import selectors
 
 from myquant.core.codes import EXIT_NAMES
 from myquant.results.curve import equity_curve
 from myquant.results.record import RunRecord
-
-if TYPE_CHECKING:
-    import polars as pl
 
 TRADE_COLUMNS: Final = (
     "trade_id",
@@ -34,10 +33,8 @@ EQUITY_COLUMNS: Final = ("time", "cash", "open_value", "equity", "drawdown")
 _ISO_8601: Final = "%Y-%m-%dT%H:%M:%S%.f%:z"  # %.f: nothing for a whole second, else 3, 6 or 9 digits
 
 
-def trades_frame(record: RunRecord) -> "pl.DataFrame":
+def trades_frame(record: RunRecord) -> pl.DataFrame:
     """Return one row per exit, in order of trade_id, with the columns `TRADE_COLUMNS`."""
-    import polars as pl
-
     rows = record.trades
     symbols = [record.symbols[place] for place in rows["instrument"].tolist()]
     reasons = [EXIT_NAMES[code] for code in rows["reason"].tolist()]
@@ -59,10 +56,8 @@ def trades_frame(record: RunRecord) -> "pl.DataFrame":
     )
 
 
-def equity_frame(record: RunRecord) -> "pl.DataFrame":
+def equity_frame(record: RunRecord) -> pl.DataFrame:
     """Return the account at the start, at every mark, entry and exit and at the end, with the columns `EQUITY_COLUMNS`."""
-    import polars as pl
-
     curve = equity_curve(record)
     return pl.DataFrame(
         [
@@ -75,29 +70,19 @@ def equity_frame(record: RunRecord) -> "pl.DataFrame":
     )
 
 
-def csv_text(frame: "pl.DataFrame") -> str:
+def csv_text(frame: pl.DataFrame) -> str:
     """Return a frame of this room as CSV: ISO 8601 times with the session's offset, rupees with two decimals."""
-    import polars as pl
-    import polars.selectors as cs
-
-    texts = frame.with_columns(cs.datetime().dt.to_string(_ISO_8601), cs.float().round(2).cast(pl.Decimal(38, 2)))
-    return texts.write_csv()
+    return frame.with_columns(selectors.datetime().dt.to_string(_ISO_8601)).write_csv(float_precision=2)
 
 
-def times(name: str, times_ns: np.ndarray[Any, Any], time_zone: str) -> "pl.Series":
+def times(name: str, times_ns: np.ndarray[Any, Any], time_zone: str) -> pl.Series:
     """Return times in ns since the epoch as a column in a time zone."""
-    import polars as pl
-
     return _whole(name, times_ns).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone(time_zone)
 
 
-def _whole(name: str, values: np.ndarray[Any, Any]) -> "pl.Series":
-    import polars as pl
-
+def _whole(name: str, values: np.ndarray[Any, Any]) -> pl.Series:
     return pl.Series(name, np.ascontiguousarray(values, dtype=np.int64))
 
 
-def _rupees(name: str, paise: np.ndarray[Any, Any]) -> "pl.Series":
-    import polars as pl
-
+def _rupees(name: str, paise: np.ndarray[Any, Any]) -> pl.Series:
     return pl.Series(name, np.ascontiguousarray(paise, dtype=np.int64) / 100.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from myquant.config.loading import LoadedConfig
 from myquant.core import codes
-from myquant.core.layout import dtype_of, write_record
+from myquant.core.layout import dtype_of
 from myquant.core.orders import SENT
 from myquant.core.records import Account, Command, Event
 from myquant.session.rules import DayRules, core_rules, day_rules, local_date, paise
@@ -59,14 +59,14 @@ class Engine:
         account = Account(*[0] * len(Account._fields))._replace(
             cash=cash, peak_equity=cash, day_start_equity=cash, day_end_ns=codes.BEFORE_ALL
         )
-        write_record(self.desk[0]["account"], account)
-        write_record(self.desk[0]["rules"], core_rules(config, strategy_has_stop=self.strategy.has_stop))
+        self.desk[0]["account"] = account
+        self.desk[0]["rules"] = core_rules(config, strategy_has_stop=self.strategy.has_stop)
         section = self.loaded.sections.get(self.strategy.section, config.strategy)
-        write_record(self.desk[0]["params"], self.strategy.parameters(dict(section)))
+        self.desk[0]["params"] = self.strategy.parameters(dict(section))
         for record in self.instruments:
             tape = record["core"]["tape"]
             tape["last_ns"] = tape["day_end_ns"] = tape["wake_ns"] = codes.BEFORE_ALL
-            write_record(record["strategy"], self.strategy.first_state)
+            record["strategy"] = self.strategy.first_state
 
     def prepare_day(self, who: int, time_ns: int) -> None:
         """Make the rules of the day that holds a time known to an instrument; errors as `rules.day_rules`."""
@@ -74,7 +74,7 @@ class Engine:
         name = self.names[who]
         found = day_rules(self.loaded, self._book_symbol or name.symbol, name.exchange, on)
         self.day_rules[who, on] = found
-        write_record(self.days[who], found.day)
+        self.days[who] = found.day
 
     def run(self, batch: TickBatch, on_commands: Callable[[np.ndarray], None]) -> None:
         """Run a batch against the instant exchange, handing every command over in order."""
@@ -92,7 +92,7 @@ class Engine:
         """Take one event; a tick's day is prepared first where it is new."""
         if event.kind == codes.TICK and event.time_ns >= self.instruments[event.instrument]["core"]["tape"]["day_end_ns"]:
             self._prepare_if_new(event)
-        write_record(self._event[0], event)
+        self._event[0] = event
         self.drive.step(self.desk, self.instruments, self.days, self._event, 0, self.commands)
         self.inputs += 1
         self.drain(on_commands)

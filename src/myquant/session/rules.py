@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from myquant.config.loading import DEFAULT, LoadedConfig
 from myquant.config.schema import Config
 from myquant.core import codes
+from myquant.core.guard import grid_factor
 from myquant.core.money import RATE_SCALE
 from myquant.core.records import Charges, Day, Rules
 from myquant.errors import ConfigError
@@ -137,7 +138,7 @@ def day_rules(loaded: LoadedConfig, symbol: str, named_exchange: str | None, on:
         flatten,
         known.lot_size,
         known.tick_size_paise,
-        1.0 / known.tick_size_paise,
+        grid_factor(known.tick_size_paise),
         known.freeze_quantity or 0,
         core_charges(rates),
     )

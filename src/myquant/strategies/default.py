@@ -24,7 +24,8 @@ from myquant.core.indicators import (
     update_vwap,
     update_window,
 )
-from myquant.core.records import Context, Tick
+from myquant.core import codes
+from myquant.core.records import Context, Rules, Tick
 
 SECTION: Final = "strategy"
 BOLLINGER_AT: Final = 0  # places in the memory: up to 200 prices,
@@ -158,3 +159,26 @@ def stochastic_signal(state: State, tick: Tick, params: Params) -> bool:
     """Return whether %K is above %D."""
     warm = tick.n >= params.stochastic_k + params.stochastic_d - 1
     return warm and state.percent_k > state.percent_d
+
+
+@inlined
+def is_usual(rules: Rules, params: Params) -> bool:
+    """Return whether the EMA crossover is the only signal, without noise filter and ATR stop."""
+    others = params.use_macd or params.use_vwap or params.use_rsi_filter or params.use_htf_trend
+    others = others or params.use_bollinger_bands or params.use_stochastic or not params.use_ema_crossover
+    return not (others or rules.noise_filter_enabled or rules.stop_mode == codes.STOP_BY_ATR)
+
+
+@inlined
+def as_usual(rules: Rules, params: Params) -> tuple[Rules, Params]:
+    """Return usual settings as constants."""
+    params = params._replace(
+        use_ema_crossover=True,
+        use_macd=False,
+        use_vwap=False,
+        use_rsi_filter=False,
+        use_htf_trend=False,
+        use_bollinger_bands=False,
+        use_stochastic=False,
+    )
+    return rules._replace(noise_filter_enabled=False, stop_mode=codes.STOP_BY_POINTS), params

@@ -26,7 +26,7 @@ from myquant.strategies.specialise import is_compiled, specialise
 
 DEFAULT_ADAPTER = """\
 from myquant.core.slot import HAS_EXIT, HAS_STOP, exit_, stop
-from myquant.strategies.default import FIRST_STATE, MEMORY, Params, State, entry, update
+from myquant.strategies.default import FIRST_STATE, MEMORY, Params, State, as_usual, entry, is_usual, update
 """
 
 # The adapter of a user's strategy: his functions, compiled, under the engine's names. A result is converted to the
@@ -36,6 +36,7 @@ USER_ADAPTER = """\
 import sys
 from myquant.core import slot
 from myquant.core.compiled import inlined
+from myquant.core.slot import as_usual, is_usual
 user = sys.modules["{module}"].__strategy__
 Params, State, FIRST_STATE, MEMORY = user.Params, user.State, user.first_state, user.memory
 HAS_STOP, HAS_EXIT = {has_stop}, {has_exit}

@@ -1,0 +1,78 @@
+"""The tree of commands, the global options, and the way from an error to an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+from typer.main import get_command
+
+import myquant
+from myquant.cli import backtest, config, ticks
+from myquant.cli.failures import DONE, FAILED, INTERRUPTED, failure, tell
+
+DEBUG: Final = "--debug"
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
+app.command(name="backtest", no_args_is_help=True)(backtest.backtest)
+app.add_typer(ticks.app, name="ticks")
+app.add_typer(config.app, name="config")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"myquant {myquant.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _global(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    _debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
+) -> None:
+    """Backtest intraday strategies on recorded ticks of Indian index options.
+
+    \b
+    Examples:
+      myquant ticks generate day.csv
+      myquant backtest day.csv
+      myquant backtest day.csv --set risk.base_sl_points=20 --out runs/wide-stop
+      myquant config show --origins
+
+    \b
+    Exit codes:
+      0    done
+      1    anything that is none of the below
+      2    bad usage or configuration
+      3    bad data
+      130  interrupted by Ctrl-C
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (that of the process when None is given) and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = [word for word in given if word != DEBUG]  # wherever it stands: it is often added at the end
+    try:
+        code = get_command(app).main(words, prog_name="myquant", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail again
+        return FAILED
+    except Exception as error:  # noqa: BLE001  (the runner's top: every error ends as one line and a code)
+        if len(words) < len(given):
+            traceback.print_exception(error)
+        found = failure(error)
+        tell(found.lines)
+        return found.code
+    if code == INTERRUPTED:
+        tell(failure(KeyboardInterrupt()).lines)
+    return code or DONE

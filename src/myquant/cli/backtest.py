@@ -1,0 +1,60 @@
+"""`myquant backtest`: run recorded ticks through a strategy."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from myquant.cli.options import Assignments, ConfigFile, Strategy, TickFiles
+
+
+def backtest(
+    ticks: TickFiles,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    strategy: Strategy = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Where the results go; else runs/<time>-<name of the ticks>."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the summary.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that is no usable tick.")] = False,
+    close_at_end: Annotated[
+        bool, typer.Option("--close-at-end", help="Exit what is open after the last tick, as end_of_data.")
+    ] = False,
+    excel: Annotated[bool, typer.Option("--excel", help="Write an Excel workbook, too.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+    separate: Annotated[
+        bool,
+        typer.Option("--separate", help="Run each file by itself, with its own account and folder, on all cores."),
+    ] = False,
+) -> None:
+    """Run recorded ticks through a strategy; leave trades, equity, a summary and a report.
+
+    Several files share one account, their ticks merged by time, unless --separate is given. Naive times are in the
+    session's time zone. A file without a symbol column is of the instrument that its name, or instrument.symbol, names.
+
+    \b
+    Examples:
+      myquant backtest ticks.csv
+      myquant backtest NIFTY07OCT2524900CE.csv.gz --out runs/first --excel
+      myquant backtest day1.csv day2.csv --set capital.initial_capital=1000000
+      myquant backtest ticks.parquet --strategy my_strategy.py --config mine.toml
+      myquant backtest days/*.parquet --separate --json > summaries.json
+    """
+    from myquant.cli.run import Request, run  # noqa: PLC0415  (imported when the command runs)
+    from myquant.cli.separate import print_runs, run_separately  # noqa: PLC0415  (likewise)
+    from myquant.cli.summary import print_summary  # noqa: PLC0415  (likewise)
+
+    flags = {
+        "--strict": (strict, "data_quality.strict=true"),
+        "--close-at-end": (close_at_end, "execution.close_at_end=true"),
+        "--excel": (excel, "results.excel=true"),
+        "--no-report": (no_report, "results.report=false"),
+    }
+    chosen = {option: assignment for option, (given, assignment) in flags.items() if given}
+    request = Request(tuple(ticks), config, tuple(assignments or ()), chosen, strategy, out)
+    if separate:
+        code = print_runs(run_separately(request), as_json=as_json)
+        raise typer.Exit(code)
+    print_summary(run(request), as_json=as_json)

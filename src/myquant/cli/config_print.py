@@ -1,0 +1,37 @@
+"""Configurations and their differences as lines, a value each."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from myquant.cli.settings import own_sections
+from myquant.config.kinds import write
+from myquant.config.loading import DEFAULT, LoadedConfig, diff, load_config
+
+DEFAULTS: Final = "defaults"  # the word that stands for them where a file could be named
+ALIGNED_MAX: Final = 24  # a longer value pushes no other line's comment to the right
+
+
+def setting_lines(loaded: LoadedConfig, *, every_origin: bool) -> list[str]:
+    """Return each value as TOML, its origin as a comment; that of a default only with `every_origin`."""
+    texts = {name: write(value) for name, value in loaded.values.items()}
+    name_width = max(map(len, texts))
+    text_width = max((len(text) for text in texts.values() if len(text) <= ALIGNED_MAX), default=0)
+    lines = []
+    for name, text in texts.items():
+        origin = loaded.origins[name]
+        shown = every_origin or origin != DEFAULT
+        lines.append(f"{name:<{name_width}} = {text:<{text_width}}  # {origin}" if shown else f"{name:<{name_width}} = {text}")
+    return lines
+
+
+def difference_lines(a: str, b: str, strategy: str | None) -> list[str]:
+    """Return the values in which two configurations differ; each is a file over the defaults, or `defaults`."""
+    sections = own_sections(strategy)
+    left, right = (load_config(file=None if name == DEFAULTS else Path(name), sections=sections) for name in (a, b))
+    changes = diff(left, right)
+    name_width = max((len(name) for name, _, _ in changes), default=0)
+    return [f"{name:<{name_width}} = {_text(one)} -> {_text(other)}" for name, one, other in changes]
+
+
+def _text(value: Any) -> str:
+    return "(not set)" if value is None else write(value)

@@ -1,0 +1,22 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+ConfigFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="A TOML file with the settings to change.")
+]
+Assignments: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="SECTION.KEY=VALUE", help="Change one setting; can be repeated."),
+]
+Strategy: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="FILE.py[:Name]", help="A strategy of your own instead of the default one."),
+]
+TickFiles: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(metavar="TICKS...", show_default=False, help="CSV (also .gz, .zst) or Parquet files of ticks."),
+]

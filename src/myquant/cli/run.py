@@ -1,0 +1,61 @@
+"""One backtest as a command line asks for it: from files to a folder of results."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from myquant import compose
+from myquant.cli.folder import run_folder
+from myquant.cli.progress import progress_bar
+from myquant.cli.settings import load_settings
+from myquant.results.summary import summary
+from myquant.results.write import write_results
+from myquant.strategies.loading import LoadedStrategy, load_strategy
+from myquant.ticks.source import open_ticks
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run. `flags` maps an option that stands for a key to its assignment `section.key=value`."""
+
+    paths: tuple[Path, ...]
+    config: Path | None = None
+    assignments: tuple[str, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+    strategy: str | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is done: its summary and the folder that holds its results."""
+
+    figures: dict[str, Any]
+    folder: Path
+
+
+def run(request: Request, *, quiet: bool = False) -> Finished:
+    """Run one backtest and write its results; `quiet`: nothing on stderr on the way. Raises MyquantError."""
+    strategy = load_strategy(request.strategy)
+    loaded = load_settings(strategy, config=request.config, assignments=request.assignments, flags=request.flags)
+    config = loaded.config
+    source = open_ticks(request.paths, time_zone=config.session.timezone, symbol=config.instrument.symbol)
+    with run_folder(request.out, config.results.directory, request.paths) as folder:
+        if not quiet:
+            announce_compiling(strategy)
+        with progress_bar("backtest", source.total_bytes, quiet=quiet) as tell:
+            record = compose.backtest(source, loaded, strategy, lambda _: tell(source.consumed_bytes))
+        write_results(record, folder, report=config.results.report, excel=config.results.excel)
+    return Finished(summary(record), folder)
+
+
+def announce_compiling(strategy: LoadedStrategy) -> None:
+    """Say on stderr that the engine has to be compiled, when it has to be: the first run of a version takes long."""
+    if not strategy.compiled:
+        print(
+            f"compiling the engine for strategy {strategy.name}: about half a minute, once for each version of it",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,124 @@
+"""What a trader sees after a run: headline figures, exits, what was held back or refused, and where the rest is."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from myquant.cli.failures import DONE, Failure, tell
+from myquant.cli.output import console, counts, money, places, ratio
+from myquant.cli.run import Finished
+from myquant.cli.separate import Outcome
+from myquant.results.summary import summary_json
+
+INDENT = "  "
+
+
+def print_summary(finished: Finished, *, as_json: bool) -> None:
+    """Print a run's summary for people, or as the text of summary.json."""
+    figures = finished.figures
+    if as_json:
+        print(summary_json(figures), end="")
+        return
+    out = console()
+    out.print(_title(figures), style="bold")
+    out.print()
+    out.print(_headlines(figures))
+    out.print()
+    if figures["exits"]:
+        out.print(_exits(figures))
+        out.print()
+    for name, text in _remarks(finished):
+        out.print(f"{INDENT}{name:<14}{text}")
+
+
+def print_runs(outcomes: Sequence[Outcome], *, as_json: bool) -> int:
+    """Print the runs of many files and return the worst exit code; the errors go to stderr."""
+    if as_json:
+        print(json.dumps({str(each.path): _as_json(each) for each in outcomes}, indent=2, ensure_ascii=False))
+    else:
+        console().print(_runs(outcomes))
+    failures = [each.came for each in outcomes if isinstance(each.came, Failure)]
+    for failed in failures:
+        tell(failed.lines)
+    return max((failed.code for failed in failures), default=DONE)
+
+
+def _title(figures: dict[str, Any]) -> str:
+    symbols = figures["symbols"]
+    named = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
+    days = [day["date"] for day in figures["days"]]
+    when = days[0] if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
+    return f"{named}, {when}: {figures['ticks']['used']:,} ticks, strategy {figures['strategy']}"
+
+
+def _headlines(figures: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    for side in ("left", "right") * 2:
+        grid.add_column(justify=side)  # type: ignore[arg-type]  # two words of a Literal
+    rows = (
+        ("Net P&L", money(figures["net_pnl"]), "Trades", f"{figures['trades']:,}"),
+        ("Gross P&L", money(figures["gross_pnl"]), "Win rate", ratio(figures["win_rate_percent"], " %")),
+        ("Charges", money(figures["charges"]), "Profit factor", ratio(figures["profit_factor"])),
+        ("Final equity", money(figures["final_equity"]), "Max. drawdown", money(figures["max_drawdown"])),
+        ("Return", ratio(figures["return_percent"], " %"), "Exposure", ratio(figures["exposure_percent"], " %")),
+    )
+    for name, *others in rows:
+        grid.add_row(INDENT + name, *others)
+    return grid
+
+
+def _exits(figures: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    for side in ("left", "right", "right"):
+        grid.add_column(justify=side)  # type: ignore[arg-type]  # likewise
+    grid.add_row(f"{INDENT}Exit", "Trades", "Net P&L", style="dim")
+    for reason, group in figures["exits"].items():
+        grid.add_row(INDENT + reason, f"{group['trades']:,}", money(group["net_pnl"]))
+    return grid
+
+
+def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
+    """Yield what was held back, refused or left open, by name, and where the results are."""
+    figures, folder = finished.figures, finished.folder
+    ticks = figures["ticks"]
+    yield "Held back by", counts(figures["gates"]) or "nothing"
+    yield "Denied", counts(figures["denied_entries"]) or "none"
+    rejected = {reason: found for reason, found in ticks["rejected_by_reason"].items() if found["count"]}
+    if not rejected:
+        yield "Rejected", "none"
+    for number, (reason, found) in enumerate(rejected.items()):
+        yield "" if number else "Rejected", f"{reason} {found['count']:,} ({places(found['examples'])})"
+    if ticks["off_grid"]:
+        yield "Off the grid", f"{ticks['off_grid']:,} ticks with a price between the steps of the tick size"
+    if ticks["quote_fallbacks"]:
+        yield "No quote", f"{ticks['quote_fallbacks']:,} exits at the last price instead"
+    for halt in figures["halts"]:
+        yield "Halted", f"{halt['reason']} at {halt['time']}"
+    for held in figures["open_positions"]:
+        kept = f"{held['quantity']:,} {held['symbol']} from {money(held['entry_price'])}, last {money(held['last_price'])}"
+        yield "Still open", f"{kept}, P&L {money(held['open_pnl'])}"
+    report = folder / "report.html"
+    yield ("Report", str(report)) if report.exists() else ("Results", str(folder))
+
+
+def _runs(outcomes: Sequence[Outcome]) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    for side in ("left", "right", "right", "right", "left"):
+        grid.add_column(justify=side)  # type: ignore[arg-type]  # likewise
+    grid.add_row("File", "Trades", "Charges", "Net P&L", "Results", style="dim")
+    for each in outcomes:
+        if isinstance(each.came, Failure):
+            grid.add_row(each.path.name, "", "", "failed", "")
+        else:
+            figures = each.came.figures
+            amounts = (money(figures["charges"]), money(figures["net_pnl"]))
+            grid.add_row(each.path.name, f"{figures['trades']:,}", *amounts, str(each.came.folder))
+    return grid
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome.came, Failure):
+        return {"error": "\n".join(outcome.came.lines)}
+    return outcome.came.figures

@@ -16,7 +16,7 @@ from myquant.core import codes
 from myquant.errors import DataError
 from myquant.results.record import OpenPosition, RejectedExample, RunRecord
 from myquant.session.collector import Collector
-from myquant.session.engine import EMPTY_EVENT, Engine
+from myquant.session.engine import Engine
 from myquant.session.rules import SECOND_NS, paise
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import TickBatch
@@ -101,11 +101,9 @@ def _end(engine: Engine, collector: Collector, *, close: bool) -> None:
     for who in range(len(engine.instruments)):
         if engine.instruments[who]["counts"][codes.COUNT_TICKS] == 0:
             continue
-        ended = EMPTY_EVENT._replace(kind=codes.END_OF_DATA, instrument=who, sequence=engine.inputs)
         if close:
-            engine.step(ended._replace(code=1), collector.take)
-            engine.fill_waiting(who, collector.take)
-        engine.step(ended, collector.take)
+            engine.end(who, codes.CLOSE_OPEN, collector.take)
+        engine.end(who, codes.LAST_MARK, collector.take)
 
 
 def _record(engine: Engine, collector: Collector, rejects: _Rejects, source: "TickSource") -> RunRecord:

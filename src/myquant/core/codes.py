@@ -156,10 +156,13 @@ HALT_NAMES: Final = {
     BY_IMPOSSIBLE_EVENT: "impossible_order_event",
 }
 
-# What an operator may ask for (`Event.code` of OPERATOR), and what a feed may say of itself (of FEED_STATUS).
+# What an operator may ask for (`Event.code` of OPERATOR), what the end of the data asks for
+# (of END_OF_DATA), and what a feed may say of itself (of FEED_STATUS).
 ASK_HALT: Final = 1
 ASK_RESUME: Final = 2
 ASK_FLATTEN: Final = 3
+LAST_MARK: Final = 0
+CLOSE_OPEN: Final = 1
 FEED_HEALTHY: Final = 0
 FEED_IS_STALE: Final = 1
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import config, njit, types
+from numba import config, njit, typeof, types
 from numba.core.typeconv import Conversion
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
 from numba.extending import lower_builtin
@@ -27,6 +27,19 @@ def inlined(function: Function) -> Function:
 def entry_point(function: Function) -> Function:
     """Compile a function that Python calls and keep its machine code on disk, beside the module's source."""
     return njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def direct(function: Function, *arguments: Any) -> Function:
+    """Return the machine code of an entry point for arguments of these types, past Numba's dispatcher.
+
+    The dispatcher looks at the type of every argument on every call: 15 us for our large records. What is returned does
+    not look, so it must be called with the very arrays given here, or others of the same dtypes and layout.
+    """
+    if not jit_enabled():
+        return function
+    signature_of = tuple(typeof(argument) for argument in arguments)
+    function.compile(signature_of)  # type: ignore[attr-defined]
+    return function.overloads[signature_of].entry_point  # type: ignore[attr-defined, no-any-return]
 
 
 def jit_enabled() -> bool:

@@ -277,7 +277,7 @@ def on_notice(
 ) -> tuple[Account, Instrument]:
     """Take a timer, the feed's status, an operator's wish or the end of the data."""
     if event.kind == codes.END_OF_DATA:
-        return _end(account, instrument, event, rules, counts, commands)
+        return end_data(account, instrument, event, rules, counts, commands)
     if event.kind == codes.FEED_STATUS:
         return account._replace(feed_stale=event.code != codes.FEED_HEALTHY), instrument
     if event.kind == codes.OPERATOR:
@@ -293,7 +293,7 @@ def on_notice(
 
 
 @inlined
-def _end(
+def end_data(
     account: Account,
     instrument: Instrument,
     event: Event,
@@ -301,8 +301,8 @@ def _end(
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Take the end of the data: code 1 closes what is open at the last price; code 0 takes the last mark."""
-    if event.code == 0:
+    """Take the end of the data: close what is open at the last price, or take the last mark."""
+    if event.code == codes.LAST_MARK:
         return mark(account, instrument, event, rules, commands)
     held = instrument.position.quantity
     if held == 0 or is_working(instrument.order.state):

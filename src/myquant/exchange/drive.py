@@ -10,7 +10,7 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.compiled import entry_point, inlined
 from myquant.core.days import lacks_day
-from myquant.core.engine import NOTHING, act, interrupted, judge, observe, on_answer, on_notice, on_tick
+from myquant.core.engine import NOTHING, act, end_data, interrupted, judge, observe, on_answer, on_notice, on_tick
 from myquant.core.layout import record_access
 from myquant.core.orders import SENT
 from myquant.core.records import NO_POSITION, Account, Day, Event, Instrument, Rules
@@ -26,6 +26,8 @@ _, load_params, _, peek_params = record_access(Params)
 _, load_day, _, peek_day = record_access(Day)
 
 OUTBOX_MARGIN = 64  # a tick emits fewer commands than this
+
+GOES_ON = -1  # what follows a batch (else `Event.code` of END_OF_DATA)
 
 
 class Columns(NamedTuple):
@@ -157,7 +159,7 @@ def _act_one(
     days: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> None:
-    """Do what one tick asks for and let the instant exchange answer until no order waits.
+    """Do what one tick asks for, or the end of the data, and let the instant exchange answer until no order waits.
 
     `due` is `NOTHING` for a tick that has not been observed.
     """
@@ -169,7 +171,9 @@ def _act_one(
     instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
     day = peek_day(record["day"])
-    if due == NOTHING:
+    if event.kind == codes.END_OF_DATA:
+        account, instrument = end_data(account, instrument, event, rules, counts, commands)
+    elif due == NOTHING:
         account, instrument, state = on_tick(
             account, instrument, state, record["day"], event, rules, params, days, counts, record["memory"], commands
         )
@@ -191,6 +195,7 @@ def run(
     columns: Columns,
     begin: int,
     sequence: int,
+    ending: int,
     desk: np.ndarray[Any, Any],
     instruments: np.ndarray[Any, Any],
     days: np.ndarray[Any, Any],
@@ -200,7 +205,13 @@ def run(
 
     It stops early when the outbox is nearly full (drain the commands and call again), or before a tick whose day has not
     been prepared in `days` (prepare it and call again). `sequence` is the input sequence of the batch's first tick.
+    `ending` says what follows the batch: more (`GOES_ON`), the end of the data of one instrument at a time with or without
+    closing what is open (`begin` is then the instrument, and there are no ticks).
     """
+    if ending != GOES_ON:
+        event = Event(codes.END_OF_DATA, begin, sequence, 0, 0, 0, 0, 0, 0, 0, 0, 0, ending)
+        _act_one(NOTHING, event, desk, instruments, days, commands)
+        return begin
     count = len(columns.time_ns)
     full = desk[0]["account"]["commands"] + len(commands) - OUTBOX_MARGIN
     i = begin

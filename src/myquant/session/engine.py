@@ -8,15 +8,14 @@ import numpy as np
 
 from myquant.config.loading import LoadedConfig
 from myquant.core import codes
+from myquant.core.compiled import direct
 from myquant.core.layout import dtype_of
-from myquant.core.orders import SENT
 from myquant.core.records import Account, Command, Event
 from myquant.session.rules import DayRules, core_rules, day_rules, local_date, paise
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import InstrumentName, TickBatch
 
 OUTBOX: Final = 1 << 14  # commands; a power of two
-EMPTY_EVENT: Final = Event(*[0] * len(Event._fields))
 
 
 class Engine:
@@ -50,6 +49,7 @@ class Engine:
         self.commands = np.zeros(OUTBOX, dtype_of(Command))
         self.inputs = 0  # events taken so far
         self._event = np.zeros(1, dtype_of(Event))
+        self._step: Callable[..., Any] | None = None
         self._drained = 0
         self._set_up()
 
@@ -82,7 +82,7 @@ class Engine:
         columns = drive.Columns(batch.time_ns, batch.price, batch.volume, batch.bid, batch.ask, batch.instrument)
         at, count = 0, len(batch)
         while at < count:
-            at = drive.run(columns, at, self.inputs, self.desk, self.instruments, self.days, self.commands)
+            at = drive.run(columns, at, self.inputs, drive.GOES_ON, self.desk, self.instruments, self.days, self.commands)
             emitted = self.drain(on_commands)
             if at < count and emitted < OUTBOX - drive.OUTBOX_MARGIN:
                 self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
@@ -93,9 +93,16 @@ class Engine:
         if event.kind == codes.TICK and event.time_ns >= self.instruments[event.instrument]["core"]["tape"]["day_end_ns"]:
             self._prepare_if_new(event)
         self._event[0] = event
-        self.drive.step(self.desk, self.instruments, self.days, self._event, 0, self.commands)
-        self.inputs += 1
+        self.step_at(self._event, 0)
         self.drain(on_commands)
+
+    def step_at(self, events: np.ndarray, at: int) -> int:
+        """Take `events[at]`, an array of `Event` records, with nothing prepared or drained; see `drive.step`."""
+        if self._step is None:
+            arrays = (self.desk, self.instruments, self.days, events, at, self.commands)
+            self._step = direct(self.drive.step, *arrays)
+        self.inputs += 1
+        return self._step(self.desk, self.instruments, self.days, events, at, self.commands)  # type: ignore[no-any-return]
 
     def _prepare_if_new(self, event: Event) -> None:
         day = self.days[event.instrument]
@@ -103,21 +110,13 @@ class Engine:
         if usable and not day["start_ns"] <= event.time_ns < day["end_ns"]:
             self.prepare_day(event.instrument, event.time_ns)
 
-    def fill_waiting(self, who: int, on_commands: Callable[[np.ndarray], None]) -> None:
-        """Answer an instrument's orders at once at the prices they count on, as the instant exchange does."""
-        core = self.instruments[who]["core"]
-        while core["order"]["state"] == SENT:
-            order = core["order"]
-            fill = EMPTY_EVENT._replace(
-                kind=codes.FILL,
-                instrument=who,
-                sequence=self.inputs,
-                time_ns=int(core["tape"]["last_ns"]),
-                order_id=int(order["id"]),
-                quantity=int(order["quantity"]),
-                value=int(order["quantity"]) * int(order["price"]),
-            )
-            self.step(fill, on_commands)
+    def end(self, who: int, code: int, on_commands: Callable[[np.ndarray], None]) -> None:
+        """End the data of an instrument: `codes.CLOSE_OPEN` closes what is open, `codes.LAST_MARK` takes a mark."""
+        drive = self.drive
+        none = drive.Columns(*[np.zeros(0, np.int64)] * len(drive.Columns._fields))
+        drive.run(none, who, self.inputs, code, self.desk, self.instruments, self.days, self.commands)
+        self.inputs += 1
+        self.drain(on_commands)
 
     def drain(self, on_commands: Callable[[np.ndarray], None]) -> int:
         """Hand over the commands emitted since the last time, oldest first, and return how many they were."""

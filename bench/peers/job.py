@@ -4,6 +4,9 @@ The job: enter long on three rising ticks while the 18-tick EMA is above the 42-
 09:20 and 15:10, with 30 % of the cash in lots of 75; leave 15 points below the entry, 5 points below the high once 5 points
 were won, 12 points above the entry, or at 15:10 and later. Orders fill at the price of the tick that triggers them, each
 side costs 0.03 % of its turnover, no entry on a tick that found a position. An open position is valued at the last price.
+
+From the checkout's root: `bench/.env-NAME/bin/python -m bench.peers.run_NAME TICKS.npz COUNT` (`run_python` in any
+environment with NumPy); `bench/peers/setup.sh` makes the environments, `bench.limit.ticks.save` writes the ticks.
 """
 
 from __future__ import annotations

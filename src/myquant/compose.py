@@ -90,7 +90,9 @@ class _Rejects:
 
     def nothing_valid(self, files: list[str], rows: int) -> str:
         reasons = ", ".join(
-            f"{codes.REJECTION_NAMES[reason]} (first: {places[0].file}:{places[0].line})" if places else codes.REJECTION_NAMES[reason]
+            f"{codes.REJECTION_NAMES[reason]} (first: {places[0].file}:{places[0].line})"
+            if places
+            else codes.REJECTION_NAMES[reason]
             for reason, places in sorted(self.examples.items())
         )
         return f"{', '.join(files)}: none of {rows:,} rows is a usable tick: {reasons or 'there are none'}"
@@ -151,7 +153,9 @@ def _open_positions(engine: Engine) -> tuple[OpenPosition, ...]:
         position, last_price = record["position"], int(record["tape"]["last_price"])
         if position["quantity"] == 0:
             continue
-        paid = int(position["entry_value"] - position["value_out"] + position["entry_charges"] - position["charges_out"])
+        paid = int(
+            position["entry_value"] - position["value_out"] + position["entry_charges"] - position["charges_out"]
+        )
         found.append(
             OpenPosition(
                 int(position["id"]),

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from laws.driver import Ticks, counted, random_ticks, rows_of, run_engine, run_model, settings
 
+from laws.driver import Ticks, counted, random_ticks, rows_of, run_engine, run_model, settings
 from myquant.core import codes
 
 ALL_SIGNALS = {
@@ -35,7 +35,11 @@ CASES: dict[str, dict[str, Any]] = {
     "slippage": {**RICH, "risk.slippage_points": Decimal("0.35")},
     "no trailing": {**RICH, "risk.use_trail_stop": False},
     "tight trailing": {**RICH, "risk.trail_activation_points": 1, "risk.trail_distance_points": Decimal("0.5")},
-    "noise filter": {**RICH, "strategy.noise_filter_enabled": True, "strategy.noise_filter_percentage": Decimal("0.002")},
+    "noise filter": {
+        **RICH,
+        "strategy.noise_filter_enabled": True,
+        "strategy.noise_filter_percentage": Decimal("0.002"),
+    },
     "no control after a stop": {**RICH, "strategy.control_base_sl": False},
     "many greens after a stop": {**RICH, "strategy.control_base_sl_green_ticks": 7},
     "three entries a day": {**RICH, "risk.max_positions_per_day": 3},
@@ -45,7 +49,12 @@ CASES: dict[str, dict[str, Any]] = {
     "all in": {**RICH, "risk.max_position_value_percent": 100},
     "huge, sliced": {"capital.initial_capital": 50_000_000, "risk.max_position_value_percent": 90},
     "closed at the end": {**RICH, "execution.close_at_end": True, "session.end_hour": 18},
-    "odd lot": {**RICH, "instrument.lot_size": 1, "risk.tp_points": (2, 4, 6), "risk.tp_percents": (Decimal("0.333333"), Decimal("0.333333"), Decimal("0.333334"))},
+    "odd lot": {
+        **RICH,
+        "instrument.lot_size": 1,
+        "risk.tp_points": (2, 4, 6),
+        "risk.tp_percents": (Decimal("0.333333"), Decimal("0.333333"), Decimal("0.333334")),
+    },
 }
 
 

@@ -2,19 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
 from myquant.ticks.batch import TickBatch, joined
 from myquant.ticks.source import open_ticks
 
-Make: TypeAlias = Callable[[str, str | bytes], Path]
-Read: TypeAlias = Callable[..., TickBatch]
-
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def make(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
     """Return a function that writes a file of this name and content."""
 
     def write(name: str, content: str | bytes) -> Path:
@@ -26,7 +23,7 @@ def make(tmp_path: Path) -> Make:
 
 
 @pytest.fixture
-def read() -> Read:
+def read() -> Callable[..., TickBatch]:
     """Return a function that opens files in Indian time and returns all their rows as one batch."""
 
     def rows(*paths: Path, **options: Any) -> TickBatch:

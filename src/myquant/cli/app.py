@@ -12,11 +12,30 @@ from typer.main import get_command
 import myquant
 from myquant.cli import backtest, config, ticks
 from myquant.cli.failures import DONE, FAILED, INTERRUPTED, failure, tell
+from myquant.cli.options import examples
 
 DEBUG: Final = "--debug"
 
+EPILOG: Final = f"""{
+    examples(
+        "myquant ticks generate day.csv",
+        "myquant backtest day.csv",
+        "myquant backtest day.csv --set risk.base_sl_points=20 --out runs/wide-stop",
+        "myquant config show --origins",
+    )
+}
+
+\b
+Exit codes:
+  0    done
+  1    anything that is none of the below
+  2    bad usage or configuration
+  3    bad data
+  130  interrupted by Ctrl-C
+"""
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
-app.command(name="backtest", no_args_is_help=True)(backtest.backtest)
+app.command(epilog=backtest.EXAMPLES)(backtest.backtest)
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(config.app, name="config")
 
@@ -27,7 +46,7 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, epilog=EPILOG)
 def _global(
     context: typer.Context,
     _version: Annotated[
@@ -35,23 +54,7 @@ def _global(
     ] = False,
     _debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Backtest intraday strategies on recorded ticks of Indian index options.
-
-    \b
-    Examples:
-      myquant ticks generate day.csv
-      myquant backtest day.csv
-      myquant backtest day.csv --set risk.base_sl_points=20 --out runs/wide-stop
-      myquant config show --origins
-
-    \b
-    Exit codes:
-      0    done
-      1    anything that is none of the below
-      2    bad usage or configuration
-      3    bad data
-      130  interrupted by Ctrl-C
-    """
+    """Backtest intraday strategies on recorded ticks of Indian index options."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit

@@ -1,15 +1,24 @@
 """`myquant backtest`: run recorded ticks through a strategy."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, TickFiles
+from myquant.cli.options import Assignments, ConfigFile, Strategy, TickFiles, examples
+
+EXAMPLES: Final = examples(
+    "myquant backtest ticks.csv",
+    "myquant backtest NIFTY07OCT2524900CE.csv.gz --out runs/first --excel",
+    "myquant backtest day1.csv day2.csv --set capital.initial_capital=1000000",
+    "myquant backtest ticks.parquet --strategy my_strategy.py --config mine.toml",
+    "myquant backtest days/*.parquet --separate --json > summaries.json",
+)
 
 
 def backtest(
     ticks: TickFiles,
+    *,
     config: ConfigFile = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
@@ -29,22 +38,15 @@ def backtest(
         typer.Option("--separate", help="Run each file by itself, with its own account and folder, on all cores."),
     ] = False,
 ) -> None:
-    """Run recorded ticks through a strategy; leave trades, equity, a summary and a report.
+    """Run recorded ticks through a strategy.
 
-    Several files share one account, their ticks merged by time, unless --separate is given. Naive times are in the
-    session's time zone. A file without a symbol column is of the instrument that its name, or instrument.symbol, names.
-
-    \b
-    Examples:
-      myquant backtest ticks.csv
-      myquant backtest NIFTY07OCT2524900CE.csv.gz --out runs/first --excel
-      myquant backtest day1.csv day2.csv --set capital.initial_capital=1000000
-      myquant backtest ticks.parquet --strategy my_strategy.py --config mine.toml
-      myquant backtest days/*.parquet --separate --json > summaries.json
+    The results are a folder with trades.csv, equity.csv, summary.json, config.toml and report.html. Several files share
+    one account, their ticks merged by time, unless --separate is given. A file without a symbol column holds
+    instrument.symbol; where there are several files, the instrument that its name says.
     """
     from myquant.cli.run import Request, run  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.separate import print_runs, run_separately  # noqa: PLC0415  (likewise)
-    from myquant.cli.summary import print_summary  # noqa: PLC0415  (likewise)
+    from myquant.cli.separate import run_separately  # noqa: PLC0415  (likewise)
+    from myquant.cli.summary import print_runs, print_summary  # noqa: PLC0415  (likewise)
 
     flags = {
         "--strict": (strict, "data_quality.strict=true"),

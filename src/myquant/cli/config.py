@@ -5,13 +5,20 @@ from typing import Annotated
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy
+from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
 
 app = typer.Typer(help="Show, check and compare configurations.", rich_markup_mode=None)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "myquant config show",
+        "myquant config show --config mine.toml --set risk.base_sl_points=20 --origins",
+        "myquant config show --strategy my_strategy.py --toml > mine.toml",
+    )
+)
 def show(
+    *,
     config: ConfigFile = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
@@ -22,12 +29,6 @@ def show(
 
     A later layer wins: defaults, --config, variables such as MYQUANT_RISK__BASE_SL_POINTS, --set. What is printed is
     TOML that loads back to the same configuration.
-
-    \b
-    Examples:
-      myquant config show
-      myquant config show --config mine.toml --set risk.base_sl_points=20 --origins
-      myquant config show --strategy my_strategy.py --toml > mine.toml
     """
     from myquant.cli.config_print import setting_lines  # noqa: PLC0415  (imported when the command runs)
     from myquant.cli.settings import load_settings  # noqa: PLC0415  (likewise)
@@ -36,18 +37,17 @@ def show(
     print(loaded.to_toml().rstrip() if toml else "\n".join(setting_lines(loaded, every_origin=origins)))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "myquant config check mine.toml",
+        "myquant config check mine.toml --strategy my_strategy.py",
+    )
+)
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A TOML file of settings.")],
     strategy: Strategy = None,
 ) -> None:
-    """Check a file and print what it changes. Variables of the environment are left out.
-
-    \b
-    Examples:
-      myquant config check mine.toml
-      myquant config check mine.toml --strategy my_strategy.py
-    """
+    """Check a file and print what it changes. Variables of the environment are left out."""
     from myquant.cli.config_print import DEFAULTS, difference_lines  # noqa: PLC0415  (imported when the command runs)
 
     changes = difference_lines(DEFAULTS, str(file), strategy)
@@ -55,7 +55,12 @@ def check(
     print(*changes, sep="\n", end="\n" if changes else "")
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "myquant config diff defaults mine.toml",
+        "myquant config diff mine.toml runs/20251003-160000-day/config.toml",
+    )
+)
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A TOML file, or `defaults`.")],
     b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="A TOML file, or `defaults`.")],
@@ -64,11 +69,6 @@ def diff(
     """Print the values in which two configurations differ, as `key = value in A -> value in B`.
 
     Each file is taken over the defaults; variables of the environment are left out.
-
-    \b
-    Examples:
-      myquant config diff defaults mine.toml
-      myquant config diff mine.toml runs/20251003-160000-day/config.toml
     """
     from myquant.cli.config_print import difference_lines  # noqa: PLC0415  (imported when the command runs)
 

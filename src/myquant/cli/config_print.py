@@ -20,7 +20,9 @@ def setting_lines(loaded: LoadedConfig, *, every_origin: bool) -> list[str]:
     for name, text in texts.items():
         origin = loaded.origins[name]
         shown = every_origin or origin != DEFAULT
-        lines.append(f"{name:<{name_width}} = {text:<{text_width}}  # {origin}" if shown else f"{name:<{name_width}} = {text}")
+        lines.append(
+            f"{name:<{name_width}} = {text:<{text_width}}  # {origin}" if shown else f"{name:<{name_width}} = {text}"
+        )
     return lines
 
 

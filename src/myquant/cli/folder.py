@@ -57,4 +57,6 @@ def _make(folder: Path, *, exist_ok: bool) -> None:
     except OSError as error:
         if isinstance(error, FileExistsError) and folder.is_dir():
             raise
-        raise ConfigError(f"{folder}: cannot be the folder of a run ({error.strerror}); choose another with --out") from error
+        raise ConfigError(
+            f"{folder}: cannot be the folder of a run ({error.strerror}); choose another with --out"
+        ) from error

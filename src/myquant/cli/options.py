@@ -18,5 +18,10 @@ Strategy: TypeAlias = Annotated[
 ]
 TickFiles: TypeAlias = Annotated[
     list[Path],
-    typer.Argument(metavar="TICKS...", show_default=False, help="CSV (also .gz, .zst) or Parquet files of ticks."),
+    typer.Argument(metavar="TICKS", show_default=False, help="CSV (also .gz, .zst) or Parquet files of ticks."),
 ]
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: its examples, each on its own line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

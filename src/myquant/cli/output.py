@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from myquant.results.report import MINUS, grouped
+from myquant.results.text import MINUS, grouped
 
 NOTHING: Final = "-"
 

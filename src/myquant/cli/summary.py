@@ -56,7 +56,7 @@ def _title(figures: dict[str, Any]) -> str:
 def _headlines(figures: dict[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 3, 0, 0))
     for side in ("left", "right") * 2:
-        grid.add_column(justify=side)  # type: ignore[arg-type]  # two words of a Literal
+        grid.add_column(justify=side)
     rows = (
         ("Net P&L", money(figures["net_pnl"]), "Trades", f"{figures['trades']:,}"),
         ("Gross P&L", money(figures["gross_pnl"]), "Win rate", ratio(figures["win_rate_percent"], " %")),
@@ -72,7 +72,7 @@ def _headlines(figures: dict[str, Any]) -> Table:
 def _exits(figures: dict[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 3, 0, 0))
     for side in ("left", "right", "right"):
-        grid.add_column(justify=side)  # type: ignore[arg-type]  # likewise
+        grid.add_column(justify=side)
     grid.add_row(f"{INDENT}Exit", "Trades", "Net P&L", style="dim")
     for reason, group in figures["exits"].items():
         grid.add_row(INDENT + reason, f"{group['trades']:,}", money(group["net_pnl"]))
@@ -97,7 +97,9 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
     for halt in figures["halts"]:
         yield "Halted", f"{halt['reason']} at {halt['time']}"
     for held in figures["open_positions"]:
-        kept = f"{held['quantity']:,} {held['symbol']} from {money(held['entry_price'])}, last {money(held['last_price'])}"
+        kept = (
+            f"{held['quantity']:,} {held['symbol']} from {money(held['entry_price'])}, last {money(held['last_price'])}"
+        )
         yield "Still open", f"{kept}, P&L {money(held['open_pnl'])}"
     report = folder / "report.html"
     yield ("Report", str(report)) if report.exists() else ("Results", str(folder))
@@ -106,7 +108,7 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
 def _runs(outcomes: Sequence[Outcome]) -> Table:
     grid = Table.grid(padding=(0, 3, 0, 0))
     for side in ("left", "right", "right", "right", "left"):
-        grid.add_column(justify=side)  # type: ignore[arg-type]  # likewise
+        grid.add_column(justify=side)
     grid.add_row("File", "Trades", "Charges", "Net P&L", "Results", style="dim")
     for each in outcomes:
         if isinstance(each.came, Failure):

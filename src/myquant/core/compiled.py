@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from numba import config, njit, typeof, types
-from numba.core.typeconv import Conversion
+from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
 from numba.extending import lower_builtin
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_OPTIONS = {"error_model": "numpy", "nogil": True}
-_INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called from compiled code only
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for compiled callers only
 
 
 def inlined(function: Function) -> Function:
@@ -37,17 +37,17 @@ def direct(function: Function, *arguments: Any) -> Function:
     """
     if not jit_enabled():
         return function
-    signature_of = tuple(typeof(argument) for argument in arguments)
+    signature_of = tuple(typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
     function.compile(signature_of)  # type: ignore[attr-defined]
     return function.overloads[signature_of].entry_point  # type: ignore[attr-defined, no-any-return]
 
 
 def jit_enabled() -> bool:
     """Return whether functions are compiled; `NUMBA_DISABLE_JIT=1` runs them as plain Python."""
-    return not config.DISABLE_JIT
+    return not getattr(config, "DISABLE_JIT", False)
 
 
-class _Replace(AbstractTemplate):  # type: ignore[misc]
+class _Replace(AbstractTemplate):
     """Types `record._replace(name=value, ...)`: known names, values that convert without loss.
 
     The names travel to the code generator inside an `Omitted` argument, the only part of a signature that carries a
@@ -57,7 +57,7 @@ class _Replace(AbstractTemplate):  # type: ignore[misc]
     key = "NamedTuple._replace"
 
     def generic(self, args: tuple[types.Type, ...], kws: dict[str, types.Type]) -> Any:
-        record = self.this
+        record = self.this  # type: ignore[attr-defined]
         names = tuple(kws)
         if args or not names or any(name not in record.fields for name in names):
             return None
@@ -69,19 +69,19 @@ class _Replace(AbstractTemplate):  # type: ignore[misc]
         parameter = inspect.Parameter
         parameters = [parameter(name, parameter.POSITIONAL_OR_KEYWORD) for name in names]
         parameters.append(parameter("_names", parameter.POSITIONAL_OR_KEYWORD, default=names))
-        typed = signature(record, *kinds, types.Omitted(names), recvr=record)
+        typed = signature(record, *kinds, types.Omitted(names), recvr=record)  # type: ignore[no-untyped-call]
         return typed.replace(pysig=inspect.Signature(parameters))
 
 
 @infer_getattr
-class _NamedTupleMethods(AttributeTemplate):  # type: ignore[misc]
+class _NamedTupleMethods(AttributeTemplate):
     key = types.BaseNamedTuple  # of mixed fields, or of fields of one type
 
     def resolve__replace(self, record: types.BaseNamedTuple) -> types.BoundFunction:
         return types.BoundFunction(_Replace, record)
 
 
-@lower_builtin("NamedTuple._replace", types.BaseNamedTuple, types.VarArg(types.Any))  # type: ignore[untyped-decorator]
+@lower_builtin("NamedTuple._replace", types.BaseNamedTuple, types.VarArg(types.Any))  # type: ignore[no-untyped-call, untyped-decorator]
 def _lower_replace(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001  (Numba's interface)
     record = sig.args[0]
     changed = args[0]

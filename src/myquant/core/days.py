@@ -31,4 +31,5 @@ def find_day(days: np.ndarray[Any, Any], who: int, time_ns: int) -> Day:
     """
     if not days[who]["start_ns"] <= time_ns < days[who]["end_ns"]:
         raise KeyError("the day of this tick was not prepared")
-    return _load_day(days[who])
+    day: Day = _load_day(days[who])
+    return day

@@ -31,7 +31,7 @@ from myquant.core.routine import (
 )
 from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
 
-_, _, store_day, peek_day = record_access(Day)
+store_day, peek_day = record_access(Day).store, record_access(Day).peek
 
 # What an observed tick may ask for.
 NOTHING = 0
@@ -127,7 +127,7 @@ def due_exit(
     """Return the first exit that applies, or `NO_EXIT`; none during warm-up. The strategy's own comes last."""
     if instrument.tape.n < rules.min_warmup_ticks:
         return codes.NO_EXIT
-    reason = exit_due(account, instrument.position, instrument.tape.last_price, time_ns, day, rules)
+    reason = exit_due(account, instrument.position, instrument.tape.last_price, time_ns, day)
     if HAS_EXIT and reason == codes.NO_EXIT and exit_(state, tick, context_of(account, instrument), params):
         reason = codes.STRATEGY_EXIT
     return reason
@@ -162,14 +162,10 @@ def on_tick(
     if event.time_ns >= tape.wake_ns:
         account, instrument = mark(account, instrument, event, rules, commands)
     counts[codes.COUNT_TICKS] += 1
-    account, instrument, state = observe(
-        account, instrument, state, day, event, new_day, rules, params, counts, memory
-    )
+    account, instrument, state = observe(account, instrument, state, day, event, new_day, rules, params, counts, memory)
     due = judge(account, instrument, state, day, event, new_day, rules, params, counts)
     if due != NOTHING:
-        account, instrument = act(
-            due, account, instrument, state, day, event, new_day, rules, params, counts, commands
-        )
+        account, instrument = act(due, account, instrument, state, day, event, new_day, rules, params, counts, commands)
     return account, instrument, state
 
 
@@ -257,9 +253,7 @@ def on_answer(
     again = (sold and event.kind == codes.FILL) or event.kind == codes.CANCELLED
     if ended and again:
         tick = tick_of(instrument.tape, 0, False)
-        account, instrument = manage(
-            account, instrument, state, tick, day, event, rules, params, counts, commands
-        )
+        account, instrument = manage(account, instrument, state, tick, day, event, rules, params, counts, commands)
     return account, instrument
 
 
@@ -286,9 +280,7 @@ def on_notice(
         account, instrument = time_out_order(account, instrument, event, rules, commands)
     if instrument.position.quantity > 0:
         tick = tick_of(instrument.tape, 0, False)
-        account, instrument = manage(
-            account, instrument, state, tick, day, event, rules, params, counts, commands
-        )
+        account, instrument = manage(account, instrument, state, tick, day, event, rules, params, counts, commands)
     return account, instrument
 
 

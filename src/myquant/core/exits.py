@@ -34,7 +34,7 @@ def trail(position: Position, price: int, rules: Rules) -> Position:
 
 
 @inlined
-def exit_due(account: Account, position: Position, price: int, time_ns: int, day: Day, rules: Rules) -> int:
+def exit_due(account: Account, position: Position, price: int, time_ns: int, day: Day) -> int:
     """Return the first exit that applies, or `NO_EXIT`. Levels are tested against the last traded price."""
     if time_ns >= day.flatten_ns or time_ns >= position.day_end_ns:
         return codes.SESSION_END

@@ -191,9 +191,7 @@ def finish_order(
 
 
 @inlined
-def _report_opened(
-    account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]
-) -> Account:
+def _report_opened(account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]) -> Account:
     order, position = instrument.order, instrument.position
     command = NO_COMMAND._replace(
         kind=codes.POSITION_OPENED,

@@ -90,7 +90,7 @@ def _make_access(declaration: type) -> RecordAccess:
     def peek(record: Any) -> Any:
         return load(record)
 
-    @overload(peek, jit_options={"forceinline": True})  # type: ignore[untyped-decorator]
+    @overload(peek, jit_options={"forceinline": True})
     def _peek(record):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  (Numba compares the signatures)
         return lambda record: record
 

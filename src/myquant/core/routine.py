@@ -9,7 +9,7 @@ from myquant.core.account import emit, equity, observe_equity, open_account_day
 from myquant.core.compiled import inlined
 from myquant.core.fills import halt
 from myquant.core.indicators import wilder
-from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, UNKNOWN, next_state
+from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, next_state
 from myquant.core.records import NO_COMMAND, Account, Atr, Context, Day, Event, Instrument, Rules, Tape, Tick
 
 PAISE: float = 100.0  # in a rupee

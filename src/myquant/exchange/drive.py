@@ -17,13 +17,14 @@ from myquant.core.records import NO_POSITION, Account, Day, Event, Instrument, R
 from myquant.core.slot import Params, State, as_usual, is_usual
 from myquant.exchange.instant import fill_at_once
 
-_, load_account, store_account, _ = record_access(Account)
-_, load_instrument, store_instrument, _ = record_access(Instrument)
-_, load_state, store_state, _ = record_access(State)
+_account, _instrument, _state = record_access(Account), record_access(Instrument), record_access(State)
+load_account, store_account = _account.load, _account.store
+load_instrument, store_instrument = _instrument.load, _instrument.store
+load_state, store_state = _state.load, _state.store
 load_event = record_access(Event).load
-_, load_rules, _, peek_rules = record_access(Rules)
-_, load_params, _, peek_params = record_access(Params)
-_, load_day, _, peek_day = record_access(Day)
+load_rules, peek_rules = record_access(Rules).load, record_access(Rules).peek
+load_params, peek_params = record_access(Params).load, record_access(Params).peek
+load_day, peek_day = record_access(Day).load, record_access(Day).peek
 
 OUTBOX_MARGIN = 64  # a tick emits fewer commands than this
 
@@ -105,7 +106,9 @@ def _watch_either(
     """Watch with a position or without: the loop is compiled for each, and what a flat one never needs drops out."""
     if flat:
         instrument = instrument._replace(position=NO_POSITION)
-        return _watch(columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory)
+        return _watch(
+            columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+        )
     return _watch(columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory)
 
 
@@ -179,9 +182,7 @@ def _act_one(
         )
         day = peek_day(record["day"])  # it may have begun with this tick
     else:
-        account, instrument = act(
-            due, account, instrument, state, day, event, False, rules, params, counts, commands
-        )
+        account, instrument = act(due, account, instrument, state, day, event, False, rules, params, counts, commands)
     while instrument.order.state == SENT:
         fill = fill_at_once(instrument.order, instrument.tape, rules, event)
         account, instrument = on_answer(account, instrument, state, day, fill, rules, params, counts, commands)
@@ -282,4 +283,3 @@ def step(
         for who in range(len(instruments)):
             _step_one(who, event._replace(instrument=who), desk, instruments, days, commands)
     return int(desk[0]["account"]["commands"])
-

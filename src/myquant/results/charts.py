@@ -10,6 +10,7 @@ import numpy as np
 from myquant.core import codes
 from myquant.results.curve import Curve
 from myquant.results.record import RunRecord
+from myquant.results.text import label
 from myquant.results.trades import times
 
 Figure = dict[str, Any]
@@ -129,17 +130,11 @@ def nights(record: RunRecord, curve: Curve) -> list[Figure]:
 
 def hours_of_day(times_ns: np.ndarray[Any, Any], time_zone: str) -> np.ndarray[Any, Any]:
     """Return the hour, 0 to 23, of each time on the session's clock."""
-    hours: np.ndarray[Any, Any] = local_ms(times_ns, time_zone) // _HOUR_MS % 24
-    return hours
-
-
-def label(name: str) -> str:
-    """Return a code's name as a reader's: `take_profit_1` is "Take profit 1"."""
-    return name.replace("_", " ").capitalize()
+    return local_ms(times_ns, time_zone) // _HOUR_MS % 24
 
 
 def _of(rows: np.ndarray[Any, Any], instrument: int) -> np.ndarray[Any, Any]:
-    return rows[rows["instrument"] == instrument]
+    return np.compress(rows["instrument"] == instrument, rows)
 
 
 def _line(name: str, clock: np.ndarray[Any, Any], values: np.ndarray[Any, Any], colour: str) -> Trace:

@@ -15,10 +15,11 @@ from myquant.errors import MyquantError
 from myquant.results import charts
 from myquant.results.curve import equity_curve
 from myquant.results.record import RunRecord
+from myquant.results.text import MINUS, grouped, label, percentage, signed, whole
+
+__all__ = ["MAX_ROWS", "MINUS", "grouped", "render_report"]
 
 MAX_ROWS: Final = 2_000  # of the trade table
-MINUS: Final = "\N{MINUS SIGN}"
-NOTHING: Final = "\N{EN DASH}"  # a figure that is undefined
 
 
 def render_report(record: RunRecord, figures: dict[str, Any]) -> str:
@@ -35,7 +36,7 @@ def render_report(record: RunRecord, figures: dict[str, Any]) -> str:
         "signed": signed,
         "percent": percentage,
         "whole": whole,
-        "label": charts.label,
+        "label": label,
         "day": lambda text: text[:10],
         "clock": lambda text: text[11:19],
     }
@@ -65,40 +66,13 @@ def plotly_source() -> str:
     return (Path(found.submodule_search_locations[0]) / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
 
 
-def grouped(amount: float | None, digits: int = 2) -> str:
-    """Return an amount with its digits grouped as in India: 12,34,567.89."""
-    if amount is None:
-        return NOTHING
-    integer, _, fraction = f"{abs(amount):.{digits}f}".partition(".")
-    head, tail = integer[:-3], integer[-3:]
-    pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)][::-1]
-    text = ",".join([*pairs, tail]) + (f".{fraction}" if fraction else "")
-    return f"{MINUS}{text}" if amount < 0 and text.strip("0.,") else text
-
-
-def signed(amount: float | None, digits: int = 2) -> str:
-    """Return a grouped amount with its sign, a plus included."""
-    text = grouped(amount, digits)
-    return f"+{text}" if amount is not None and amount > 0 else text
-
-
-def percentage(value: float | None, digits: int = 2) -> str:
-    """Return a percentage for the eye; `NOTHING` where it is undefined."""
-    return NOTHING if value is None else f"{grouped(value, digits)} %"
-
-
-def whole(count: int) -> str:
-    """Return a count with its digits grouped."""
-    return grouped(count, 0)
-
-
 def _charts(record: RunRecord, figures: dict[str, Any]) -> dict[str, Any]:
     curve = equity_curve(record)
     nights = charts.nights(record, curve)
     return {
         "price": [charts.price_figure(record, number, nights) for number in range(len(record.symbols))],
         "equity": charts.equity_figure(curve, record.time_zone, nights),
-        "reasons": _bars({charts.label(name): group for name, group in figures["exits"].items()}, flat=True),
+        "reasons": _bars({label(name): group for name, group in figures["exits"].items()}, flat=True),
         "days": _bars({day["date"]: day for day in figures["days"]}, flat=False),
         "hours": _by_hour(record),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import numpy as np
 
@@ -56,10 +56,9 @@ class Engine:
     def _set_up(self) -> None:
         config = self.loaded.config
         cash = paise(config.capital.initial_capital)
-        account = Account(*[0] * len(Account._fields))._replace(
-            cash=cash, peak_equity=cash, day_start_equity=cash, day_end_ns=codes.BEFORE_ALL
-        )
-        self.desk[0]["account"] = account
+        account = self.desk[0]["account"]
+        account["cash"] = account["peak_equity"] = account["day_start_equity"] = cash
+        account["day_end_ns"] = codes.BEFORE_ALL
         self.desk[0]["rules"] = core_rules(config, strategy_has_stop=self.strategy.has_stop)
         section = self.loaded.sections.get(self.strategy.section, config.strategy)
         self.desk[0]["params"] = self.strategy.parameters(dict(section))
@@ -82,7 +81,9 @@ class Engine:
         columns = drive.Columns(batch.time_ns, batch.price, batch.volume, batch.bid, batch.ask, batch.instrument)
         at, count = 0, len(batch)
         while at < count:
-            at = drive.run(columns, at, self.inputs, drive.GOES_ON, self.desk, self.instruments, self.days, self.commands)
+            at = drive.run(
+                columns, at, self.inputs, drive.GOES_ON, self.desk, self.instruments, self.days, self.commands
+            )
             emitted = self.drain(on_commands)
             if at < count and emitted < OUTBOX - drive.OUTBOX_MARGIN:
                 self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
@@ -90,7 +91,10 @@ class Engine:
 
     def step(self, event: Event, on_commands: Callable[[np.ndarray], None]) -> None:
         """Take one event; a tick's day is prepared first where it is new."""
-        if event.kind == codes.TICK and event.time_ns >= self.instruments[event.instrument]["core"]["tape"]["day_end_ns"]:
+        if (
+            event.kind == codes.TICK
+            and event.time_ns >= self.instruments[event.instrument]["core"]["tape"]["day_end_ns"]
+        ):
             self._prepare_if_new(event)
         self._event[0] = event
         self.step_at(self._event, 0)
@@ -129,13 +133,9 @@ class Engine:
 
     def account(self) -> Account:
         """Return the account as it stands."""
-        return _tuple_of(Account, self.desk[0]["account"])
+        record = self.desk[0]["account"]
+        return Account(**{name: kind(record[name]) for name, kind in get_type_hints(Account).items()})
 
     def snapshot(self) -> bytes:
         """Return the whole state as bytes: equal bytes, equal state."""
         return self.desk.tobytes() + self.instruments.tobytes()
-
-
-def _tuple_of(kind: Any, record: Any) -> Any:
-    hints = kind.__annotations__
-    return kind(**{name: hint(record[name]) for name, hint in hints.items()})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -181,6 +181,6 @@ def local_date(zone: str) -> Callable[[int], date]:
     info = ZoneInfo(zone)
 
     def date_of(time_ns: int) -> date:
-        return datetime.fromtimestamp(time_ns // SECOND_NS, timezone.utc).astimezone(info).date()
+        return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(info).date()
 
     return date_of

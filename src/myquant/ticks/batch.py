@@ -1,7 +1,7 @@
 """A batch of ticks: columns of integers, and where each row came from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from myquant.core.codes import NO_TIME, PRICE_NOT_FINITE, PRICE_UNPARSABLE
 
 __all__ = [
+    "COLUMNS",
     "EMPTY",
     "NO_TIME",
     "PRICE_NOT_FINITE",
@@ -34,6 +35,10 @@ class InstrumentName(NamedTuple):
     exchange: str | None = None
 
 
+def _none() -> Ints:
+    return EMPTY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickBatch:
     """Ticks in order of arrival: C-contiguous int64 columns of shape (n,).
@@ -45,12 +50,14 @@ class TickBatch:
     time_ns: Ints  # since the epoch, UTC; NO_TIME: unparsable
     price: Ints  # paise; PRICE_UNPARSABLE, PRICE_NOT_FINITE, or 0 for what is negative or rounds to nothing
     volume: Ints  # units; VOLUME_UNPARSABLE: not a whole number of at least 0
-    bid: Ints = EMPTY  # paise; 0: missing or unparsable. There is a bid column where there is an ask column
-    ask: Ints = EMPTY
-    receive_ns: Ints = EMPTY  # like time_ns
-    instrument: Ints = EMPTY  # index into the source's instruments; length 0: there is only one
+    bid: Ints = field(
+        default_factory=_none
+    )  # paise; 0: missing or unparsable. There is a bid column where there is an ask column
+    ask: Ints = field(default_factory=_none)
+    receive_ns: Ints = field(default_factory=_none)  # like time_ns
+    instrument: Ints = field(default_factory=_none)  # index into the source's instruments; length 0: there is only one
     lines: Ints | range = range(0)  # 1-based line or row in its file; length 0: 1, 2, 3...
-    files: Ints = EMPTY  # index into `names`; length 0: all rows are of names[0]
+    files: Ints = field(default_factory=_none)  # index into `names`; length 0: all rows are of names[0]
     names: tuple[str, ...] = ("ticks",)
 
     def __len__(self) -> int:
@@ -66,14 +73,14 @@ class TickBatch:
         """Return some rows, in the order given; a slice without a step shares this batch's memory."""
         lines = self._all_lines()
         picked = lines[rows] if isinstance(rows, slice) else np.asarray(lines)[rows]
-        columns = {name: column[rows] for name in (*_COLUMNS, "files") if len(column := getattr(self, name))}
+        columns = {name: column[rows] for name in (*COLUMNS, "files") if len(column := getattr(self, name))}
         return replace(self, lines=picked, **columns)
 
     def _all_lines(self) -> Ints | range:
         return self.lines if len(self.lines) else range(1, len(self) + 1)
 
 
-_COLUMNS: Final = ("time_ns", "price", "volume", "bid", "ask", "receive_ns", "instrument")
+COLUMNS: Final = ("time_ns", "price", "volume", "bid", "ask", "receive_ns", "instrument")
 
 
 def joined(batches: Sequence[TickBatch]) -> TickBatch:
@@ -85,7 +92,7 @@ def joined(batches: Sequence[TickBatch]) -> TickBatch:
     if len(names) > 1:
         files = np.concatenate([_renumbered(batch, names) for batch in batches])
     lines = np.concatenate([np.asarray(batch._all_lines(), np.int64) for batch in batches])  # noqa: SLF001  (same class)
-    columns = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in _COLUMNS}
+    columns = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in COLUMNS}
     return TickBatch(lines=lines, files=files, names=names, **columns)
 
 

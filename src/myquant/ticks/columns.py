@@ -25,7 +25,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
 class Column(NamedTuple):
     """A column of a file: its place, its name there, and how its numbers count."""
 
-    index: int
+    place: int
     name: str
     decimals: int = 2  # a price is in units of 10**-decimals: 2: in rupees, 0: in paise
     unit_ns: int = 0  # an epoch number counts these; 0: told by its magnitude
@@ -110,9 +110,19 @@ def _find_time(folded: list[str], where: str) -> tuple[Column | None, Column | N
 
 
 def _required(column: Column | None, meaning: str, names: Sequence[str], where: str) -> Column:
-    if column is None:
-        found = ", ".join(name.strip() or "(no name)" for name in names[:20])
-        raise DataError(
-            f"{where}: no column for the {meaning}; found: {found}; rename one to one of: {', '.join(ALIASES[meaning])}"
-        )
-    return column
+    if column is not None:
+        return column
+    known = {alias for aliases in ALIASES.values() for alias in aliases}
+    if any(_is_number(name) for name in names) and not any(name.strip().lower() in known for name in names):
+        raise DataError(f"{where}: the first row is no header; put one above it, such as: timestamp,price,volume")
+    found = ", ".join(name.strip() or "(no name)" for name in names[:20])
+    accepted = ", ".join(ALIASES[meaning])
+    raise DataError(f"{where}: no column for the {meaning}; found: {found}; name it one of: {accepted}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myquant.core.codes import PRICE_NOT_FINITE, PRICE_UNPARSABLE
-from myquant.core.compiled import entry_point, inlined, outlined
+from myquant.core.compiled import entry_point, inlined
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -77,7 +77,7 @@ def _field(text: Bytes, at: int, end: int) -> tuple[int, int, int]:
     return start, stop, at
 
 
-@outlined
+@inlined
 def _quoted(text: Bytes, start: int, end: int) -> tuple[int, int, int]:
     """Return the rest of a field that began with a quote; start -1: the quote is not closed, or text follows it."""
     at = start
@@ -96,7 +96,7 @@ def _quoted(text: Bytes, start: int, end: int) -> tuple[int, int, int]:
     return (start if closed else -1), stop, at
 
 
-@outlined
+@inlined
 def _decimal(text: Bytes, at: int, end: int) -> tuple[bool, bool, int, int, bool]:
     """Read [+-]digits[.digits][e[+-]digits]: (is one, negative, up to 18 digits, exponent of the last, non-zero rest)."""
     negative = at < end and text[at] == MINUS
@@ -132,7 +132,7 @@ def _decimal(text: Bytes, at: int, end: int) -> tuple[bool, bool, int, int, bool
     return count > 0 and at == end, negative, digits, exponent, rest
 
 
-@outlined
+@inlined
 def _scaled(digits: int, exponent: int) -> int:
     """Return digits * 10**exponent, half up; -1: larger than MAX_WHOLE."""
     if exponent < -19:
@@ -142,13 +142,13 @@ def _scaled(digits: int, exponent: int) -> int:
         exponent += 1
     if exponent == -1:
         digits = (digits + 5) // 10
-    while 0 < exponent and 0 < digits <= MAX_WHOLE:
+    while exponent > 0 and 0 < digits <= MAX_WHOLE:
         digits *= 10
         exponent -= 1
     return digits if digits <= MAX_WHOLE else -1
 
 
-@outlined
+@inlined
 def _not_finite(text: Bytes, at: int, end: int) -> bool:
     if at < end and (text[at] == PLUS or text[at] == MINUS):
         at += 1
@@ -183,3 +183,15 @@ def parse_volumes(text: Bytes, starts: Ints, ends: Ints, out: Ints) -> None:
             out[i] = -1
         else:
             out[i] = _scaled(digits, max(exponent, 0))
+
+
+@entry_point
+def gather(text: Bytes, starts: Ints, ends: Ints, out: Bytes, offsets: Ints) -> None:
+    """Copy fields one after the other into `out`; field i is then out[offsets[i]:offsets[i + 1]]."""
+    at = 0
+    for i in range(starts.shape[0]):
+        offsets[i] = at
+        for place in range(starts[i], ends[i]):
+            out[at] = text[place]
+            at += 1
+    offsets[starts.shape[0]] = at

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myquant.core.codes import NO_TIME
-from myquant.core.compiled import entry_point, inlined, outlined
+from myquant.core.compiled import entry_point, inlined
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -74,7 +74,7 @@ def epoch_to_ns(numbers: Ints, unit_ns: Ints, out: Ints) -> None:
         out[i] = _from_epoch(numbers[i], unit_ns) if numbers[i] >= 0 else NO_TIME
 
 
-@outlined
+@inlined
 def _whole_number(text: Bytes, at: int, end: int) -> int:
     """Return the value of digits, perhaps with a point and zeros after them; -1: anything else, or too large."""
     value = 0
@@ -104,7 +104,7 @@ def _from_epoch(number: int, unit_ns: Ints) -> int:
     return number * unit_ns[0] if number <= EPOCH_MAX_NS // unit_ns[0] else NO_TIME
 
 
-@outlined
+@inlined
 def _date(text: Bytes, at: int, end: int) -> tuple[int, int]:
     """Return the day that text[at:] begins with, counted from the epoch (NO_DAY: none), and where it ends."""
     first, after = _digits(text, at, end, 8)
@@ -123,7 +123,7 @@ def _date(text: Bytes, at: int, end: int) -> tuple[int, int]:
     return (_day(third, second, first) if after - at == 2 and last - middle == 5 else NO_DAY), last
 
 
-@outlined
+@inlined
 def _instant(day: int, text: Bytes, at: int, end: int) -> tuple[int, bool]:
     """Return the nanoseconds of a day and the time of day in text[at:end], and whether they are local ones."""
     hour, after = _digits(text, at, end, 2)
@@ -153,7 +153,7 @@ def _instant(day: int, text: Bytes, at: int, end: int) -> tuple[int, bool]:
     return (NO_TIME if offset_ns == NO_TIME else time_ns - offset_ns), False
 
 
-@outlined
+@inlined
 def _offset(text: Bytes, at: int, end: int) -> int:
     """Return the offset from UTC that is all of text[at:end], in nanoseconds; NO_TIME: it is none."""
     if end - at == 1 and (int(text[at]) | SPACE) == LOWER_Z:
@@ -186,13 +186,13 @@ def _digits(text: Bytes, at: int, end: int, most: int) -> tuple[int, int]:
     return value, at
 
 
-@outlined
+@inlined
 def _day(year: int, month: int, day: int) -> int:
     """Return the days from the epoch to a date of the Gregorian calendar; NO_DAY: there is no such date."""
     if not (MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= 31):
         return NO_DAY
     leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
-    if (month == 2 and day > 28 + leap) or (day == 31 and (month == 4 or month == 6 or month == 9 or month == 11)):
+    if (month == 2 and day > 28 + leap) or (day == 31 and month in {4, 6, 9, 11}):
         return NO_DAY
     # Counted in years that begin in March, so that the leap day comes last and five months have 153 days.
     years = year - (month <= 2)

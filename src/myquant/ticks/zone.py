@@ -1,14 +1,17 @@
 """Local times to UTC."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+from numpy.typing import NDArray
 
 from myquant.core.codes import NO_TIME
 from myquant.errors import ConfigError
 from myquant.ticks.batch import Ints
+
+Flags: TypeAlias = NDArray[np.bool_]
 
 SECOND_NS: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * SECOND_NS
@@ -22,6 +25,11 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(f"time zone {name!r} is not known; take an IANA name such as Asia/Kolkata") from error
+
+
+def utc_of(time_ns: Ints, naive: Flags, zone: ZoneInfo) -> Ints:
+    """Return times of which the naive ones are local ones of a zone as `utc_from_local` does; shapes (n,)."""
+    return np.where(naive, utc_from_local(time_ns, zone), time_ns) if naive.any() else time_ns
 
 
 def utc_from_local(local_ns: Ints, zone: ZoneInfo) -> Ints:

@@ -46,12 +46,14 @@
   };
 
   // The two time axes zoom together.
+  const shows = (axis, range) =>
+    range["xaxis.autorange"] ? axis.autorange : String(axis.range) === String(range["xaxis.range"]);
   const link = (from, to) => {
     from.on("plotly_relayout", (change) => {
       const range = change["xaxis.autorange"]
         ? { "xaxis.autorange": true }
         : change["xaxis.range[0]"] && { "xaxis.range": [change["xaxis.range[0]"], change["xaxis.range[1]"]] };
-      if (range) Plotly.relayout(to, range);
+      if (range && !shows(to.layout.xaxis, range)) Plotly.relayout(to, range);
     });
   };
 

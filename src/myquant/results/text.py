@@ -1,0 +1,38 @@
+"""Figures as people read them: digits grouped as in India, a true minus sign, a dash for what is undefined."""
+
+from typing import Final
+
+MINUS: Final = "\N{MINUS SIGN}"
+NOTHING: Final = "\N{EN DASH}"  # a figure that is undefined
+
+
+def grouped(amount: float | None, digits: int = 2) -> str:
+    """Return an amount with its digits grouped as in India: 12,34,567.89."""
+    if amount is None:
+        return NOTHING
+    integer, _, fraction = f"{abs(amount):.{digits}f}".partition(".")
+    head, tail = integer[:-3], integer[-3:]
+    pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)][::-1]
+    text = ",".join([*pairs, tail]) + (f".{fraction}" if fraction else "")
+    return f"{MINUS}{text}" if amount < 0 and text.strip("0.,") else text
+
+
+def signed(amount: float | None, digits: int = 2) -> str:
+    """Return a grouped amount with its sign, a plus included."""
+    text = grouped(amount, digits)
+    return f"+{text}" if amount is not None and amount > 0 else text
+
+
+def percentage(value: float | None, digits: int = 2) -> str:
+    """Return a percentage for the eye; `NOTHING` where it is undefined."""
+    return NOTHING if value is None else f"{grouped(value, digits)} %"
+
+
+def whole(count: int) -> str:
+    """Return a count with its digits grouped."""
+    return grouped(count, 0)
+
+
+def label(name: str) -> str:
+    """Return a code's name as a reader's: `take_profit_1` is "Take profit 1"."""
+    return name.replace("_", " ").capitalize()

@@ -1,0 +1,10 @@
+"""Compile the default engine once, before the tests start in parallel; nothing to do when it is on disk."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from laws.driver import random_ticks, run_engine, settings
+
+run_engine(random_ticks(1, count=200), settings({}))

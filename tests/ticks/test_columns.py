@@ -20,11 +20,17 @@ def meanings(*names: str) -> dict[str, str]:
         ((" LTP", "Qty ", "DateTime"), {"time": "datetime", "price": "ltp", "volume": "qty"}),
         (("ltt", "close", "size"), {"time": "ltt", "price": "close", "volume": "size"}),
         (("date", "time", "ltp", "vol"), {"time": "date", "clock": "time", "price": "ltp", "volume": "vol"}),
-        (("trade_date", "time", "ltp", "vol"), {"time": "trade_date", "clock": "time", "price": "ltp", "volume": "vol"}),
+        (
+            ("trade_date", "time", "ltp", "vol"),
+            {"time": "trade_date", "clock": "time", "price": "ltp", "volume": "vol"},
+        ),
         (("date", "close", "volume"), {"time": "date", "price": "close", "volume": "volume"}),
         (("date", "timestamp", "last", "ltq"), {"time": "timestamp", "price": "last", "volume": "ltq"}),
         (("timestamp", "time", "price", "volume"), {"time": "timestamp", "price": "price", "volume": "volume"}),
-        (("timestamp", "exchange_timestamp", "price", "qty"), {"time": "exchange_timestamp", "price": "price", "volume": "qty"}),
+        (
+            ("timestamp", "exchange_timestamp", "price", "qty"),
+            {"time": "exchange_timestamp", "price": "price", "volume": "qty"},
+        ),
         (("ts", "close", "price", "ltp", "volume"), {"time": "ts", "price": "price", "volume": "volume"}),
     ],
 )
@@ -51,7 +57,10 @@ def test_names_that_carry_a_unit() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ("ts,last,close,volume", "both 'last' and 'close' can be the price; drop one, or rename the right one to 'price'"),
+        (
+            "ts,last,close,volume",
+            "both 'last' and 'close' can be the price; drop one, or rename the right one to 'price'",
+        ),
         ("ts,datetime,price,volume", "both 'ts' and 'datetime' can be the time"),
         ("date,time,ltt,price,volume", "both 'time' and 'ltt' can be the time"),
         ("ts,price,ltq,vol", "both 'ltq' and 'vol' can be the volume"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from myquant import compose
+from myquant.cli.failures import Failure
 from myquant.cli.folder import run_folder
 from myquant.cli.progress import progress_bar
 from myquant.cli.settings import load_settings
@@ -34,6 +35,14 @@ class Finished:
 
     figures: dict[str, Any]
     folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one of several files: a finished run or a failure."""
+
+    path: Path
+    came: Finished | Failure
 
 
 def run(request: Request, *, quiet: bool = False) -> Finished:

@@ -6,24 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import replace
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from myquant.cli.failures import FAILED, Failure, failure
 from myquant.cli.folder import run_folder, run_name
 from myquant.cli.progress import progress_bar
-from myquant.cli.run import Finished, Request, announce_compiling, run
+from myquant.cli.run import Finished, Outcome, Request, announce_compiling, run
 from myquant.cli.settings import load_settings
 from myquant.strategies.loading import load_strategy
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one file: a finished run or a failure."""
-
-    path: Path
-    came: Finished | Failure
 
 
 def run_separately(request: Request) -> list[Outcome]:
@@ -38,7 +30,7 @@ def run_separately(request: Request) -> list[Outcome]:
         announce_compiling(strategy)
         running: dict[Future[Finished], int] = {}
         for number, part in enumerate(_parts(request, folder)):
-            running[pool.submit(run, part, quiet=True)] = number
+            running[_submit(pool, part)] = number
             if not strategy.compiled:
                 wait(running)  # the first run that gets as far as the engine compiles it for all
         outcomes: dict[int, Outcome] = {}
@@ -65,15 +57,24 @@ def _parts(request: Request, folder: Path) -> Iterator[Request]:
 
 @contextmanager
 def _workers(request: Request) -> Iterator[ProcessPoolExecutor]:
-    """Yield fresh processes (a fork of one with threads is not safe), at most one per core."""
+    """Yield fresh processes (a fork of one with threads is not safe), at most one per core; an error ends them all."""
     count = min(len(request.paths), os.cpu_count() or 1)
-    # Ctrl-C reaches the workers, too: they end without a word.
-    with ProcessPoolExecutor(count, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         try:
             yield pool
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
+            for worker in active_children():
+                worker.terminate()
             raise
+
+
+def _submit(pool: ProcessPoolExecutor, part: Request) -> "Future[Finished]":
+    """Hand a run over, deaf to Ctrl-C for that moment: a process that this starts stays so, and is ended by us."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return pool.submit(run, part, quiet=True)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _came(path: Path, done: "Future[Finished]") -> Finished | Failure:

@@ -8,8 +8,7 @@ from rich.table import Table
 
 from myquant.cli.failures import DONE, Failure, tell
 from myquant.cli.output import console, counts, money, places, ratio
-from myquant.cli.run import Finished
-from myquant.cli.separate import Outcome
+from myquant.cli.run import Finished, Outcome
 from myquant.results.summary import summary_json
 
 INDENT = "  "
@@ -38,7 +37,10 @@ def print_runs(outcomes: Sequence[Outcome], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({str(each.path): _as_json(each) for each in outcomes}, indent=2, ensure_ascii=False))
     else:
-        console().print(_runs(outcomes))
+        out = console()
+        out.print(_runs(outcomes))
+        for folder in {each.came.folder.parent for each in outcomes if isinstance(each.came, Finished)}:
+            out.print(f"Results in {folder}")
     failures = [each.came for each in outcomes if isinstance(each.came, Failure)]
     for failed in failures:
         tell(failed.lines)
@@ -106,17 +108,18 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
 
 
 def _runs(outcomes: Sequence[Outcome]) -> Table:
+    """Return a table with a row for each file, finished runs under the names of their folders."""
     grid = Table.grid(padding=(0, 3, 0, 0))
-    for side in ("left", "right", "right", "right", "left"):
+    for side in ("left", "right", "right", "right"):
         grid.add_column(justify=side)
-    grid.add_row("File", "Trades", "Charges", "Net P&L", "Results", style="dim")
+    grid.add_row("Run", "Trades", "Charges", "Net P&L", style="dim")
     for each in outcomes:
         if isinstance(each.came, Failure):
-            grid.add_row(each.path.name, "", "", "failed", "")
+            grid.add_row(each.path.name, "", "", "failed")
         else:
             figures = each.came.figures
             amounts = (money(figures["charges"]), money(figures["net_pnl"]))
-            grid.add_row(each.path.name, f"{figures['trades']:,}", *amounts, str(each.came.folder))
+            grid.add_row(each.came.folder.name, f"{figures['trades']:,}", *amounts)
     return grid
 
 

@@ -67,8 +67,8 @@ def _accepted(source: TickSource) -> TickBatch:
 
 
 def _table(series: Sequence[Series]) -> Table:
-    grid = Table.grid(padding=(0, 3, 0, 0))
-    grid.add_column()
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
     for _ in series:
         grid.add_column(justify="right", overflow="fold")
     grid.add_row("", *(each.title for each in series), style="bold")

@@ -17,7 +17,7 @@ from myquant.core.fills import apply_fill, finish_order, halt
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
 from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
-from myquant.core.records import Account, Day, Event, Instrument, Rules, Tape, Tick
+from myquant.core.records import Account, Day, Event, Instrument, Position, Rules, Tape, Tick
 from myquant.core.routine import (
     answer_order,
     ask_operator,
@@ -72,7 +72,6 @@ def observe(
     if rules.stop_mode == codes.STOP_BY_ATR and n > 1:
         atr = update_atr(atr, event.price, tape.last_price, rules.atr_len)
     if position.quantity > 0:
-        counts[codes.COUNT_OPEN_TICKS] += 1
         account = observe_equity(account)
         moved = position.quantity * (event.price - tape.last_price)
         account = account._replace(open_value=account.open_value + moved)
@@ -80,6 +79,14 @@ def observe(
     tape = Tape(event.time_ns, event.price, event.bid, event.ask, n, green, tape.day_end_ns, tape.wake_ns)
     state = update(state, tick_of(tape, event.volume, new_day), params, memory)
     return account, Instrument(tape, atr, instrument.history, position, instrument.order), state
+
+
+@inlined
+def count_ticks(counts: np.ndarray[Any, Any], ticks: int, position: Position) -> None:
+    """Count accepted ticks, and those that arrived with a position open."""
+    counts[codes.COUNT_TICKS] += ticks
+    if position.quantity > 0:
+        counts[codes.COUNT_OPEN_TICKS] += ticks
 
 
 @inlined
@@ -100,7 +107,7 @@ def judge(
     """
     tick = tick_of(instrument.tape, event.volume, new_day)
     if instrument.position.quantity > 0:
-        reason = due_exit(account, instrument, state, tick, event.time_ns, day, rules, params)
+        reason = due_exit(account, instrument, state, tick, event.time_ns, rules, params)
         return EXIT if reason != codes.NO_EXIT or loses_too_much(account, rules) else NOTHING
     if is_working(instrument.order.state):
         return NOTHING
@@ -120,14 +127,13 @@ def due_exit(
     state: State,
     tick: Tick,
     time_ns: int,
-    day: Day,
     rules: Rules,
     params: Params,
 ) -> int:
     """Return the first exit that applies, or `NO_EXIT`; none during warm-up. The strategy's own comes last."""
     if instrument.tape.n < rules.min_warmup_ticks:
         return codes.NO_EXIT
-    reason = exit_due(account, instrument.position, instrument.tape.last_price, time_ns, day)
+    reason = exit_due(account, instrument.position, instrument.tape.last_price, time_ns)
     if HAS_EXIT and reason == codes.NO_EXIT and exit_(state, tick, context_of(account, instrument), params):
         reason = codes.STRATEGY_EXIT
     return reason
@@ -161,7 +167,7 @@ def on_tick(
     day = peek_day(day_record)
     if event.time_ns >= tape.wake_ns:
         account, instrument = mark(account, instrument, event, rules, commands)
-    counts[codes.COUNT_TICKS] += 1
+    count_ticks(counts, 1, instrument.position)
     account, instrument, state = observe(account, instrument, state, day, event, new_day, rules, params, counts, memory)
     due = judge(account, instrument, state, day, event, new_day, rules, params, counts)
     if due != NOTHING:
@@ -216,7 +222,7 @@ def manage(
     position = instrument.position
     if position.quantity == 0:
         return account, instrument
-    reason = due_exit(account, instrument, state, tick, event.time_ns, day, rules, params)
+    reason = due_exit(account, instrument, state, tick, event.time_ns, rules, params)
     if reason == codes.NO_EXIT:
         return account, instrument
     quantity = tier_quantity(position, rules) if reason >= codes.TAKE_PROFIT else position.quantity

@@ -10,7 +10,7 @@ from myquant.core.compiled import inlined
 from myquant.core.money import RATE_SCALE
 from myquant.core.orders import SENT, UNKNOWN, is_working
 from myquant.core.pricing import quote_is_usable, sell_price
-from myquant.core.records import NO_COMMAND, NO_ORDER, NO_TRAIL, Account, Atr, Day, Event, Instrument, Position, Rules
+from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Atr, Day, Event, Instrument, Position, Rules
 
 
 class Exit(NamedTuple):
@@ -22,26 +22,24 @@ class Exit(NamedTuple):
 
 @inlined
 def trail(position: Position, price: int, rules: Rules) -> Position:
-    """Raise the highest price and, once the move is large enough, the trailing stop behind it."""
+    """Raise the highest price and, once it has reached the activation, the floor behind it.
+
+    The tick that reaches the activation is itself the highest, and highest less distance never falls: so this is the
+    trailing stop that turns on at price less distance and is the higher of itself and highest less distance afterwards.
+    """
     highest = max(position.highest, price)
-    if not rules.use_trail_stop:
-        return position._replace(highest=highest)
-    if position.trail != NO_TRAIL:
-        return position._replace(highest=highest, trail=max(position.trail, highest - rules.trail_distance))
-    if price - position.entry_price >= rules.trail_activation:
-        return position._replace(highest=highest, trail=price - rules.trail_distance)
-    return position._replace(highest=highest)
+    behind = highest - rules.trail_distance
+    floor = max(position.floor, behind) if highest >= position.activation else position.floor
+    return position._replace(highest=highest, floor=floor)
 
 
 @inlined
-def exit_due(account: Account, position: Position, price: int, time_ns: int, day: Day) -> int:
+def exit_due(account: Account, position: Position, price: int, time_ns: int) -> int:
     """Return the first exit that applies, or `NO_EXIT`. Levels are tested against the last traded price."""
-    if time_ns >= day.flatten_ns or time_ns >= position.day_end_ns:
+    if time_ns >= position.leave_ns:
         return codes.SESSION_END
-    if price <= position.stop:
-        return codes.STOP_LOSS
-    if price <= position.trail:
-        return codes.TRAILING_STOP
+    if price <= position.floor:
+        return codes.STOP_LOSS if price <= position.stop else codes.TRAILING_STOP
     if account.day_stopped:
         return codes.DAY_LOSS
     if account.flatten:

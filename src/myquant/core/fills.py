@@ -12,10 +12,9 @@ from myquant.core.exits import initial_stop, tier_target
 from myquant.core.money import OrderCosts, divide_half_up, proportion_down, total
 from myquant.core.orders import IMPOSSIBLE, ON_FULL_FILL, ON_PART_FILL, is_working, next_state
 from myquant.core.records import (
+    NEVER,
     NO_COMMAND,
     NO_POSITION,
-    NO_TARGET,
-    NO_TRAIL,
     Account,
     Atr,
     Day,
@@ -115,8 +114,7 @@ def _bought(
             id=account.positions,
             lot_size=day.lot_size,
             opened_ns=event.time_ns,
-            day_end_ns=day.end_ns,
-            trail=NO_TRAIL,
+            leave_ns=day.flatten_ns,
             highest=instrument.tape.last_price,
         )
     position = _add_units(position, order, before, total(costs), instrument.atr, day, rules)
@@ -131,13 +129,16 @@ def _add_units(
     bought = position.bought + units
     entry_value = position.entry_value + order.value - before.value
     entry_price = divide_half_up(entry_value, bought)
+    stop = initial_stop(entry_price, order.stop_distance, atr, day, rules)
     return position._replace(
         quantity=position.quantity + units,
         bought=bought,
         entry_value=entry_value,
         entry_price=entry_price,
         entry_charges=position.entry_charges + charges,
-        stop=initial_stop(entry_price, order.stop_distance, atr, day, rules),
+        stop=stop,
+        activation=entry_price + rules.trail_activation if rules.use_trail_stop else NEVER,
+        floor=max(position.floor, stop) if position.bought > 0 else stop,
         target=tier_target(entry_price, 0, rules),
     )
 
@@ -230,6 +231,6 @@ def _after_exit(
         value_out=position.value_out + entry_value,
         charges_out=position.charges_out + entry_charges,
         tier=tier,
-        target=tier_target(position.entry_price, tier, rules) if tier < rules.tiers else NO_TARGET,
+        target=tier_target(position.entry_price, tier, rules) if tier < rules.tiers else NEVER,
     )
     return instrument._replace(position=position, history=history)

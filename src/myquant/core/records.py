@@ -78,10 +78,11 @@ class Position(NamedTuple):
     value_out: int  # the part of entry_value that exits have carried
     charges_out: int  # the part of entry_charges that exits have carried
     opened_ns: int
-    day_end_ns: int  # the end of the day it was opened on
+    leave_ns: int  # from here on it is closed: the flattening of the day it was opened on
     stop: int
     highest: int
-    trail: int  # the trailing stop; NO_TRAIL: not on yet
+    activation: int  # the price that turns the trailing stop on; NEVER: none
+    floor: int  # the higher of stop and trailing stop
     tier: int  # take-profit tiers done
     target: int  # price of the next tier
 
@@ -250,8 +251,7 @@ class Command(NamedTuple):
     stop: int
 
 
-NO_TRAIL: Final = -(2**62)  # below every price, so that it is never crossed
-NO_TARGET: Final = 2**62  # above every price
+NEVER: Final = 2**62  # a price above every price
 
 NO_COMMAND = Command(*[0] * len(Command._fields))
 NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)

@@ -10,7 +10,18 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.compiled import entry_point, inlined
 from myquant.core.days import lacks_day
-from myquant.core.engine import NOTHING, act, end_data, interrupted, judge, observe, on_answer, on_notice, on_tick
+from myquant.core.engine import (
+    NOTHING,
+    act,
+    count_ticks,
+    end_data,
+    interrupted,
+    judge,
+    observe,
+    on_answer,
+    on_notice,
+    on_tick,
+)
 from myquant.core.layout import record_access
 from myquant.core.orders import SENT
 from myquant.core.records import NO_POSITION, Account, Day, Event, Instrument, Rules
@@ -146,7 +157,7 @@ def _glide(
         stop, due, account, instrument, state = _watch_either(
             flat, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
         )
-    counts[codes.COUNT_TICKS] += stop - begin + (1 if due != NOTHING else 0)
+    count_ticks(counts, stop - begin + (1 if due != NOTHING else 0), instrument.position)
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
     store_state(record["strategy"], state)

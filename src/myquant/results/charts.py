@@ -114,7 +114,7 @@ def bar_figure(names: list[str], values: list[float], counts: list[int], *, flat
     kind = {"type": "category", "automargin": True, "color": "var(--muted)"}
     scale = _axis("Net P&L, ₹") | {"zerolinecolor": "var(--muted)", "zerolinewidth": 1.5}
     if flat:
-        axes = {"xaxis": scale | {"nticks": 5}, "yaxis": kind | {"autorange": "reversed"}}
+        axes = {"xaxis": scale | {"nticks": 5, "tickangle": 0}, "yaxis": kind | {"autorange": "reversed"}}
     else:
         axes = {"xaxis": kind, "yaxis": scale}
     return {"data": [bars], "layout": _base() | axes | {"showlegend": False, "bargap": 0.35}}
@@ -166,7 +166,7 @@ def _segments(name: str, xs: list[np.ndarray[Any, Any]], ys: list[np.ndarray[Any
 def _held(trades: np.ndarray[Any, Any], zone: str) -> Trace:
     clock = [local_ms(trades[name], zone) for name in ("entry_time_ns", "time_ns")]
     prices = [trades["entry_price"] / 100, trades["price"] / 100]
-    return _segments("Held", clock, prices, line={"color": "var(--held)", "width": 1.5, "dash": "dot"})
+    return _segments("Held", clock, prices, line={"color": "var(--held)", "width": 1.2, "dash": "dot"})
 
 
 def _stops(trades: np.ndarray[Any, Any], zone: str) -> Trace:
@@ -234,6 +234,7 @@ def _axis(title: str) -> Figure:
 def _layout(title: str, breaks: list[Figure]) -> Figure:
     clock = {
         "type": "date",
+        "automargin": True,
         "color": "var(--muted)",
         "gridcolor": "var(--grid)",
         "rangebreaks": breaks,

@@ -15,11 +15,10 @@ from myquant.errors import MyquantError
 from myquant.results import charts
 from myquant.results.curve import equity_curve
 from myquant.results.record import RunRecord
-from myquant.results.text import MINUS, grouped, label, percentage, signed, whole
-
-__all__ = ["MAX_ROWS", "MINUS", "grouped", "render_report"]
+from myquant.results.text import grouped, label, percentage, signed, whole
 
 MAX_ROWS: Final = 2_000  # of the trade table
+MAX_NOTICES: Final = 4  # halts, and open positions, above the charts
 
 
 def render_report(record: RunRecord, figures: dict[str, Any]) -> str:
@@ -47,6 +46,7 @@ def render_report(record: RunRecord, figures: dict[str, Any]) -> str:
         charts=Markup(script_json(_charts(record, figures))),  # noqa: S704  (no "<" is left in it)
         trades=_trade_rows(record),
         max_rows=MAX_ROWS,
+        max_notices=MAX_NOTICES,
         undrawn=_undrawn(record),
         config=record.config_toml,
     )
@@ -90,7 +90,7 @@ def _by_hour(record: RunRecord) -> dict[str, Any]:
     span = range(found[0], found[-1] + 1) if found else range(0)
     nets = [int(record.trades["net"][hours == hour].sum()) / 100 for hour in span]
     counts = [int((hours == hour).sum()) for hour in span]
-    return charts.bar_figure([f"{hour:02d}:00" for hour in span], nets, counts, flat=False)
+    return charts.bar_figure([f"{hour:02d} h" for hour in span], nets, counts, flat=False)
 
 
 def _undrawn(record: RunRecord) -> int:

@@ -6,20 +6,20 @@ MINUS: Final = "\N{MINUS SIGN}"
 NOTHING: Final = "\N{EN DASH}"  # a figure that is undefined
 
 
-def grouped(amount: float | None, digits: int = 2) -> str:
-    """Return an amount with its digits grouped as in India: 12,34,567.89."""
+def grouped(amount: float | None, digits: int = 2, *, unit: str = "") -> str:
+    """Return an amount with its digits grouped as in India: 12,34,567.89; a sign stands before the unit."""
     if amount is None:
         return NOTHING
     integer, _, fraction = f"{abs(amount):.{digits}f}".partition(".")
     head, tail = integer[:-3], integer[-3:]
     pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)][::-1]
     text = ",".join([*pairs, tail]) + (f".{fraction}" if fraction else "")
-    return f"{MINUS}{text}" if amount < 0 and text.strip("0.,") else text
+    return f"{MINUS}{unit}{text}" if amount < 0 and text.strip("0.,") else f"{unit}{text}"
 
 
-def signed(amount: float | None, digits: int = 2) -> str:
+def signed(amount: float | None, digits: int = 2, *, unit: str = "") -> str:
     """Return a grouped amount with its sign, a plus included."""
-    text = grouped(amount, digits)
+    text = grouped(amount, digits, unit=unit)
     return f"+{text}" if amount is not None and amount > 0 else text
 
 

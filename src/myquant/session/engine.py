@@ -50,6 +50,7 @@ class Engine:
         self.inputs = 0  # events taken so far
         self._event = np.zeros(1, dtype_of(Event))
         self._step: Callable[..., Any] | None = None
+        self._direct_run: Callable[..., Any] | None = None
         self._drained = 0
         self._set_up()
 
@@ -81,9 +82,7 @@ class Engine:
         columns = drive.Columns(batch.time_ns, batch.price, batch.volume, batch.bid, batch.ask, batch.instrument)
         at, count = 0, len(batch)
         while at < count:
-            at = drive.run(
-                columns, at, self.inputs, drive.GOES_ON, self.desk, self.instruments, self.days, self.commands
-            )
+            at = self._run(columns, at, drive.GOES_ON)
             emitted = self.drain(on_commands)
             if at < count and emitted < OUTBOX - drive.OUTBOX_MARGIN:
                 self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
@@ -114,11 +113,18 @@ class Engine:
         if usable and not day["start_ns"] <= event.time_ns < day["end_ns"]:
             self.prepare_day(event.instrument, event.time_ns)
 
+    def _run(self, columns: Any, begin: int, ending: int) -> int:
+        """Call the compiled `drive.run`."""
+        arrays = (self.desk, self.instruments, self.days, self.commands)
+        if self._direct_run is None:
+            self._direct_run = direct(self.drive.run, columns, begin, self.inputs, ending, *arrays)
+        return self._direct_run(columns, begin, self.inputs, ending, *arrays)  # type: ignore[no-any-return]
+
     def end(self, who: int, code: int, on_commands: Callable[[np.ndarray], None]) -> None:
         """End the data of an instrument: `codes.CLOSE_OPEN` closes what is open, `codes.LAST_MARK` takes a mark."""
         drive = self.drive
         none = drive.Columns(*[np.zeros(0, np.int64)] * len(drive.Columns._fields))
-        drive.run(none, who, self.inputs, code, self.desk, self.instruments, self.days, self.commands)
+        self._run(none, who, code)
         self.inputs += 1
         self.drain(on_commands)
 

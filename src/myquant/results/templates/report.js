@@ -30,6 +30,7 @@
   const settings = {
     displaylogo: false,
     responsive: true,
+    displayModeBar: touch.matches ? false : "hover",
     locale: "en-IN",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   };

@@ -192,7 +192,7 @@ def act(
     """Do what an observed tick asks for: send an exit, or approve or deny an entry."""
     tick = tick_of(instrument.tape, event.volume, new_day)
     if due == EXIT:
-        return manage(account, instrument, state, tick, day, event, rules, params, counts, commands)
+        return manage(account, instrument, state, tick, event, rules, params, counts, commands)
     account = observe_equity(account)
     level = 0.0
     if HAS_STOP:
@@ -209,7 +209,6 @@ def manage(
     instrument: Instrument,
     state: State,
     tick: Tick,
-    day: Day,
     event: Event,
     rules: Rules,
     params: Params,
@@ -259,7 +258,7 @@ def on_answer(
     again = (sold and event.kind == codes.FILL) or event.kind == codes.CANCELLED
     if ended and again:
         tick = tick_of(instrument.tape, 0, False)
-        account, instrument = manage(account, instrument, state, tick, day, event, rules, params, counts, commands)
+        account, instrument = manage(account, instrument, state, tick, event, rules, params, counts, commands)
     return account, instrument
 
 
@@ -286,7 +285,7 @@ def on_notice(
         account, instrument = time_out_order(account, instrument, event, rules, commands)
     if instrument.position.quantity > 0:
         tick = tick_of(instrument.tape, 0, False)
-        account, instrument = manage(account, instrument, state, tick, day, event, rules, params, counts, commands)
+        account, instrument = manage(account, instrument, state, tick, event, rules, params, counts, commands)
     return account, instrument
 
 

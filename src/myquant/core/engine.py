@@ -267,7 +267,6 @@ def on_notice(
     account: Account,
     instrument: Instrument,
     state: State,
-    day: Day,
     event: Event,
     rules: Rules,
     params: Params,

@@ -269,7 +269,7 @@ def _step_one(
     elif event.kind in (codes.FILL, codes.ORDER_ACK, codes.ORDER_REJECT, codes.CANCELLED):
         account, instrument = on_answer(account, instrument, state, day, event, rules, params, counts, commands)
     else:
-        account, instrument = on_notice(account, instrument, state, day, event, rules, params, counts, commands)
+        account, instrument = on_notice(account, instrument, state, event, rules, params, counts, commands)
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
 

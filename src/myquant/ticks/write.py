@@ -137,8 +137,7 @@ def _table(batch: TickBatch, names: Sequence[InstrumentName]) -> pa.Table:
     for name, texts in _texts(names).items():
         codes = pa.array(_instruments(batch).astype(np.int32))
         columns.append((name, pa.DictionaryArray.from_arrays(codes, pa.array(texts, pa.string()))))
-    nullable = {"receive_time", "exchange"}
-    fields = [pa.field(name, array.type, nullable=name in nullable) for name, array in columns]
+    fields = [pa.field(name, array.type, nullable=name == "receive_time") for name, array in columns]
     return pa.table([array for _, array in columns], schema=pa.schema(fields))
 
 
@@ -184,11 +183,11 @@ def _rupees(paise: Ints) -> pl.Series:
     return pl.DataFrame({"paise": paise}).select(pl.when(value > 0).then(text)).to_series()
 
 
-def _texts(names: Sequence[InstrumentName]) -> dict[str, list[str | None]]:
+def _texts(names: Sequence[InstrumentName]) -> dict[str, list[str]]:
     """Return the columns that say which instrument a row is of, each with its text per instrument."""
-    texts: dict[str, list[str | None]] = {"symbol": [name.symbol for name in names]} if names else {}
+    texts: dict[str, list[str]] = {"symbol": [name.symbol for name in names]} if names else {}
     if any(name.exchange for name in names):
-        texts["exchange"] = [name.exchange for name in names]
+        texts["exchange"] = [name.exchange or "" for name in names]
     return texts
 
 

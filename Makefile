@@ -22,7 +22,7 @@ setup: .venv/.ready ## create .venv from the locked requirements (does nothing w
 
 demo: setup ## generate a day of option ticks, backtest it with ten lakh, say where the report is
 	@mkdir -p $(DEMO)
-	$(BIN)/myquant ticks generate $(DEMO)/nifty_option_day.csv --seed $(DEMO_SEED)
+	$(BIN)/myquant ticks generate $(DEMO)/nifty_option_day.csv --seed $(DEMO_SEED) --force
 	$(BIN)/myquant backtest $(DEMO)/nifty_option_day.csv --set capital.initial_capital=1000000
 
 warm: setup # compile the engine once, so that parallel tests find it

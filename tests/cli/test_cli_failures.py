@@ -23,7 +23,7 @@ def write(path: str, content: str | bytes) -> str:
         (["nonsense"], "No such command 'nonsense'; see myquant --help"),
         (["ticks"], "Missing command; see myquant ticks --help"),
         (["backtest"], "Missing argument 'TICKS'; see myquant backtest --help"),
-        (["backtest", "a.csv", "--frobnicate"], "No such option: --frobnicate; see myquant backtest --help"),
+        (["backtest", "a.csv", "--frobnicate"], "No such option: --frobnicate"),
         (["ticks", "generate", "a.csv", "--days", "0"], "--days"),
         (["ticks", "generate", "a.csv", "--from", "yesterday"], "'yesterday' does not match"),
         (["ticks", "generate", "a.csv", "--profile", "wild"], "must be one of liquid, trending"),

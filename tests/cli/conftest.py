@@ -1,32 +1,13 @@
 """The command line in this process: what it prints and how it ends."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import pytest
+
 from cli.day import write_day
-
+from cli.ended import Ended, Run
 from myquant.cli import main
-
-
-class Ended(NamedTuple):
-    """What a command left: its exit code, stdout, stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def errors(self) -> list[str]:
-        """The lines of stderr without their mark; every line of it must be an error."""
-        lines = self.err.splitlines()
-        assert all(line.startswith("error: ") for line in lines), self.err
-        return [line.removeprefix("error: ") for line in lines]
-
-
-Run: TypeAlias = Callable[..., Ended]
 
 
 @pytest.fixture(autouse=True)

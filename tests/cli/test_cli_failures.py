@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.conftest import Run
 
+from cli.ended import Run
 from myquant import compose
 
 HEADER = "timestamp,price,volume\n"
@@ -104,7 +104,6 @@ def test_a_bad_config_file_is_2(
         ("binary.csv", bytes(range(256)) * 20, "binary.csv: a binary file"),
         ("no_price.csv", "timestamp,volume\n2025-10-03 09:30:00,75\n", "no_price.csv: no column for the price; found:"),
         ("no_volume.csv", "timestamp,price\n2025-10-03 09:30:00,75\n", "no_volume.csv: no column for the volume"),
-        ("no_valid.csv", HEADER + "x,y,z\n,,\n", "no_valid.csv: none of 2 rows is a"),
         ("fake.parquet", HEADER + GOOD, "fake.parquet: "),
         ("broken.csv.gz", b"\x1f\x8b" + bytes(50), "broken.csv.gz: "),
     ],
@@ -115,7 +114,24 @@ def test_bad_data_is_3(run: Run, command: list[str], file: str, content: str | b
         write(file, content)
     ended = run(*command, file)
     assert (ended.code, len(ended.errors)) == (3, 1)
-    assert words in ended.errors[0] or (command[1] == "info" and "has no valid tick" in ended.errors[0])
+    assert words in ended.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["backtest", "--no-report"], "no_valid.csv: none of 2 rows is a usable tick: unparsable_time"),
+        (["ticks", "check"], "no_valid.csv: none of 2 rows is a valid tick"),
+        (["ticks", "info"], "no_valid.csv: NIFTY has no valid tick"),
+        (["ticks", "convert", "--force"], "no tick is valid (2 unparsable_time)"),
+    ],
+)
+def test_no_valid_row_is_3(run: Run, command: list[str], words: str) -> None:
+    file = write("no_valid.csv", HEADER + "x,y,z\n,,\n")
+    ended = run(*command, file, *(["out.csv"] if "convert" in command else []))
+    assert (ended.code, len(ended.errors)) == (3, 1)
+    assert words in ended.errors[0]
+    assert not Path("out.csv").exists()
 
 
 def test_strict_stops_at_the_first_bad_row(run: Run) -> None:
@@ -164,9 +180,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     return breaks
 
 
-def test_a_defect_is_1_in_one_line_that_says_so(
-    run: Run, day: Path, broken: Callable[[BaseException], None]
-) -> None:
+def test_a_defect_is_1_in_one_line_that_says_so(run: Run, day: Path, broken: Callable[[BaseException], None]) -> None:
     broken(ZeroDivisionError("first\nsecond"))
     ended = run("backtest", day)
     assert (ended.code, ended.out, len(ended.errors)) == (1, "", 1)

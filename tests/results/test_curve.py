@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from results.sample import DAY_1, LOT, TWO_POSITIONS, Held, at, make_record, rich_record
 
 from myquant.results.curve import equity_curve
+from results.sample import DAY_1, LOT, TWO_POSITIONS, Held, at, make_record, rich_record
 
 
 def test_it_starts_with_the_capital_at_the_first_tick_and_ends_with_the_final_state() -> None:

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from myquant.core import codes
+from myquant.results.record import RunRecord
+from myquant.results.summary import summary, summary_json
 from results.sample import (
     DAY_1,
     DAY_2,
@@ -21,10 +25,6 @@ from results.sample import (
     make_record,
     rich_record,
 )
-
-from myquant.core import codes
-from myquant.results.record import RunRecord
-from myquant.results.summary import summary, summary_json
 
 
 def closed(price: int, *nets: int) -> list[Held]:
@@ -149,8 +149,8 @@ def test_charges_are_those_of_the_account_by_component() -> None:
     assert parts.pop("total") == figures["charges"] == round(sum(parts.values()), 2)
     # Five orders, the first of two lots: 290.05 x 150 and 300 x 75 bought; 295.05, 291.05 and 285 x 75 sold.
     assert parts["brokerage"] == 100.0
-    assert parts["stt"] == 22.13 + 21.83 + 21.38
-    assert parts["stamp"] == 1.31 + 0.68
+    assert parts["stt"] == round(22.13 + 21.83 + 21.38, 2)
+    assert parts["stamp"] == round(1.31 + 0.68, 2)
 
 
 def test_what_is_open_is_shown_apart() -> None:
@@ -244,18 +244,13 @@ positions = st.lists(st.tuples(st.integers(15_000, 25_000), st.lists(outs, min_s
 
 
 def random_record(shapes: list[tuple[int, list[tuple[int, int]]]], *, leave_open: bool) -> RunRecord:
-    held = [
-        Held(
-            f"10:{number:02d}:00",
-            price,
-            LOT * (len(exits) + (1 if leave_open and number == len(shapes) - 1 else 0)),
-            [Out(f"10:{number:02d}:{second:02d}", out, LOT, why) for second, (out, why) in enumerate(exits, 1)],
-            DAY_1 if number % 2 == 0 else DAY_2,
-            number % 2,
-        )
-        for number, (price, exits) in enumerate(shapes)
-    ]
-    held.sort(key=lambda position: position.day)
+    """Return a record of these positions (entry price, exits), half a day each; `leave_open`: the last keeps a lot."""
+    held = []
+    for number, (price, exits) in enumerate(shapes):
+        kept = 1 if leave_open and number == len(shapes) - 1 else 0
+        left = [Out(f"10:{number:02d}:{second:02d}", out, LOT, why) for second, (out, why) in enumerate(exits, 1)]
+        day = DAY_1 if 2 * number < len(shapes) else DAY_2
+        held.append(Held(f"10:{number:02d}:00", price, LOT * (len(exits) + kept), left, day, number % 2))
     return make_record(held, rates=SCHEDULE, symbols=("A", "B"), days=(DAY_1, DAY_2), initial_capital=10**9)
 
 

@@ -6,10 +6,10 @@ import io
 import numpy as np
 import polars as pl
 import pytest
-from results.sample import DAY_2, LOT, TWO_POSITIONS, Held, Out, make_record, rich_record
 
 from myquant.core import codes
 from myquant.results.trades import EQUITY_COLUMNS, TRADE_COLUMNS, csv_text, equity_frame, trades_frame
+from results.sample import DAY_2, LOT, TWO_POSITIONS, Held, Out, make_record, rich_record
 
 TRADES_CSV = """\
 trade_id,position_id,symbol,entry_time,exit_time,entry_price,exit_price,quantity,gross_pnl,charges,net_pnl,exit_reason

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results.sample import DAY_1, DAY_2, at
 
 from myquant.results.trades import csv_text, times
 from myquant.results.units import day_numbers, iso_time, mean_rupees, percent, quotient, rupees
+from results.sample import DAY_1, DAY_2, at
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 

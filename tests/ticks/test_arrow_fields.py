@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from myquant.errors import DataError
 from myquant.ticks.arrow_fields import ArrowFields
-from myquant.ticks.batch import NO_TIME, PRICE_NOT_FINITE, PRICE_UNPARSABLE, VOLUME_UNPARSABLE
+from myquant.ticks.batch import NO_TIME, PRICE_NOT_FINITE, PRICE_UNPARSABLE, VOLUME_UNPARSABLE, Ints
 from myquant.ticks.columns import Column
 from myquant.ticks.parse import MAX_WHOLE
 
@@ -26,22 +26,27 @@ def fields(**arrays: Any) -> ArrowFields:
     return ArrowFields(pa.RecordBatch.from_pydict(arrays), ZoneInfo("Asia/Kolkata"), "f.parquet")
 
 
+def as_list(column: Ints) -> list[int]:
+    assert column.dtype == np.int64
+    assert column.flags.c_contiguous
+    assert column.flags.writeable
+    return [int(value) for value in column]
+
+
 def prices(array: Any, decimals: int = 2) -> list[int]:
     found = fields(price=array).prices(Column(0, "price", decimals))
-    assert (found.dtype, found.flags.c_contiguous, found.flags.writeable) == (np.int64, True, True)
-    return found.tolist()
+    return as_list(found)
 
 
 def volumes(array: Any) -> list[int]:
-    return fields(volume=array).volumes(Column(0, "volume")).tolist()
+    return as_list(fields(volume=array).volumes(Column(0, "volume")))
 
 
 def times(array: Any, clock: Any = None, unit_ns: int = 0) -> list[int]:
     two = {} if clock is None else {"time": clock}
     column = None if clock is None else Column(1, "time")
     found = fields(ts=array, **two).times(Column(0, "ts"), column, np.array([unit_ns]))
-    assert (found.dtype, found.flags.c_contiguous, found.flags.writeable) == (np.int64, True, True)
-    return found.tolist()
+    return as_list(found)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def times(array: Any, clock: Any = None, unit_ns: int = 0) -> list[int]:
         ),
         (pa.array([295.105, 1.005, 1e13, None], pa.float32()), [29511, 101, MAX_WHOLE, BAD]),
         (pa.array([Decimal("295.105"), None], pa.decimal128(12, 4)), [29511, BAD]),
-        (pa.array([Decimal("29500"), None], pa.decimal128(12, -2)), [2950000, BAD]),
+        (pa.array([Decimal(29500), None], pa.decimal128(12, -2)), [2950000, BAD]),
         (pa.array(["295.105", " x", None, "nan"], pa.string()), [29511, BAD, BAD, ODD]),
         (pa.array(["295.105", None], pa.string_view()), [29511, BAD]),
         (pa.array(["1.5", None, "1.5"]).dictionary_encode(), [150, BAD, 150]),
@@ -164,7 +169,7 @@ def test_labels() -> None:
     "array", [pa.array([True]), pa.array([[1.0]]), pa.array([{"a": 1}]), pa.array([b"\xff"])], ids=str
 )
 def test_types_that_are_no_numbers(array: Any) -> None:
-    with pytest.raises(DataError, match="f.parquet: column 'price' holds .*convert it to numbers"):
+    with pytest.raises(DataError, match=r"f.parquet: column 'price' holds .*convert it to numbers"):
         prices(array)
 
 

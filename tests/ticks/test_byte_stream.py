@@ -61,7 +61,7 @@ def test_a_damaged_file(make: Make, kind: str, damage: str) -> None:
     else:
         del packed[len(packed) // 2 if damage == "cut" else -2 :]
     path = make("ticks.csv.gz", bytes(packed))
-    with pytest.raises(DataError, match=rf"ticks.csv.gz: cannot be read \(.+\); check that it is whole"):
+    with pytest.raises(DataError, match=r"ticks.csv.gz: cannot be read \(.+\); check that it is whole"):
         read_all(path, kind)
 
 

@@ -38,7 +38,7 @@ def assert_is_the_sample(batch: TickBatch) -> None:
         pl.concat([pl.DataFrame(COLUMNS)[:1], pl.DataFrame(COLUMNS)[1:]], rechunk=False),
         pd.DataFrame(COLUMNS),
         pd.DataFrame({**COLUMNS, "other": [{}, 1]}).astype({"timestamp": "datetime64[ns]"}),
-        pd.DataFrame(COLUMNS).assign(timestamp=["2025-10-03 09:15:00+05:30", None]),
+        pd.DataFrame({**COLUMNS, "timestamp": ["2025-10-03 09:15:00+05:30", None]}),
         pd.DataFrame(COLUMNS).set_index("timestamp"),
         pd.DataFrame(COLUMNS).set_index("timestamp").rename_axis(None).tz_localize("Asia/Kolkata"),
         pd.DataFrame(COLUMNS).set_index("timestamp").rename_axis("when"),

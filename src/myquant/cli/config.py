@@ -13,7 +13,7 @@ app = typer.Typer(help="Show, check and compare configurations.", rich_markup_mo
 @app.command(
     epilog=examples(
         "myquant config show",
-        "myquant config show --config mine.toml --set risk.base_sl_points=20 --origins",
+        "myquant config show --config mine.toml --set strategy.fast_ema=9 --origins",
         "myquant config show --strategy my_strategy.py --toml > mine.toml",
     )
 )
@@ -51,8 +51,7 @@ def check(
     from myquant.cli.config_print import DEFAULTS, difference_lines  # noqa: PLC0415  (imported when the command runs)
 
     changes = difference_lines(DEFAULTS, str(file), strategy)
-    print(f"{file}: valid, with {len(changes) or 'no'} value{'' if len(changes) == 1 else 's'} other than the default")
-    print(*changes, sep="\n", end="\n" if changes else "")
+    print("\n".join([f"{file}: valid; values other than the default: {len(changes)}", *changes]))
 
 
 @app.command(

@@ -15,7 +15,7 @@ def run_folder(out: Path | None, directory: str, paths: Sequence[Path]) -> Itera
 
     It is taken away again when the run fails before anything was written. Raises ConfigError where none can be made.
     """
-    wanted = out or Path(directory) / f"{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}-{run_name(paths)}"
+    wanted = out or Path(directory) / f"{_local_time()}-{run_name(paths)}"
     folder, is_new = _existing_or_new(wanted) if out else (_new(wanted), True)
     try:
         yield folder
@@ -33,6 +33,11 @@ def run_name(paths: Sequence[Path]) -> str:
         name = name.removesuffix(suffix)
     others = f"+{len(paths) - 1}" if len(paths) > 1 else ""
     return f"{Path(name).stem}{others}"
+
+
+def _local_time() -> str:
+    """Return the wall clock's time; only the folder's name tells it."""
+    return f"{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
 
 
 def _existing_or_new(folder: Path) -> tuple[Path, bool]:

@@ -46,7 +46,7 @@ def check(
     epilog=examples(
         "myquant ticks convert ticks.csv ticks.parquet",
         "myquant ticks convert days/*.csv.gz all.parquet",
-        "myquant ticks convert us.csv us.parquet --set session.timezone=America/New_York",
+        "myquant ticks convert utc.csv ist.parquet --set session.timezone=UTC",
     )
 )
 def convert(
@@ -59,9 +59,10 @@ def convert(
     assignments: Assignments = None,
     force: Force = False,
 ) -> None:
-    """Write ticks into another kind of file, several files merged by time. Rejected rows are left out and counted.
+    """Write ticks into another kind of file.
 
-    Naive times are taken in the session's time zone; what is written carries its offset.
+    Several files are merged by time; rejected rows are left out and counted. Naive times are taken in the session's
+    time zone; what is written carries its offset.
     """
     from myquant.cli.settings import load_settings  # noqa: PLC0415  (imported when the command runs)
     from myquant.cli.tick_files import convert_files  # noqa: PLC0415  (likewise)

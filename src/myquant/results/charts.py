@@ -10,7 +10,7 @@ import numpy as np
 from myquant.core import codes
 from myquant.results.curve import Curve
 from myquant.results.record import RunRecord
-from myquant.results.text import label
+from myquant.results.text import grouped, label, signed, whole
 from myquant.results.trades import times
 
 Figure = dict[str, Any]
@@ -199,7 +199,7 @@ def _markers(
 def _entries(openings: np.ndarray[Any, Any], zone: str) -> Trace:
     columns = (openings[name].tolist() for name in ("position_id", "quantity", "price", "stop"))
     texts = [
-        f"<b>Position {number}</b><br>bought {quantity:,} at {price / 100:,.2f}<br>stop {stop / 100:,.2f}"
+        f"<b>Position {number}</b><br>bought {whole(quantity)} at {grouped(price / 100)}<br>stop {grouped(stop / 100)}"
         for number, quantity, price, stop in zip(*columns, strict=True)
     ]
     return _markers("Entry", local_ms(openings["time_ns"], zone), openings["price"] / 100, texts, _ENTRY)
@@ -212,7 +212,8 @@ def _exits(trades: np.ndarray[Any, Any], zone: str) -> list[Trace]:
         name = label(codes.EXIT_NAMES[code])
         columns = (rows[field].tolist() for field in ("trade_id", "quantity", "price", "net"))
         texts = [
-            f"<b>Trade {number}</b> · {name}<br>sold {quantity:,} at {price / 100:,.2f}<br>net ₹{net / 100:+,.2f}"
+            f"<b>Trade {number}</b> · {name}<br>sold {whole(quantity)} at {grouped(price / 100)}"
+            f"<br>net {signed(net / 100, unit='₹')}"
             for number, quantity, price, net in zip(*columns, strict=True)
         ]
         traces.append(_markers(name, local_ms(rows["time_ns"], zone), rows["price"] / 100, texts, _EXIT_STYLES[code]))

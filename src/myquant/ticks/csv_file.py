@@ -99,8 +99,8 @@ def _read_header(stream: ByteStream, name: str) -> _Header:
             continue
         try:
             names = next(csv.reader([content.decode("utf-8-sig").strip()]))
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name}:{line}: the header is not UTF-8; save the file as CSV in UTF-8") from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{name}:{line}: the header is no line of UTF-8; save the file as CSV in UTF-8") from error
         if not text[end:].strip():
             raise DataError(f"{name}: there is a header and nothing after it; expected rows")
         return _Header(names, line, end)

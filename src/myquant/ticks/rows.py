@@ -102,8 +102,8 @@ class RowReader:
     def _note_exchanges(self, instrument: Ints, labels: Labels) -> None:
         count = len(labels.texts) + 1
         rows = instrument if len(instrument) else np.zeros(len(labels.codes), np.int64)
-        for pair in np.unique(rows * count + labels.codes + 1):
-            who, exchange = int(pair) // count, (["", *labels.texts])[int(pair) % count]
+        for pair in np.flatnonzero(np.bincount(rows * count + labels.codes + 1)).tolist():
+            who, exchange = pair // count, ["", *labels.texts][pair % count]
             if not exchange or who >= len(self.exchanges):
                 continue
             known = self.exchanges[who] or exchange

@@ -38,20 +38,16 @@ def backtest(
     """
     config = loaded.config
     engine = Engine(loaded, strategy, source.instruments, symbols_are_labels=source.symbols_are_labels)
-    collector = Collector(config.results.max_marks)
+    collector = Collector(config.results.max_marks, config.results.mark_interval_s * SECOND_NS)
     rejects = _Rejects(config.data_quality.strict, config.data_quality.rejected_examples)
     for batch in source.batches():
         rejects.begin(batch, engine.inputs)
-        first_thinned = collector.thinned
 
         def take(commands: np.ndarray[Any, Any]) -> None:
             rejects.take(commands)
             collector.take(commands)
 
         engine.run(batch, take)
-        if collector.thinned > first_thinned:
-            interval = config.results.mark_interval_s << collector.thinned
-            engine.desk[0]["rules"]["mark_interval_ns"] = min(interval, 86_400) * SECOND_NS
         if on_progress is not None:
             on_progress(batch)
     if not engine.instruments["counts"][:, codes.COUNT_TICKS].any():

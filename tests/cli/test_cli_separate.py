@@ -1,6 +1,7 @@
 """`myquant backtest --separate`: each file by itself, as if it had been run alone."""
 
 import json
+import re
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -9,43 +10,65 @@ import pytest
 
 from cli.day import write_day
 from cli.ended import Run
+from myquant.cli import separate
 from myquant.cli.failures import Failure
-from myquant.cli.run import Finished, Request
-from myquant.cli.separate import _came, _parts
-
-FILES = ("a.csv", "later/a.csv", "broken.csv")
-
-
-@pytest.fixture
-def files() -> tuple[str, ...]:
-    Path("later").mkdir()
-    write_day(Path("a.csv"), rows=3000)
-    write_day(Path("later/a.csv"), seed=2, rows=3000)
-    Path("broken.csv").write_text("timestamp,volume\n1,2\n")
-    return FILES
+from myquant.cli.run import Finished, Outcome, Request
+from myquant.cli.separate import _came, _parts, run_separately
+from myquant.cli.summary import print_runs
 
 
-def test_results_are_those_of_single_runs_and_one_failure_loses_no_other(run: Run, files: tuple[str, ...]) -> None:
-    ended = run("backtest", *files, "--separate", "--out", "all", "--no-report")
-    assert ended.code == 3
-    assert len(ended.errors) == 1
-    assert ended.errors[0].startswith("broken.csv: no column for the price")
-    assert [line.split()[0] for line in ended.out.splitlines()] == ["Run", "a", "a-2", "broken.csv", "Results"]
-    assert sorted(path.name for path in Path("all").iterdir()) == ["a", "a-2"]
-    for file, name in zip(files, ("a", "a-2"), strict=False):
-        assert run("backtest", file, "--out", "single", "--no-report").code == 0
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    """Return two good files of one name and a bad one, run separately."""
+    folder = tmp_path_factory.mktemp("separate")
+    (folder / "later").mkdir()
+    files = (folder / "a.csv", folder / "later" / "a.csv", folder / "broken.csv")
+    write_day(files[0], rows=3000)
+    write_day(files[1], seed=2, rows=3000)
+    files[2].write_text("timestamp,volume\n1,2\n")
+    flags = {"--no-report": "results.report=false"}
+    return run_separately(Request(files, flags=flags, out=folder / "all"))
+
+
+def test_results_are_those_of_single_runs(run: Run, outcomes: list[Outcome]) -> None:
+    for each, name in zip(outcomes, ("a", "a-2"), strict=False):
+        assert isinstance(each.came, Finished)
+        assert each.came.folder.name == name
+        assert run("backtest", each.path, "--out", "single", "--no-report").code == 0
         for path in Path("single").iterdir():
-            assert path.read_bytes() == (Path("all") / name / path.name).read_bytes()
+            assert path.read_bytes() == (each.came.folder / path.name).read_bytes()
+    assert sorted(path.name for path in (outcomes[0].path.parent / "all").iterdir()) == ["a", "a-2"]
 
 
-def test_json_has_a_summary_or_an_error_for_each_file(run: Run, files: tuple[str, ...]) -> None:
-    ended = run("backtest", *files[1:], "--separate", "--no-report", "--json")
-    found = json.loads(ended.out)
-    assert list(found) == ["later/a.csv", "broken.csv"]
-    (folder,) = Path("runs").iterdir()
-    assert found["later/a.csv"] == json.loads((folder / "a/summary.json").read_text())
-    assert found["broken.csv"]["error"].startswith("broken.csv: no column for the price")
-    assert ended.code == 3
+def test_one_failure_loses_no_other(outcomes: list[Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_runs(outcomes, as_json=False) == 3
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["Run", "a", "a-2", "broken.csv", "Results"]
+    assert re.fullmatch(r"error: \S*broken\.csv: no column for the price.*\n", err)
+
+
+def test_json_has_a_summary_or_an_error_for_each_file(
+    outcomes: list[Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert print_runs(outcomes, as_json=True) == 3
+    found = json.loads(capsys.readouterr().out)
+    first, second, broken = (str(each.path) for each in outcomes)
+    assert list(found) == [first, second, broken]
+    folder = Path(first).parent / "all"
+    assert found[second] == json.loads((folder / "a-2" / "summary.json").read_text())
+    assert "no column for the price" in found[broken]["error"]
+
+
+def test_the_option_reaches_the_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Request] = []
+
+    def note(request: Request) -> list[Outcome]:
+        asked.append(request)
+        return []
+
+    monkeypatch.setattr(separate, "run_separately", note)
+    assert run("backtest", "a.csv", "b.csv", "--separate", "--json", "--excel").out == "{}\n"
+    assert asked == [Request((Path("a.csv"), Path("b.csv")), flags={"--excel": "results.excel=true"})]
 
 
 @pytest.mark.parametrize("option", [("--set", "nonsense"), ("--strategy", "absent.py"), ("--config", "absent.toml")])

@@ -5,11 +5,14 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import myquant
 from cli.ended import Run
+from myquant.cli.app import app
 
 HEAVY = {
     "asyncio",
@@ -77,6 +80,27 @@ def test_the_first_help_documents_the_exit_codes(run: Run) -> None:
     assert run().out == out
     for line in ("0    done", "1    anything", "2    bad usage", "3    bad data", "130  interrupted"):
         assert f"\n    {line}" in out
+
+
+def test_the_reference_names_every_command_and_option() -> None:
+    reference = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for words in COMMANDS[1:]:
+        command = get_command(app)
+        for word in words:
+            command = command.commands[word]  # type: ignore[attr-defined]  # a group has them
+        options = [name for param in command.params for name in param.opts if name.startswith("--")]
+        assert " ".join(words) in reference
+        assert [name for name in options if name not in reference] == []
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_reason_to_fail(tmp_path: Path) -> None:
+    file = tmp_path / "d\N{LATIN SMALL LETTER E WITH ACUTE}.csv"
+    file.write_text("timestamp,price,volume\n2025-10-03 09:30:00,100,75\n")
+    command = [sys.executable, "-m", "myquant", "ticks", "check", str(file)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/d?.csv: 1 rows, 1 valid" in done.stdout
 
 
 def test_version(run: Run) -> None:

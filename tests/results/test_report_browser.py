@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from myquant.results.record import RunRecord
 from myquant.results.report import render_report
 from myquant.results.summary import summary
 from results.sample import make_record, rich_record
@@ -19,11 +21,49 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DRAWN = "document.querySelectorAll('.chart .main-svg').length >= document.querySelectorAll('.chart').length"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 CHART_BACKGROUND = "document.querySelector('.chart').layout.paper_bgcolor"
+# As it was when it opened.
+RESET = """() => {
+  delete document.documentElement.dataset.theme;
+  document.getElementById("symbol").value = "0";
+  const trade = document.querySelector(".sortable th button");
+  do trade.click(); while (trade.parentElement.ariaSort !== "ascending");
+  dispatchEvent(new Event("afterprint"));
+  return Promise.all([0, 1].map((place) =>
+    Plotly.relayout(document.querySelectorAll(".chart")[place], {"xaxis.autorange": true})));
+}"""
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: apt-get install chromium")
+
+
+class Opened(NamedTuple):
+    """A page with the addresses that it asked for and what it complained of."""
+
+    page: Page
+    requests: list[str]
+    complaints: list[str]
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait for a condition. (The page allows no eval, which Playwright's own waiting needs.)"""
+    for _ in range(500):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(condition)
+
+
+def open_report(browser: Browser, path: Path, record: RunRecord) -> Opened:
+    path.write_text(render_report(record, summary(record)), encoding="utf-8")
+    opened = Opened(browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light"), [], [])
+    opened.page.set_default_timeout(10_000)
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.on("console", lambda message: opened.complaints.append(message.text))
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.goto(path.as_uri())
+    until(opened.page, "[...document.querySelectorAll('.chart')].every(chart => chart.querySelector('.main-svg'))")
+    return opened
 
 
 @pytest.fixture(scope="module")
@@ -35,28 +75,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    record = rich_record()
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_report(record, summary(record)), encoding="utf-8")
-    return path
+def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    return open_report(browser, tmp_path_factory.mktemp("report") / "report.html", rich_record())
 
 
 @pytest.fixture
-def page(browser: Browser, report: Path) -> Iterator[Page]:
-    """Open the report; at the end of the test no request but its own and no word on the console may have been seen."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    requests: list[str] = []
-    complaints: list[str] = []
-    opened.on("request", lambda request: requests.append(request.url))
-    opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(report.as_uri())
-    opened.wait_for_function(DRAWN)
-    yield opened
-    opened.close()
-    assert requests == [report.as_uri()]
-    assert complaints == []
+def page(opened: Opened) -> Iterator[Page]:
+    """Give the open report; after a test it is as before, and has asked for nothing and said nothing on the console."""
+    yield opened.page
+    opened.page.emulate_media(color_scheme="light", media="screen")
+    opened.page.set_viewport_size({"width": 1280, "height": 900})
+    opened.page.evaluate(RESET)
+    assert [url for url in opened.requests if not url.endswith("/report.html")] == []
+    assert len(opened.requests) == 1
+    assert opened.complaints == []
 
 
 def trace_names(page: Page) -> list[str]:
@@ -91,8 +123,8 @@ def test_the_button_changes_page_and_charts_and_keeps_the_zoom(page: Page) -> No
 def test_it_follows_the_system_theme(page: Page) -> None:
     light = page.evaluate(CHART_BACKGROUND)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{CHART_BACKGROUND} !== {light!r}")
-    page.get_by_role("button", name="Light theme").wait_for()
+    until(page, f"{CHART_BACKGROUND} !== {light!r}")
+    assert page.get_by_role("button", name="Light theme").is_visible()
 
 
 def test_the_trade_table_sorts_by_keyboard(page: Page) -> None:
@@ -109,8 +141,8 @@ def test_the_trade_table_sorts_by_keyboard(page: Page) -> None:
 
 
 def test_another_instrument_can_be_chosen(page: Page) -> None:
-    page.get_by_label("Instrument").select_option("NIFTY07OCT2524900PE")
-    page.wait_for_function("document.querySelector('.chart').data.some(trace => trace.name === 'Session end')")
+    page.locator("#symbol").select_option("NIFTY07OCT2524900PE")
+    until(page, "document.querySelector('.chart').data.some(trace => trace.name === 'Session end')")
     assert "Stop loss" not in trace_names(page)
 
 
@@ -120,7 +152,7 @@ def test_time_axes_zoom_together(page: Page) -> None:
         "Plotly.relayout(document.querySelector('.chart'), "
         "{'xaxis.range[0]': '2025-10-03 09:30', 'xaxis.range[1]': '2025-10-03 10:30'})"
     )
-    page.wait_for_function(f"(([price, equity]) => price === equity)({ranges})")
+    until(page, f"(([price, equity]) => price === equity)({ranges})")
 
 
 def test_nights_are_not_drawn(page: Page) -> None:
@@ -130,7 +162,7 @@ def test_nights_are_not_drawn(page: Page) -> None:
 
 def test_a_phone_scrolls_no_page_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    until(page, "document.documentElement.scrollWidth <= 360")
 
 
 def test_print_is_light_whatever_the_screen(page: Page) -> None:
@@ -138,18 +170,11 @@ def test_print_is_light_whatever_the_screen(page: Page) -> None:
     page.get_by_role("button", name="Dark theme").click()
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function(f"{CHART_BACKGROUND} === {light!r}")
+    until(page, f"{CHART_BACKGROUND} === {light!r}")
     assert page.locator("details[open]").count() == 1
 
 
 def test_a_run_without_trades_draws_as_well(browser: Browser, tmp_path: Path) -> None:
-    record = make_record()
-    path = tmp_path / "empty.html"
-    path.write_text(render_report(record, summary(record)), encoding="utf-8")
-    empty = browser.new_page()
-    complaints: list[str] = []
-    empty.on("pageerror", lambda error: complaints.append(str(error)))
-    empty.goto(path.as_uri())
-    empty.wait_for_function(DRAWN)
-    empty.close()
-    assert complaints == []
+    empty = open_report(browser, tmp_path / "empty.html", make_record())
+    empty.page.close()
+    assert empty.complaints == []

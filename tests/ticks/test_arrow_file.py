@@ -68,6 +68,18 @@ def test_a_file_broken_inside(sample: Sample) -> None:
         list(opened(sample.parquet).batches())
 
 
+def test_names_and_symbols_that_are_no_text(sample: Sample) -> None:
+    table = pa.table({"Timestamp": [1], "price": [1], "qty": [1]})
+    pq.write_table(table, sample.parquet, store_schema=False)
+    sample.parquet.write_bytes(sample.parquet.read_bytes().replace(b"Timestamp", b"Time\xfftamp"))
+    with pytest.raises(DataError, match=r"a.parquet: cannot be read \(.*can\'t decode byte 0xff"):
+        opened(sample.parquet)
+    table = pa.table({"ts": [1, 2], "price": [1, 1], "qty": [1, 1], "symbol": ["A", "BBBB"]})
+    pq.write_table(table, sample.parquet, compression="none", store_schema=False)
+    sample.parquet.write_bytes(sample.parquet.read_bytes().replace(b"BBBB", b"BB\xffB"))
+    assert [name.symbol for name in opened(sample.parquet).instruments] == ["A", "BB\ufffdB"]
+
+
 def test_columns_without_rows(tmp_path: Path) -> None:
     table = pa.table(
         {"timestamp": pa.array([], pa.int64()), "price": pa.array([], pa.float64()), "volume": pa.array([], pa.int64())}

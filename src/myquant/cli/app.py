@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Final
 
 import typer
@@ -16,23 +17,19 @@ from myquant.cli.options import examples
 
 DEBUG: Final = "--debug"
 
-EPILOG: Final = f"""{
-    examples(
-        "myquant ticks generate day.csv",
-        "myquant backtest day.csv",
-        "myquant backtest day.csv --set risk.base_sl_points=20 --out runs/wide-stop",
-        "myquant config show --origins",
-    )
-}
-
-\b
+EXAMPLES: Final = examples(
+    "myquant ticks generate day.csv",
+    "myquant backtest day.csv",
+    "myquant backtest day.csv --set risk.base_sl_points=20 --out runs/wide-stop",
+    "myquant config show --origins",
+)
+EXIT_CODES: Final = """\b
 Exit codes:
   0    done
   1    anything that is none of the below
   2    bad usage or configuration
   3    bad data
-  130  interrupted by Ctrl-C
-"""
+  130  interrupted by Ctrl-C"""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
 app.command(epilog=backtest.EXAMPLES)(backtest.backtest)
@@ -46,7 +43,7 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True, epilog=EPILOG)
+@app.callback(invoke_without_command=True, epilog=f"{EXAMPLES}\n\n{EXIT_CODES}")
 def _global(
     context: typer.Context,
     _version: Annotated[
@@ -64,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (that of the process when None is given) and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != DEBUG]  # wherever it stands: it is often added at the end
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     try:
         code = get_command(app).main(words, prog_name="myquant", standalone_mode=False)
         sys.stdout.flush()

@@ -113,7 +113,7 @@ def generate(
     from myquant.cli.tick_generate import Wish, generate_file  # noqa: PLC0415  (likewise)
 
     settings = load_settings(None, config=config, assignments=assignments).config
-    wish = Wish(days, first_day.date(), seed, profile, tuple(symbols or ()), quotes)
+    wish = Wish(days, first_day.date(), seed, profile, tuple(dict.fromkeys(symbols or ())), quotes)
     generate_file(target, wish, settings, force=force)
 
 

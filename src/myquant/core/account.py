@@ -8,9 +8,11 @@ from myquant.core import codes
 from myquant.core.compiled import inlined
 from myquant.core.layout import record_access
 from myquant.core.money import OrderCosts, total
-from myquant.core.records import Account, Command, Day, Rules
+from myquant.core.orders import is_working
+from myquant.core.records import NO_COMMAND, Account, Command, Day, Event, Order, Rules
 
 SECOND_NS: Final = 1_000_000_000
+DAY_NS: Final = 86_400 * SECOND_NS
 
 _store_command = record_access(Command).store
 
@@ -46,16 +48,23 @@ def observe_equity(account: Account) -> Account:
 
 
 @inlined
+def count_mark(account: Account, rules: Rules) -> Account:
+    """Return the account with one more mark; too many of them count as half as many at twice the spacing."""
+    marks = account.marks + 1
+    if marks <= rules.max_marks or rules.mark_interval_ns << account.mark_doublings >= DAY_NS:
+        return account._replace(marks=marks)
+    return account._replace(marks=marks // 2, mark_doublings=account.mark_doublings + 1)
+
+
+@inlined
 def open_account_day(account: Account, day: Day, time_ns: int) -> Account:
     """Start a calendar day for the account: its loss limit and its number of orders count anew."""
-    halt = codes.NOT_HALTED if account.halt == codes.BY_DAY_LOSS else account.halt
     return account._replace(
         first_ns=account.first_ns if account.first_ns != 0 else time_ns,
         day_end_ns=day.end_ns,
         day_start_equity=equity(account),
         day_stopped=False,
         orders_today=0,
-        halt=halt,
     )
 
 
@@ -65,6 +74,20 @@ def loses_too_much(account: Account, rules: Rules) -> bool:
     if rules.max_day_loss == 0 or account.day_stopped:
         return False
     return equity(account) - account.day_start_equity <= -rules.max_day_loss
+
+
+@inlined
+def stop_day(account: Account, event: Event, commands: np.ndarray[Any, Any]) -> Account:
+    """Stop a day that has lost too much, and say so: positions are closed, entries wait for the next day."""
+    command = NO_COMMAND._replace(
+        kind=codes.HALTED,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=event.order_id,
+        reason=codes.BY_DAY_LOSS,
+    )
+    return emit(commands, account._replace(day_stopped=True), command)
 
 
 @inlined
@@ -85,6 +108,18 @@ def count_order(account: Account, time_ns: int) -> Account:
         orders_in_second=in_second,
         second=second,
     )
+
+
+@inlined
+def reserve_again(account: Account, before: Order, after: Order) -> Account:
+    """Return the account after a change of an order, with what working entries may still cost set aside anew."""
+    return account._replace(reserved=account.reserved - _still_costs(before) + _still_costs(after))
+
+
+@inlined
+def _still_costs(order: Order) -> int:
+    works = order.side == codes.BUY and is_working(order.state)
+    return max(0, order.cost - order.value) if works else 0
 
 
 @inlined

@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.account import loses_too_much, observe_equity
+from myquant.core.account import loses_too_much, observe_equity, reserve_again, stop_day
 from myquant.core.compiled import inlined
 from myquant.core.days import find_day
 from myquant.core.entries import approve, count_denied, gate_shut, submit_entry
-from myquant.core.exits import Exit, exit_due, submit_exit, tier_quantity, trail
-from myquant.core.fills import apply_fill, finish_order, halt
+from myquant.core.exits import (
+    Exit,
+    cancel_entry,
+    entry_is_unwanted,
+    exit_due,
+    submit_exit,
+    tier_quantity,
+    trail,
+)
+from myquant.core.fills import apply_fill, finish_order
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
 from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
@@ -110,7 +118,7 @@ def judge(
         reason = due_exit(account, instrument, state, tick, event.time_ns, rules, params)
         return EXIT if reason != codes.NO_EXIT or loses_too_much(account, rules) else NOTHING
     if is_working(instrument.order.state):
-        return NOTHING
+        return EXIT if entry_is_unwanted(account, instrument.order, event.time_ns) else NOTHING
     gate = gate_shut(instrument, day, rules)
     if gate == 0 and not entry(state, tick, context_of(account, instrument), params):
         gate = codes.SIGNAL
@@ -130,9 +138,12 @@ def due_exit(
     rules: Rules,
     params: Params,
 ) -> int:
-    """Return the first exit that applies, or `NO_EXIT`; none during warm-up. The strategy's own comes last."""
+    """Return the first exit that applies, or `NO_EXIT`. The strategy's own comes last.
+
+    During warm-up (a position may be open then where each day starts one) only an operator's wish counts.
+    """
     if instrument.tape.n < rules.min_warmup_ticks:
-        return codes.NO_EXIT
+        return codes.OPERATOR_EXIT if account.flatten else codes.NO_EXIT
     reason = exit_due(account, instrument.position, instrument.tape.last_price, time_ns)
     if HAS_EXIT and reason == codes.NO_EXIT and exit_(state, tick, context_of(account, instrument), params):
         reason = codes.STRATEGY_EXIT
@@ -200,7 +211,7 @@ def act(
     approval = approve(account, instrument.tape, instrument.atr, level, day, rules)
     if approval.denial != codes.APPROVED:
         return count_denied(account, instrument, approval, event, counts, commands), instrument
-    return submit_entry(account, instrument, approval, event, commands)
+    return submit_entry(account, instrument, approval, day, event, commands)
 
 
 @inlined
@@ -215,9 +226,14 @@ def manage(
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Stop the day if it has lost too much; send the exit that is due, if one is. A timer's time counts as well."""
+    """Stop the day if it has lost too much; send the exit that is due, if one is. A timer's time counts as well.
+
+    An entry that still works is cancelled once it is unwanted.
+    """
     if loses_too_much(account, rules):
-        account = halt(account._replace(day_stopped=True), codes.BY_DAY_LOSS, event, commands)
+        account = stop_day(account, event, commands)
+    if entry_is_unwanted(account, instrument.order, event.time_ns):
+        account, instrument = cancel_entry(account, instrument, event, commands)
     position = instrument.position
     if position.quantity == 0:
         return account, instrument
@@ -241,7 +257,8 @@ def on_answer(
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
     """Take what became of the order. A position that is left after an exit or a cancellation is looked at again."""
-    sold = instrument.order.side == codes.SELL
+    before = instrument.order
+    sold = before.side == codes.SELL
     if event.kind == codes.FILL:
         account, instrument = apply_fill(account, instrument, day, rules, event, counts, commands)
     elif event.kind == codes.ORDER_ACK:
@@ -250,11 +267,12 @@ def on_answer(
         account, instrument = answer_order(account, instrument, ON_REJECT, event, rules, counts, commands)
     else:
         account, instrument = answer_order(account, instrument, ON_CANCEL, event, rules, counts, commands)
-    ended = not is_working(instrument.order.state)
-    if ended and event.kind in (codes.ORDER_REJECT, codes.CANCELLED) and event.order_id == instrument.order.id:
+    account = reserve_again(account, before, instrument.order)
+    ended = is_working(before.state) and not is_working(instrument.order.state)
+    if ended and event.kind != codes.FILL:
         account, instrument = finish_order(account, instrument, day, rules, event, commands)
     if event.kind == codes.FILL and not sold and loses_too_much(account, rules):
-        account = halt(account._replace(day_stopped=True), codes.BY_DAY_LOSS, event, commands)
+        account = stop_day(account, event, commands)
     again = (sold and event.kind == codes.FILL) or event.kind == codes.CANCELLED
     if ended and again:
         tick = tick_of(instrument.tape, 0, False)
@@ -280,9 +298,11 @@ def on_notice(
         return account._replace(feed_stale=event.code != codes.FEED_HEALTHY), instrument
     if event.kind == codes.OPERATOR:
         account = ask_operator(account, event, commands)
-    else:
+    elif event.kind == codes.TIMER:
         account, instrument = time_out_order(account, instrument, event, rules, commands)
-    if instrument.position.quantity > 0:
+    else:
+        raise ValueError("an event of unknown kind")
+    if instrument.position.quantity > 0 or is_working(instrument.order.state):
         tick = tick_of(instrument.tape, 0, False)
         account, instrument = manage(account, instrument, state, tick, event, rules, params, counts, commands)
     return account, instrument

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.account import count_order, emit, equity, order_rate_reached
+from myquant.core.account import count_order, emit, equity, order_rate_reached, reserve_again
 from myquant.core.compiled import inlined
 from myquant.core.money import OrderCosts, order_costs, order_slices, share_down, total
 from myquant.core.orders import SENT
@@ -20,6 +20,7 @@ class Approval(NamedTuple):
     quantity: int
     price: int
     stop_distance: int
+    cost: int  # charges included
 
 
 @inlined
@@ -47,37 +48,50 @@ def gate_shut(instrument: Instrument, day: Day, rules: Rules) -> int:
 def approve(account: Account, tape: Tape, atr: Atr, level: float, day: Day, rules: Rules) -> Approval:
     """Return the size of an entry, or the first rule that refuses it. `level`: the stop of the strategy's, rupees."""
     if account.halt != codes.NOT_HALTED or account.flatten:
-        return Approval(codes.DAY_STOPPED if account.halt == codes.BY_DAY_LOSS else codes.HALT, 0, 0, 0)
+        return _denied(codes.HALT)
+    if account.day_stopped:
+        return _denied(codes.DAY_STOPPED)
     if account.feed_stale:
-        return Approval(codes.FEED_STALE, 0, 0, 0)
+        return _denied(codes.FEED_STALE)
     if order_rate_reached(account, rules, tape.last_ns):
-        return Approval(codes.ORDER_RATE, 0, 0, 0)
+        return _denied(codes.ORDER_RATE)
     if rules.fill_model == codes.FILL_AT_QUOTE and not quote_is_usable(tape):
-        return Approval(codes.QUOTE, 0, 0, 0)
+        return _denied(codes.QUOTE)
     if rules.stop_mode == codes.STOP_BY_ATR and atr.changes < rules.atr_len:
-        return Approval(codes.STOP_NOT_WARM, 0, 0, 0)
+        return _denied(codes.STOP_NOT_WARM)
     price = buy_price(tape, rules)
     distance = 0
     if rules.stop_mode == codes.STOP_BY_STRATEGY:
         if not np.isfinite(level) or level * 100.0 >= price:
-            return Approval(codes.STOP_NOT_WARM, 0, price, 0)
+            return _denied(codes.STOP_NOT_WARM)
         distance = price - int(np.floor(level * 100.0 + 0.5))
     return _size(account, price, distance, day, rules)
 
 
 @inlined
+def _denied(reason: int) -> Approval:
+    return Approval(reason, 0, 0, 0, 0)
+
+
+@inlined
 def _size(account: Account, price: int, stop_distance: int, day: Day, rules: Rules) -> Approval:
-    """Return whole lots within the share of cash that one position may take; charges must be affordable besides."""
-    lots = share_down(account.cash, rules.position_rate) // (day.lot_size * price) if account.cash > 0 else 0
+    """Return whole lots within the share of cash that one position may take; charges must be affordable besides.
+
+    What other entries have ordered and not yet paid is no longer cash, and is exposure already.
+    """
+    cash = account.cash - account.reserved
+    lots = share_down(cash, rules.position_rate) // (day.lot_size * price) if cash > 0 else 0
     if lots == 0:
-        return Approval(codes.SIZE, 0, price, stop_distance)
+        return _denied(codes.SIZE)
     quantity = lots * day.lot_size
     turnover = quantity * price
-    if turnover + entry_charges(day, turnover, quantity) > account.cash:
-        return Approval(codes.CASH, 0, price, stop_distance)
-    if account.open_value + turnover > share_down(equity(account), rules.exposure_rate):
-        return Approval(codes.EXPOSURE, 0, price, stop_distance)
-    return Approval(codes.APPROVED, quantity, price, stop_distance)
+    cost = turnover + entry_charges(day, turnover, quantity)
+    if cost > cash:
+        return _denied(codes.CASH)
+    exposure = account.open_value + account.reserved + turnover
+    if exposure > share_down(equity(account), rules.exposure_rate):
+        return _denied(codes.EXPOSURE)
+    return Approval(codes.APPROVED, quantity, price, stop_distance, cost)
 
 
 @inlined
@@ -98,6 +112,7 @@ def submit_entry(
     account: Account,
     instrument: Instrument,
     approval: Approval,
+    day: Day,
     event: Event,
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
@@ -111,8 +126,11 @@ def submit_entry(
         quantity=approval.quantity,
         price=approval.price,
         stop_distance=approval.stop_distance,
+        cost=approval.cost,
+        leave_ns=day.flatten_ns,
         sent_ns=now,
     )
+    account = reserve_again(account, NO_ORDER, order)
     command = NO_COMMAND._replace(
         kind=codes.SUBMIT,
         instrument=event.instrument,

@@ -10,7 +10,7 @@ from myquant.core.compiled import inlined
 from myquant.core.money import RATE_SCALE
 from myquant.core.orders import SENT, UNKNOWN, is_working
 from myquant.core.pricing import quote_is_usable, sell_price
-from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Atr, Day, Event, Instrument, Position, Rules
+from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Atr, Day, Event, Instrument, Order, Position, Rules
 
 
 class Exit(NamedTuple):
@@ -47,6 +47,15 @@ def exit_due(account: Account, position: Position, price: int, time_ns: int) -> 
     if price >= position.target:
         return codes.TAKE_PROFIT + position.tier
     return codes.NO_EXIT
+
+
+@inlined
+def entry_is_unwanted(account: Account, order: Order, time_ns: int) -> bool:
+    """Return whether an entry that still works must be cancelled: entries are stopped, or positions are closed by now."""
+    if not is_working(order.state) or order.side == codes.SELL:
+        return False
+    stopped = account.halt != codes.NOT_HALTED or account.flatten or account.day_stopped
+    return stopped or time_ns >= order.leave_ns
 
 
 @inlined

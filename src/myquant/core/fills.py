@@ -29,7 +29,7 @@ from myquant.core.records import (
 
 @inlined
 def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, Any]) -> Account:
-    """Stop entries until a person resumes (the day loss: until the next day) and say so once."""
+    """Stop entries until a person resumes, and say so once."""
     if account.halt == reason:
         return account
     command = NO_COMMAND._replace(
@@ -75,13 +75,13 @@ def apply_fill(
 ) -> tuple[Account, Instrument]:
     """Book the part of an order that has filled since its last report; a report that adds nothing is counted."""
     order = instrument.order
-    happening = ON_FULL_FILL if event.quantity >= order.quantity else ON_PART_FILL
-    state = next_state(order.state, happening)
-    if event.order_id == order.id and (state == IMPOSSIBLE or event.quantity > order.quantity):
-        return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
     if event.order_id != order.id or event.quantity <= order.filled:
         counts[codes.COUNT_STALE_ORDER_EVENT] += 1
         return account, instrument
+    happening = ON_FULL_FILL if event.quantity >= order.quantity else ON_PART_FILL
+    state = next_state(order.state, happening)
+    if state == IMPOSSIBLE or event.quantity > order.quantity or event.value <= order.value:
+        return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
     filled = order._replace(state=state, filled=event.quantity, value=event.value)
     units = filled.filled - order.filled
     costs = _less(_costs_so_far(day, filled), _costs_so_far(day, order))
@@ -115,7 +115,6 @@ def _bought(
             lot_size=day.lot_size,
             opened_ns=event.time_ns,
             leave_ns=day.flatten_ns,
-            highest=instrument.tape.last_price,
         )
     position = _add_units(position, order, before, total(costs), instrument.atr, day, rules)
     return account, instrument._replace(position=position, history=history)
@@ -138,7 +137,8 @@ def _add_units(
         entry_charges=position.entry_charges + charges,
         stop=stop,
         activation=entry_price + rules.trail_activation if rules.use_trail_stop else NEVER,
-        floor=max(position.floor, stop) if position.bought > 0 else stop,
+        floor=max(position.floor, stop) if position.floor > position.stop else stop,
+        highest=max(position.highest, entry_price - 1),
         target=tier_target(entry_price, 0, rules),
     )
 

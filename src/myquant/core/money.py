@@ -30,13 +30,13 @@ def total(costs: OrderCosts) -> int:
 
 @inlined
 def share_down(amount: int, rate: int) -> int:
-    """Return floor(amount * rate / RATE_SCALE) for amounts up to 9e10 rupees; the split keeps it inside 64 bits."""
+    """Return floor(amount * rate / RATE_SCALE), rate <= RATE_SCALE; the split keeps it inside 64 bits."""
     return amount // RATE_SCALE * rate + amount % RATE_SCALE * rate // RATE_SCALE
 
 
 @inlined
 def share_half_up(amount: int, rate: int) -> int:
-    """Return amount * rate / RATE_SCALE rounded half up."""
+    """Return amount * rate / RATE_SCALE rounded half up, rate <= RATE_SCALE."""
     return amount // RATE_SCALE * rate + (amount % RATE_SCALE * rate + _HALF) // RATE_SCALE
 
 
@@ -48,8 +48,10 @@ def divide_half_up(amount: int, count: int) -> int:
 
 @inlined
 def proportion_down(amount: int, part: int, whole: int) -> int:
-    """Return floor(amount * part / whole), part <= whole, without the product."""
-    return amount // whole * part + amount % whole * part // whole
+    """Return floor(amount * part / whole), part <= whole < 2^41; twenty bits at a time, so that no product overflows."""
+    rest, high, low = amount % whole, part >> 20, part & 0xFFFFF
+    first = rest * high
+    return amount // whole * part + ((first // whole) << 20) + (((first % whole) << 20) + rest * low) // whole
 
 
 @inlined

@@ -75,6 +75,7 @@ NEXT: Final = {
     # An order that has ended may be told so again, or be acknowledged late; it does not come back to life.
     (FILLED, ON_ACK): FILLED,
     (FILLED, ON_FULL_FILL): FILLED,
+    (REJECTED, ON_ACK): REJECTED,
     (REJECTED, ON_REJECT): REJECTED,
     (CANCELLED, ON_ACK): CANCELLED,
     (CANCELLED, ON_CANCEL): CANCELLED,

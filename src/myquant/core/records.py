@@ -80,7 +80,7 @@ class Position(NamedTuple):
     opened_ns: int
     leave_ns: int  # from here on it is closed: the flattening of the day it was opened on
     stop: int
-    highest: int
+    highest: int  # since the entry; at first a paisa below the entry, so that only a tick reaches the activation
     activation: int  # the price that turns the trailing stop on; NEVER: none
     floor: int  # the higher of stop and trailing stop
     tier: int  # take-profit tiers done
@@ -99,6 +99,8 @@ class Order(NamedTuple):
     price: int  # the price that the decision counted on
     stop_distance: int  # of an entry whose strategy names its own stop: how far below the fill, paise
     reason: int  # exit code; 0: an entry
+    cost: int  # of an entry: the paise that it may cost in all, charges included
+    leave_ns: int  # of an entry: from here on what still works of it is cancelled
     sent_ns: int
     cancel_sent: bool
 
@@ -117,6 +119,7 @@ class Account(NamedTuple):
     """Everything the engine remembers of the account that the instruments share."""
 
     cash: int
+    reserved: int  # what working entries may still cost
     open_value: int  # open positions at their last prices
     first_ns: int  # time of the first accepted tick; 0: none yet
     day_end_ns: int
@@ -125,7 +128,7 @@ class Account(NamedTuple):
     max_drawdown: int  # paise, >= 0
     day_stopped: bool
     flatten: bool  # an operator asked for it; ends when he resumes
-    halt: int  # codes.HALT_NAMES
+    halt: int  # codes.HALT_NAMES, save the day loss
     feed_stale: bool
     second: int  # the exchange's calendar second of the last order
     orders_in_second: int
@@ -135,6 +138,8 @@ class Account(NamedTuple):
     positions: int
     trades: int
     commands: int  # commands emitted so far: the next one's sequence number
+    marks: int  # marks emitted so far, counted as if at the present spacing
+    mark_doublings: int  # how often the spacing of the marks has doubled
     brokerage: int  # what charges were paid for, paise
     exchange_charges: int
     sebi_fees: int
@@ -204,7 +209,8 @@ class Rules(NamedTuple):
     max_orders_per_day: int
     max_rejects: int
     order_timeout_ns: int
-    mark_interval_ns: int
+    mark_interval_ns: int  # spacing of the marks at first
+    max_marks: int  # when exceeded, the spacing doubles
 
 
 class Event(NamedTuple):
@@ -254,5 +260,5 @@ class Command(NamedTuple):
 NEVER: Final = 2**62  # a price above every price
 
 NO_COMMAND = Command(*[0] * len(Command._fields))
-NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
+NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
 NO_POSITION = Position(*[0] * len(Position._fields))

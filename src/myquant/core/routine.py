@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.account import emit, equity, observe_equity, open_account_day
+from myquant.core.account import DAY_NS, count_mark, emit, equity, observe_equity, open_account_day
 from myquant.core.compiled import inlined
 from myquant.core.fills import halt
 from myquant.core.indicators import wilder
@@ -30,7 +30,7 @@ def context_of(account: Account, instrument: Instrument) -> Context:
         position.quantity,
         position.entry_price / PAISE,
         position.stop / PAISE,
-        position.highest / PAISE,
+        max(position.highest, position.entry_price) / PAISE,
         position.opened_ns,
         history.last_exit,
         history.last_exit_ns,
@@ -81,7 +81,10 @@ def open_day(
 def mark(
     account: Account, instrument: Instrument, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
-    """Report price, cash, equity and drawdown as the last tick left them, once per interval of exchange time."""
+    """Report price, cash, equity and drawdown as the last tick left them, once per interval of exchange time.
+
+    The interval doubles whenever marks grow too many, up to a day, so that their number stays in bounds.
+    """
     tape = instrument.tape
     account = observe_equity(account)
     if tape.last_price > 0:
@@ -94,8 +97,9 @@ def mark(
             quantity=instrument.position.quantity,
             price=tape.last_price,
         )
-        account = emit(commands, account, command)
-    following = (event.time_ns // rules.mark_interval_ns + 1) * rules.mark_interval_ns
+        account = count_mark(emit(commands, account, command), rules)
+    interval = min(rules.mark_interval_ns << account.mark_doublings, DAY_NS)
+    following = (event.time_ns // interval + 1) * interval
     return account, instrument._replace(tape=tape._replace(wake_ns=min(following, tape.day_end_ns)))
 
 
@@ -140,9 +144,12 @@ def time_out_order(
 
 @inlined
 def ask_operator(account: Account, event: Event, commands: np.ndarray[Any, Any]) -> Account:
-    """Do what an operator asks of the account: halt entries, resume them, or flatten (entries wait for a resume)."""
-    if event.code == codes.ASK_HALT:
-        return halt(account, codes.BY_OPERATOR, event, commands)
+    """Do what an operator asks of the account: halt entries, resume them, or flatten (entries wait for a resume).
+
+    A wish that is not known halts. No resume lifts the day's loss limit.
+    """
+    if event.code == codes.ASK_RESUME:
+        return account._replace(halt=codes.NOT_HALTED, flatten=False, rejects_in_row=0)
     if event.code == codes.ASK_FLATTEN:
         return account._replace(flatten=True)
-    return account._replace(halt=codes.NOT_HALTED, flatten=False, rejects_in_row=0)
+    return halt(account, codes.BY_OPERATOR, event, commands)

@@ -286,8 +286,11 @@ def step(
     """Take the event `events[at]` and return the number of commands emitted so far in all.
 
     The new ones are the last of the outbox ring `commands`. An event for all instruments (-1) is taken by each in turn.
+    Raises IndexError or ValueError at an event of an unknown instrument or kind, and takes nothing of it.
     """
     event = load_event(events[at])
+    if not -1 <= event.instrument < len(instruments):
+        raise IndexError("an event of an unknown instrument")
     if event.instrument >= 0:
         _step_one(event.instrument, event, desk, instruments, days, commands)
     else:

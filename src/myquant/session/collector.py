@@ -10,15 +10,21 @@ from myquant.core.records import Command
 
 KEPT: Final = (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)
 
+_LONGEST_NS: Final = 1 << 60  # no spacing grows beyond it: every instrument keeps its last mark
+
 
 class Collector:
-    """Keeps openings, trades and halts whole, and thins out marks: at most `max_marks`, evenly spaced."""
+    """Keeps openings, trades and halts whole, and thins out marks to at most `max_marks`, evenly spaced.
 
-    def __init__(self, max_marks: int) -> None:
+    Of each instrument's marks the last of every interval stays; the interval doubles until they are few enough. So what is
+    kept does not depend on how the commands were cut when they came.
+    """
+
+    def __init__(self, max_marks: int, interval_ns: int) -> None:
         self.max_marks = max_marks
-        self.thinned = 0  # how often every second mark was dropped
+        self._interval_ns = interval_ns
         self._kept: dict[int, list[np.ndarray[Any, Any]]] = {kind: [] for kind in KEPT}
-        self._marks: list[np.ndarray[Any, Any]] = []
+        self._marks = [np.zeros(0, dtype_of(Command))]
         self._mark_count = 0
 
     def take(self, commands: np.ndarray[Any, Any]) -> None:
@@ -29,19 +35,32 @@ class Collector:
             if chosen.any():
                 kept.append(commands[chosen])
         marks = commands[kinds == codes.MARK]
-        if len(marks):
-            self._marks.append(marks)
-            self._mark_count += len(marks)
-        if self._mark_count > self.max_marks:
+        self._marks.append(marks)
+        self._mark_count += len(marks)
+        if self._mark_count > 2 * self.max_marks:
             self._thin_out()
 
     def _thin_out(self) -> None:
-        while self._mark_count > self.max_marks:
-            self._marks = [np.concatenate(self._marks)[::2]]
-            self._mark_count = len(self._marks[0])
-            self.thinned += 1
+        marks = _last_of_each(np.concatenate(self._marks), self._interval_ns)
+        while len(marks) > self.max_marks and self._interval_ns < _LONGEST_NS:
+            self._interval_ns *= 2
+            marks = _last_of_each(marks, self._interval_ns)
+        self._marks = [marks]
+        self._mark_count = len(marks)
 
     def commands(self, kind: int) -> np.ndarray[Any, Any]:
         """Return the commands of one kind that were kept, in order."""
-        parts = self._marks if kind == codes.MARK else self._kept[kind]
+        if kind == codes.MARK:
+            self._thin_out()
+            return self._marks[0]
+        parts = self._kept[kind]
         return np.concatenate(parts) if parts else np.zeros(0, dtype_of(Command))
+
+
+def _last_of_each(marks: np.ndarray[Any, Any], interval_ns: int) -> np.ndarray[Any, Any]:
+    """Return the last mark of each instrument and interval, in their order."""
+    order = np.argsort(marks["instrument"], kind="stable")
+    instrument, interval = marks["instrument"][order], marks["time_ns"][order] // interval_ns
+    last = np.ones(len(marks), bool)
+    last[:-1] = (instrument[1:] != instrument[:-1]) | (interval[1:] != interval[:-1])
+    return marks[np.sort(order[last])]

@@ -145,3 +145,11 @@ class Engine:
     def snapshot(self) -> bytes:
         """Return the whole state as bytes: equal bytes, equal state."""
         return self.desk.tobytes() + self.instruments.tobytes()
+
+    def restore(self, snapshot: bytes, inputs: int) -> None:
+        """Take up the state of a snapshot that the same engine, configuration and instruments made after `inputs` events."""
+        desk, instruments = snapshot[: self.desk.nbytes], snapshot[self.desk.nbytes :]
+        self.desk[:] = np.frombuffer(desk, self.desk.dtype)
+        self.instruments[:] = np.frombuffer(instruments, self.instruments.dtype)
+        self.inputs = inputs
+        self._drained = int(self.desk[0]["account"]["commands"])

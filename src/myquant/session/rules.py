@@ -79,6 +79,7 @@ def core_rules(config: Config, *, strategy_has_stop: bool) -> Rules:
         max_rejects=risk.max_rejects,
         order_timeout_ns=int(execution.order_timeout_s * SECOND_NS),
         mark_interval_ns=config.results.mark_interval_s * SECOND_NS,
+        max_marks=config.results.max_marks,
     )
 
 

@@ -91,8 +91,11 @@ class ArrowFields:
         array = self._arrays[column.name]
         if not kind.is_dictionary(array.type):
             array = self._cast(column, array, pa.large_string()).dictionary_encode()
+        texts = self._cast(
+            column, self._cast(column, array.dictionary, pa.large_string()), pa.large_binary()
+        ).to_pylist()
         codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-        return Labels(codes, ["" if text is None else str(text).strip() for text in array.dictionary.to_pylist()])
+        return Labels(codes, [(text or b"").decode(errors="replace").strip() for text in texts])
 
     def _array(self, column: Column) -> Any:
         array = self._arrays[column.name]

@@ -1,6 +1,7 @@
 """Reading ticks from Parquet files and from Arrow tables (which frames become)."""
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -28,7 +29,7 @@ class ParquetFile:
         self.total_bytes = path.stat().st_size
         self.consumed_bytes = 0
         self._zone = zone
-        with self._open() as file:
+        with _reading(path), self._open() as file:
             self._names: list[str] = file.schema_arrow.names
             self._rows: int = file.metadata.num_rows
         if not self._rows:
@@ -39,9 +40,8 @@ class ParquetFile:
         """Yield the rows in order, at most `batch_rows` at a time. Raises DataError."""
         wanted = [self._names[column.place] for column in self.layout.columns()]
         row = 1
-        with self._open() as file:
-            parts = file.iter_batches(batch_rows, columns=wanted, use_threads=False)
-            while (part := self._next(parts)) is not None:
+        with _reading(self.path), self._open() as file:
+            for part in file.iter_batches(batch_rows, columns=wanted, use_threads=False):
                 lines = range(row, row + part.num_rows)
                 row = lines.stop
                 self.consumed_bytes = self.total_bytes * (row - 1) // self._rows
@@ -49,16 +49,16 @@ class ParquetFile:
                     yield reader.batch(ArrowFields(part, self._zone, self.name), lines)
 
     def _open(self) -> Any:
-        try:
-            return pq.ParquetFile(self.path, buffer_size=READ_BYTES)
-        except (OSError, pa.ArrowException) as error:
-            raise unreadable(self.path, error) from error
+        return pq.ParquetFile(self.path, buffer_size=READ_BYTES)
 
-    def _next(self, parts: Iterator[Any]) -> Any:
-        try:
-            return next(parts, None)
-        except (OSError, pa.ArrowException) as error:
-            raise unreadable(self.path, error) from error
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what Arrow raises for a file that it can't read into a DataError."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise unreadable(path, error) from error
 
 
 class TableFile:

@@ -74,7 +74,7 @@
     document.querySelectorAll("details").forEach((part) => (part.open = true));
     draw();
   });
-  addEventListener("afterprint", draw);
+  addEventListener("afterprint", show);
 
   const valueOf = (row, place) => {
     const cell = row.cells[place];

@@ -25,7 +25,8 @@ def test_all_items_in_order() -> None:
 
 def test_no_more_is_made_ahead_than_asked_for() -> None:
     made: list[int] = []
-    items = read_ahead(counting(20, made), depth=3)
+    source = counting(20, made)
+    items = read_ahead(source, depth=3)
     assert next(items) == 0
     items.close()
     assert made == [0, 1, 2, 3, -1]

@@ -4,15 +4,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numba import TypingError, njit
+from numba import TypingError
 
+from core.jit import jitted
 from myquant.core.compiled import direct, entry_point
 
 
 class Bar(NamedTuple):
     """Fields of several types."""
 
-    count: int
+    number: int
     mean: float
     shut: bool
 
@@ -28,15 +29,15 @@ BAR, PAIR = Bar(3, 1.5, False), Pair(1, 2)
 
 
 def several(bar: Any) -> Any:
-    return bar._replace(shut=True, count=bar.count + 1)
+    return bar._replace(shut=True, number=bar.number + 1)
 
 
 def every(bar: Any) -> Any:
-    return bar._replace(shut=True, mean=0.5, count=1)
+    return bar._replace(shut=True, mean=0.5, number=1)
 
 
 def chained(bar: Any) -> Any:
-    return bar._replace(count=9)._replace(mean=bar.mean * bar.count)
+    return bar._replace(number=9)._replace(mean=bar.mean * bar.number)
 
 
 def widened(bar: Any) -> Any:
@@ -45,7 +46,7 @@ def widened(bar: Any) -> Any:
 
 @pytest.mark.parametrize("change", [several, every, chained, widened])
 def test_compiled_replaces_as_python_does(change: Any) -> None:
-    assert njit(change)(BAR) == change(BAR)
+    assert jitted(change)(BAR) == change(BAR)
 
 
 def swapped(pair: Any) -> Any:
@@ -58,8 +59,8 @@ def raised(pair: Any) -> Any:
 
 @pytest.mark.parametrize("change", [swapped, raised])
 def test_tuples_of_one_type(change: Any) -> None:
-    assert njit(change)(PAIR) == change(PAIR)
-    assert njit(change)(PAIR)._fields == Pair._fields
+    assert jitted(change)(PAIR) == change(PAIR)
+    assert jitted(change)(PAIR)._fields == Pair._fields
 
 
 def unknown(bar: Any) -> Any:
@@ -67,15 +68,15 @@ def unknown(bar: Any) -> Any:
 
 
 def lossy(bar: Any) -> Any:
-    return bar._replace(count=bar.mean)
+    return bar._replace(number=bar.mean)
 
 
 def lossy_among_others(bar: Any) -> Any:
-    return bar._replace(shut=True, count=0.5)
+    return bar._replace(shut=True, number=0.5)
 
 
 def number_for_a_flag(bar: Any) -> Any:
-    return bar._replace(shut=bar.count)
+    return bar._replace(shut=bar.number)
 
 
 def positional(bar: Any) -> Any:
@@ -89,7 +90,7 @@ def nothing(bar: Any) -> Any:
 @pytest.mark.parametrize("change", [unknown, lossy, lossy_among_others, number_for_a_flag, positional, nothing])
 def test_what_is_unknown_or_would_lose_something_does_not_compile(change: Any) -> None:
     with pytest.raises(TypingError):
-        njit(change)(BAR)
+        jitted(change)(BAR)
 
 
 def test_the_direct_call_is_the_function_past_its_dispatcher() -> None:

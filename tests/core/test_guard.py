@@ -1,14 +1,16 @@
 """The guard takes what is a tick, names what is not, and counts rising ticks and prices off the grid exactly."""
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as checks
 from hypothesis import strategies as st
-from numba import njit
 
+from core.jit import jitted, plain
 from laws.driver import settings
 from myquant.core import codes, guard
 from myquant.core.codes import BEFORE_ALL, NO_TIME
@@ -40,7 +42,7 @@ REASONS = [
 
 @pytest.mark.parametrize(("last_ns", "time_ns", "price", "volume", "reason"), REASONS)
 def test_why_a_tick_is_refused(last_ns: int, time_ns: int, price: int, volume: int, reason: str | None) -> None:
-    found = guard.refuse.py_func(last_ns, time_ns, price, volume)  # type: ignore[attr-defined]  # Numba adds it
+    found = plain(guard.refuse)(last_ns, time_ns, price, volume)
     assert {0: None, **codes.REJECTION_NAMES}[found] == reason
 
 
@@ -60,14 +62,15 @@ one_tick = st.tuples(
 )
 
 
+@checks(deadline=None)  # the first call compiles
 @given(st.lists(one_tick, max_size=40), st.booleans(), places(0, 40))
 def test_guard_ticks_is_refuse_tick_by_tick(rows: list[tuple[int, ...]], several: bool, cut: int) -> None:
     columns = np.array(rows, np.int64).reshape(-1, 4).T.copy()
     time_ns, price, volume, who = columns if several else (*columns[:3], columns[3] * 0)
-    last = {k: BEFORE_ALL for k in range(3)}
+    last = dict.fromkeys(range(3), BEFORE_ALL)
     wanted = []
     for now, paid, units, k in zip(time_ns.tolist(), price.tolist(), volume.tolist(), who.tolist(), strict=True):
-        wanted.append(guard.refuse.py_func(last[k], now, paid, units))  # type: ignore[attr-defined]  # likewise
+        wanted.append(plain(guard.refuse)(last[k], now, paid, units))
         if wanted[-1] == codes.ACCEPTED:
             last[k] = now
     found = np.zeros(len(rows), np.int64)
@@ -79,7 +82,7 @@ def test_guard_ticks_is_refuse_tick_by_tick(rows: list[tuple[int, ...]], several
     assert carried.tolist() == [last[k] for k in range(3)]
 
 
-@njit
+@jitted
 def grid_mistakes(prices: Any, tick_size: int, grid: int) -> int:
     mistakes = 0
     for price in prices:
@@ -101,10 +104,12 @@ def test_off_grid_is_the_remainder_for_every_tick_size_and_price() -> None:
 
 def greens(prices: list[int], **values: object) -> list[int]:
     """Return the number of rising ticks in a row after each price, prices in paise, a tick size of 5 paise."""
-    rules = core_rules(settings({f"strategy.{key}": value for key, value in values.items()}).config, strategy_has_stop=False)
+    rules = core_rules(
+        settings({f"strategy.{key}": value for key, value in values.items()}).config, strategy_has_stop=False
+    )
     count, counts = 0, []
-    for previous, price in zip(prices, prices[1:], strict=False):
-        count = guard.count_green.py_func(count, price, previous, 5, rules)  # type: ignore[attr-defined]  # likewise
+    for previous, price in pairwise(prices):
+        count = plain(guard.count_green)(count, price, previous, 5, rules)
         counts.append(count)
     return counts
 

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from numba import njit
 
+from core.jit import jitted
 from myquant.core.layout import dtype_of, is_record, record_access
 from myquant.core.records import Account, Command, Day, Event, Instrument, Rules
 
@@ -16,7 +16,7 @@ class Leg(NamedTuple):
 
 
 class Basket(NamedTuple):
-    count: int
+    number: int
     ratio: float
     live: bool
     legs: Leg
@@ -30,21 +30,21 @@ access = record_access(Basket)
 load, store, peek = access.load, access.store, access.peek
 
 
-@njit
+@jitted
 def copy(source: Any, target: Any) -> None:
     store(target, load(source))
 
 
-@njit
+@jitted
 def flip(record: Any) -> None:
     basket = load(record)
     store(record, basket._replace(live=not basket.live, ratio=2 * basket.ratio))
 
 
-@njit
+@jitted
 def peeked(record: Any) -> tuple[int, bool, int]:
     seen = peek(record)
-    return seen.count, seen.live != 0, seen.legs.price
+    return seen.number, seen.live != 0, seen.legs.price
 
 
 def test_the_dtype_has_the_fields_in_order_eight_bytes_each() -> None:
@@ -62,7 +62,7 @@ def test_a_record_is_loaded_and_stored_without_loss() -> None:
     copy(records[0], records[1])
     assert records[0].tobytes() == records[1].tobytes()
     found = records[1]
-    assert [found[name] for name in ("count", "ratio", "live")] == [7, 0.25, 1]
+    assert [found[name] for name in ("number", "ratio", "live")] == [7, 0.25, 1]
     assert found["legs"].item() == BASKET.legs
     assert (tuple(found["ladder"]), tuple(found["shares"])) == (BASKET.ladder, BASKET.shares)
     flip(records[1])

@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from core.jit import plain
 from myquant.core import orders
 from myquant.core.orders import HAPPENING_NAMES, IMPOSSIBLE, NEXT, STATE_NAMES, is_working, next_state
 
@@ -29,11 +30,11 @@ IMPOSSIBLE_PAIRS = {
 
 
 def after(state: int, happening: int) -> int:
-    return int(next_state.py_func(state, happening))  # type: ignore[attr-defined]  # Numba adds it
+    return int(plain(next_state)(state, happening))
 
 
 def works(state: int) -> bool:
-    return bool(is_working.py_func(state))  # type: ignore[attr-defined]  # likewise
+    return bool(plain(is_working)(state))
 
 
 def test_every_pair_is_in_the_table_or_impossible() -> None:

@@ -25,11 +25,12 @@ BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 CHART_BACKGROUND = "document.querySelector('.chart').layout.paper_bgcolor"
 # As it was when it opened.
 RESET = """() => {
-  delete document.documentElement.dataset.theme;
   document.getElementById("symbol").value = "0";
   const trade = document.querySelector(".sortable th button");
   do trade.click(); while (trade.parentElement.ariaSort !== "ascending");
   dispatchEvent(new Event("afterprint"));
+  const theme = document.getElementById("theme");
+  if (theme.textContent === "Light theme") theme.click();
   return Promise.all([0, 1].map((place) =>
     Plotly.relayout(document.querySelectorAll(".chart")[place], {"xaxis.autorange": true})));
 }"""
@@ -165,13 +166,19 @@ def test_a_phone_scrolls_no_page_sideways(page: Page) -> None:
     until(page, "document.documentElement.scrollWidth <= 360")
 
 
-def test_print_is_light_whatever_the_screen(page: Page) -> None:
-    light = page.evaluate(CHART_BACKGROUND)
+def test_print_is_light_and_fits_the_paper_whatever_the_screen(page: Page) -> None:
+    width = "document.querySelector('.chart').offsetWidth"
+    light, wide = page.evaluate(CHART_BACKGROUND), page.evaluate(width)
     page.get_by_role("button", name="Dark theme").click()
-    page.emulate_media(media="print")
+    dark = page.evaluate(CHART_BACKGROUND)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    until(page, f"{CHART_BACKGROUND} === {light!r}")
+    assert page.evaluate(CHART_BACKGROUND) == light
+    assert page.evaluate("document.querySelector('.chart .main-svg').clientWidth") == page.evaluate(width) <= 700
     assert page.locator("details[open]").count() == 1
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(CHART_BACKGROUND) == dark
+    assert page.evaluate(width) == wide
+    until(page, f"document.querySelector('.chart .main-svg').clientWidth === {wide}")
 
 
 def test_a_run_without_trades_draws_as_well(browser: Browser, tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ def read_all(path: Path, compression: str | None, block_bytes: int = 1000) -> by
 
 
 @pytest.mark.parametrize(
-    ("kind", "packed"), [(None, CONTENT), ("gzip", gzip.compress(CONTENT)), ("zstd", zstd(CONTENT))], ids=str
+    ("kind", "packed"),
+    [(None, CONTENT), ("gzip", gzip.compress(CONTENT)), ("zstd", zstd(CONTENT))],
+    ids=["plain", "gzip", "zstd"],
 )
 def test_bytes_come_decompressed(make: Make, kind: str | None, packed: bytes) -> None:
     assert kind_of(make("file", packed)) == kind

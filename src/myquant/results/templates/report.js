@@ -42,6 +42,10 @@
       const { data, layout } = themed(chosen);
       if (touch.matches) layout.dragmode = false; // a finger scrolls the page
       layout.uirevision = name === "price" && symbol ? symbol.value : "same"; // keep zoom and legend
+      if (root.classList.contains("paper")) {
+        layout.width = chart.clientWidth;
+        layout.height = chart.clientHeight;
+      }
       Plotly.react(chart, data, layout, settings);
     }
   };
@@ -70,11 +74,17 @@
   });
   dark.addEventListener("change", show);
   if (symbol) symbol.addEventListener("change", draw);
+  // The paper's style applies only after this event: what is drawn must have its width and colours before.
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((part) => (part.open = true));
+    root.classList.add("paper");
     draw();
   });
-  addEventListener("afterprint", show);
+  addEventListener("afterprint", () => {
+    root.classList.remove("paper");
+    draw();
+    charts.forEach((chart) => Plotly.Plots.resize(chart));
+  });
 
   const valueOf = (row, place) => {
     const cell = row.cells[place];

@@ -44,8 +44,8 @@ def backtest(
     one account, their ticks merged by time, unless --separate is given. A file without a symbol column holds
     instrument.symbol; where there are several files, the instrument that its name says.
     """
-    from myquant.cli.run import Request, run  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.summary import print_runs, print_summary  # noqa: PLC0415  (likewise)
+    from myquant.cli.run import Request, run
+    from myquant.cli.summary import print_runs, print_summary
 
     flags = {
         "--strict": (strict, "data_quality.strict=true"),
@@ -56,7 +56,7 @@ def backtest(
     chosen = {option: assignment for option, (given, assignment) in flags.items() if given}
     request = Request(tuple(ticks), config, tuple(assignments or ()), chosen, strategy, out)
     if separate:
-        from myquant.cli.separate import run_separately  # noqa: PLC0415  (brings what processes need)
+        from myquant.cli.separate import run_separately
 
         raise typer.Exit(print_runs(run_separately(request), as_json=as_json))
     print_summary(run(request), as_json=as_json)

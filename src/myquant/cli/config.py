@@ -30,8 +30,8 @@ def show(
     A later layer wins: defaults, --config, variables such as MYQUANT_RISK__BASE_SL_POINTS, --set. What is printed is
     TOML that loads back to the same configuration.
     """
-    from myquant.cli.config_print import setting_lines  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.settings import load_settings  # noqa: PLC0415  (likewise)
+    from myquant.cli.config_print import setting_lines
+    from myquant.cli.settings import load_settings
 
     loaded = load_settings(strategy, config=config, assignments=assignments)
     print(loaded.to_toml().rstrip() if toml else "\n".join(setting_lines(loaded, every_origin=origins)))
@@ -48,7 +48,7 @@ def check(
     strategy: Strategy = None,
 ) -> None:
     """Check a file and print what it changes. Variables of the environment are left out."""
-    from myquant.cli.config_print import DEFAULTS, difference_lines  # noqa: PLC0415  (imported when the command runs)
+    from myquant.cli.config_print import DEFAULTS, difference_lines
 
     changes = difference_lines(DEFAULTS, str(file), strategy)
     print("\n".join([f"{file}: valid; values other than the default: {len(changes)}", *changes]))
@@ -69,6 +69,6 @@ def diff(
 
     Each file is taken over the defaults; variables of the environment are left out.
     """
-    from myquant.cli.config_print import difference_lines  # noqa: PLC0415  (imported when the command runs)
+    from myquant.cli.config_print import difference_lines
 
     print("\n".join(difference_lines(a, b, strategy) or ["no difference"]))

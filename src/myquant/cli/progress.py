@@ -15,8 +15,8 @@ def progress_bar(text: str, total: int, *, quiet: bool = False) -> Iterator[Call
     if quiet or not sys.stderr.isatty():
         yield _ignore
         return
-    from rich.console import Console  # noqa: PLC0415  (only where a bar may show)
-    from rich.progress import Progress  # noqa: PLC0415  (likewise)
+    from rich.console import Console
+    from rich.progress import Progress
 
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task(text, total=total)

@@ -35,8 +35,8 @@ def check(
 
     Exit code 3 when a file cannot be read or has no valid row; with --strict, when any row is rejected.
     """
-    from myquant.cli.settings import load_settings  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.tick_check import check_files  # noqa: PLC0415  (likewise)
+    from myquant.cli.settings import load_settings
+    from myquant.cli.tick_check import check_files
 
     flags = {"--strict": "data_quality.strict=true"} if strict else {}
     check_files(files, load_settings(None, config=config, assignments=assignments, flags=flags).config)
@@ -64,8 +64,8 @@ def convert(
     Several files are merged by time; rejected rows are left out and counted. Naive times are taken in the session's
     time zone; what is written carries its offset.
     """
-    from myquant.cli.settings import load_settings  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.tick_files import convert_files  # noqa: PLC0415  (likewise)
+    from myquant.cli.settings import load_settings
+    from myquant.cli.tick_files import convert_files
 
     settings = load_settings(None, config=config, assignments=assignments).config
     convert_files(sources, target, settings, force=force)
@@ -109,8 +109,8 @@ def generate(
 
     Days and hours are the exchange's; lots and tick sizes are those of the contract on each day.
     """
-    from myquant.cli.settings import load_settings  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.tick_generate import Wish, generate_file  # noqa: PLC0415  (likewise)
+    from myquant.cli.settings import load_settings
+    from myquant.cli.tick_generate import Wish, generate_file
 
     settings = load_settings(None, config=config, assignments=assignments).config
     wish = Wish(days, first_day.date(), seed, profile, tuple(dict.fromkeys(symbols or ())), quotes)
@@ -129,7 +129,7 @@ def info(files: TickFiles, config: ConfigFile = None, assignments: Assignments =
 
     The rows that a backtest would reject are left out. Shares are of 0..1, sizes of moves are parts of the price.
     """
-    from myquant.cli.settings import load_settings  # noqa: PLC0415  (imported when the command runs)
-    from myquant.cli.tick_info import describe_files  # noqa: PLC0415  (likewise)
+    from myquant.cli.settings import load_settings
+    from myquant.cli.tick_info import describe_files
 
     describe_files(files, load_settings(None, config=config, assignments=assignments).config)

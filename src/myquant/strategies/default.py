@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from myquant.core import codes
 from myquant.core.compiled import inlined
 from myquant.core.indicators import (
     Macd,
@@ -24,7 +25,6 @@ from myquant.core.indicators import (
     update_vwap,
     update_window,
 )
-from myquant.core import codes
 from myquant.core.records import Context, Rules, Tick
 
 SECTION: Final = "strategy"
@@ -96,9 +96,7 @@ def update(state: State, tick: Tick, params: Params, memory: np.ndarray) -> Stat
     if params.use_rsi_filter and not first:
         state = state._replace(rsi=update_rsi(state.rsi, price - state.last_price, params.rsi_length))
     if params.use_bollinger_bands:
-        window = update_window(
-            state.bollinger, memory, BOLLINGER_AT, tick.n, tick.price_paise, params.bollinger_period
-        )
+        window = update_window(state.bollinger, memory, BOLLINGER_AT, tick.n, tick.price_paise, params.bollinger_period)
         state = state._replace(bollinger=window)
     if params.use_stochastic:
         k = stochastic_k(memory, STOCHASTIC_AT, tick.n, tick.price_paise, params.stochastic_k)

@@ -133,7 +133,7 @@ def band_series(paise: Floats, period: int, width: float) -> Floats:
 def test_bollinger_bands(paise: Floats, period: int) -> None:
     prices = paise / 100
     mean, deviation, _ = band_series(paise, period, 2.0)
-    upper, middle, lower = talib.BBANDS(prices, period, nbdevup=2, nbdevdn=2, matype=talib.MA_Type.SMA)
+    upper, middle, lower = talib.BBANDS(prices, period, nbdevup=2, nbdevdn=2)  # about a simple mean, the default
     start = period - 1
     agree(mean, middle, start, WINDOWED)
     exact = np.full(len(paise), np.nan)
@@ -178,7 +178,7 @@ def stochastic_series(paise: Floats, k_period: int, d_period: int) -> Floats:
 def test_fast_stochastic(paise: Floats, k_period: int, d_period: int) -> None:
     prices = paise / 100
     k, d = stochastic_series(paise, k_period, d_period)
-    wanted_k, wanted_d = talib.STOCHF(prices, prices, prices, k_period, d_period, fastd_matype=talib.MA_Type.SMA)
+    wanted_k, wanted_d = talib.STOCHF(prices, prices, prices, k_period, d_period)  # %D: a simple mean, the default
     start = k_period + d_period - 2
     assert np.flatnonzero(np.isfinite(wanted_d))[0] == start  # warm after k + d - 1 ticks
     agree(k, wanted_k, start, WINDOWED, scale=100.0)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.reference import ModelResult, run
+from model.reference import run
 from model.reference_charges import DatedCharges, ModelCharges, PercentCharges
-from model.reference_types import ModelDay, ModelSettings, ModelTick
+from model.reference_types import ModelDay, ModelResult, ModelSettings, ModelTick
 from myquant import compose
 from myquant.config.loading import LoadedConfig, load_config
 from myquant.core import codes
@@ -147,8 +147,8 @@ def _model_charges(loaded: LoadedConfig, rates: Any) -> ModelCharges:
 
 def rows_of(record: RunRecord) -> list[tuple[Any, ...]]:
     """Return the trades of a run as plain rows, in the order of `ModelTrade`."""
-    names = ("trade_id", "position_id", "instrument", "entry_time_ns", "time_ns", "entry_price", "price", "quantity")
-    names += ("gross", "charges", "net")
+    names = [*("trade_id", "position_id", "instrument", "entry_time_ns", "time_ns", "entry_price", "price", "quantity")]
+    names += ["gross", "charges", "net"]
     return [(*(int(row[name]) for name in names), codes.EXIT_NAMES[int(row["reason"])]) for row in record.trades]
 
 

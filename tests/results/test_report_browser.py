@@ -28,9 +28,8 @@ RESET = """() => {
   document.getElementById("symbol").value = "0";
   const trade = document.querySelector(".sortable th button");
   do trade.click(); while (trade.parentElement.ariaSort !== "ascending");
+  delete document.documentElement.dataset.theme;
   dispatchEvent(new Event("afterprint"));
-  const theme = document.getElementById("theme");
-  if (theme.textContent === "Light theme") theme.click();
   return Promise.all([0, 1].map((place) =>
     Plotly.relayout(document.querySelectorAll(".chart")[place], {"xaxis.autorange": true})));
 }"""

@@ -82,7 +82,7 @@
   });
   addEventListener("afterprint", () => {
     root.classList.remove("paper");
-    draw();
+    show();
     charts.forEach((chart) => Plotly.Plots.resize(chart));
   });
 

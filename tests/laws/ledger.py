@@ -1,0 +1,82 @@
+"""An independent ledger: what cash and books must be after every event, from the fills of the orders alone."""
+
+from typing import Any
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.records import Event
+from myquant.market.charges import order_charges, slices
+from myquant.session.engine import Engine
+
+PARTS = {
+    "brokerage": "brokerage",
+    "exchange_charges": "exchange",
+    "sebi_fees": "sebi",
+    "stt": "stt",
+    "stamp_duty": "stamp",
+    "gst": "gst",
+}
+
+
+class Ledger:
+    """Checks an engine that is driven event by event. Give it every event, then call `check`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.start = engine.account().cash
+        self.nets = 0  # of all trades so far
+        self.row_charges = 0
+        self._turnover: dict[int, int] = {}  # by order: what it brought, less what it cost
+        self._units: dict[int, tuple[int, int]] = {}  # by order: instrument, units added
+        self._charges: dict[int, dict[str, int]] = {}  # by order
+
+    def take(self, event: Event, commands: np.ndarray[Any, Any]) -> None:
+        """Take an event and its commands."""
+        rows = commands[commands["kind"] == codes.TRADE_CLOSED]
+        if event.kind == codes.FILL and event.order_id in rows["order_id"]:
+            # The next exit may have taken this order's place already.
+            self.book(event.instrument, event.order_id, codes.SELL, event.quantity, event.value)
+        self.nets += int(rows["net"].sum())
+        self.row_charges += int(rows["charges"].sum())
+
+    def book(self, who: int, order_id: int, side: int, filled: int, value: int) -> None:
+        """Book what an order has filled so far."""
+        rules = [rules for (whose, _), rules in self.engine.day_rules.items() if whose == who][-1]
+        number = slices(filled, rules.contract.freeze_quantity, rules.contract.lot_size)
+        cost = order_charges(rules.rates, "buy" if side == codes.BUY else "sell", value, 1, slices=number)
+        self._charges[order_id] = {name: getattr(cost, part) for name, part in PARTS.items()}
+        self._turnover[order_id] = -side * value
+        self._units[order_id] = (who, side * filled)
+
+    def check(self) -> None:
+        """Book the orders as they stand, and check every identity to the paisa."""
+        core = self.engine.instruments["core"]
+        for who, order in enumerate(core["order"]):
+            if order["filled"]:
+                self.book(who, *(int(order[name]) for name in ("id", "side", "filled", "value")))
+        account = self.engine.account()
+        paid = {name: sum(parts[name] for parts in self._charges.values()) for name in PARTS}
+        assert {name: getattr(account, name) for name in PARTS} == paid
+        assert account.cash == self.start + sum(self._turnover.values()) - sum(paid.values())
+        position = core["position"]
+        held = [sum(units for whose, units in self._units.values() if whose == who) for who in range(len(core))]
+        assert position["quantity"].tolist() == held
+        assert min(held) >= 0
+        assert account.open_value == int((position["quantity"] * core["tape"]["last_price"]).sum())
+        self._check_rows(account.cash, sum(paid.values()))
+
+    def _check_rows(self, cash: int, paid: int) -> None:
+        """Check that trades explain the cash, but for what open positions and exits under way still carry."""
+        position, order = (self.engine.instruments["core"][name] for name in ("position", "order"))
+        value = int((position["entry_value"] - position["value_out"]).sum())
+        entry_charges = int((position["entry_charges"] - position["charges_out"]).sum())
+        under_way = [row for row in order if row["side"] == codes.SELL and row["filled"] and row["state"] in (3, 7)]
+        sold = sum(int(row["value"]) for row in under_way)
+        exit_charges = sum(sum(self._charges[int(row["id"])].values()) for row in under_way)
+        assert self.start + self.nets - value - entry_charges + sold - exit_charges == cash
+        assert self.row_charges + entry_charges + exit_charges == paid
+        reserved = self.engine.account().reserved
+        buying = (order["side"] == codes.BUY) & np.isin(order["state"], (1, 2, 3, 7))
+        assert reserved >= 0
+        assert reserved == 0 or buying.any()

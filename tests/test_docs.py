@@ -14,7 +14,7 @@ from myquant.core import codes, orders
 from myquant.market import contracts
 from myquant.market.calendar import Calendar
 from myquant.market.charges import brokerages, exchange_charges
-from myquant.strategies.loading import load_strategy
+from myquant.strategies.loading import LoadedStrategy, load_strategy
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted(
@@ -60,16 +60,24 @@ def test_every_command_is_understood(page: str, capsys: pytest.CaptureFixture[st
         assert "Usage: myquant" in capsys.readouterr().out or "--version" in words
 
 
+def strategy_of(page: str, words: list[str], folder: Path) -> LoadedStrategy | None:
+    """Return the strategy that a command names: an example, or the one that the page shows."""
+    for name in values_of(words, "--strategy"):
+        if name.startswith("examples/"):
+            return load_strategy(ROOT / name)
+        shown = [body for body in blocks(PAGES[page], "python") if "def update" in body and "class State" in body]
+        (folder / name).write_text(shown[0], encoding="utf-8")
+        return load_strategy(folder / name)
+    return None
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if any("--set" in line for line in commands(page))])
-def test_every_setting_of_a_command_is_allowed(page: str) -> None:
+def test_every_setting_of_a_command_is_allowed(page: str, tmp_path: Path) -> None:
     for line in commands(page):
-        if "error:" in PAGES[page].split(line, 1)[1].split("\n", 2)[1]:
-            continue  # shown for its error; the output is tested below
+        if f"{line}\nerror: " in PAGES[page]:
+            continue  # shown for its error, which is tested below
         words = words_of(line)
-        named = values_of(words, "--strategy")
-        strategy = load_strategy(ROOT / named[0]) if named and named[0].startswith("examples/") else None
-        if named and strategy is None:
-            continue
+        strategy = strategy_of(page, words, tmp_path)
         sections = {} if strategy is None or strategy.model is None else {strategy.section: strategy.model}
         load_config(assignments=values_of(words, "--set", "-s"), sections=sections)
 

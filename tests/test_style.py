@@ -26,6 +26,10 @@ BROAD = {
     "src/myquant/strategies/loading.py": "whatever a user's module raises is shown with his line",
 }
 
+# What kind of run it is, is known to the wiring and to those who ask for one.
+MODES = {"paper", "live", "backtest"}
+WIRING = re.compile(r"src/myquant/(compose|api|__init__|cli/\w+)\.py")
+
 FORBIDDEN = {
     "unfinished work": re.compile(r"\b(TODO|FIXME|XXX)\b"),
     "a path of one machine": re.compile(r"(?<![\w.~])/(work|home|root|tmp|mnt|Users)/\w|\b[A-Z]:\\Users"),
@@ -60,7 +64,8 @@ def committed() -> dict[str, str]:
     command = [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     paths = [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-    return {name: (ROOT / name).read_text(encoding="utf-8") for name in paths}
+    contents = {name: (ROOT / name).read_bytes() for name in paths}
+    return {name: content.decode() for name, content in contents.items() if b"\0" not in content}
 
 
 @cache
@@ -113,6 +118,19 @@ def is_broad(node: ast.AST) -> bool:
     return any(
         kind is None or (isinstance(kind, ast.Name) and kind.id in {"Exception", "BaseException"}) for kind in caught
     )
+
+
+def test_only_the_wiring_names_a_mode() -> None:
+    rooms = {name: module for name, module in modules().items() if name.startswith("src/") and not WIRING.match(name)}
+    assert len(rooms) > 40
+    assert [f"{name}: {word}" for name, module in rooms.items() for word in identifiers(module) & MODES] == []
+
+
+def identifiers(module: ast.Module) -> set[str]:
+    """Return the words of all names in a module, texts and comments left out."""
+    fields = ("id", "attr", "name", "arg")
+    names = (getattr(node, field, None) for node in ast.walk(module) for field in fields)
+    return {word.lower() for name in names if isinstance(name, str) for word in re.split(r"[_.]", name)}
 
 
 def test_every_room_says_what_it_is() -> None:

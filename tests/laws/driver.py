@@ -1,9 +1,10 @@
 """Runs the compiled engine and the reference model on the same ticks under the same settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,11 @@ from model.reference_types import ModelDay, ModelResult, ModelSettings, ModelTic
 from myquant import compose
 from myquant.config.loading import LoadedConfig, load_config
 from myquant.core import codes
+from myquant.core.layout import dtype_of
+from myquant.core.orders import SENT
+from myquant.core.records import Command, Event
 from myquant.results.record import RunRecord
+from myquant.session.engine import Engine
 from myquant.session.rules import day_rules
 from myquant.strategies.loading import LoadedStrategy, default_strategy
 from myquant.ticks.batch import InstrumentName, TickBatch
@@ -188,3 +193,56 @@ def random_ticks(seed: int, *, count: int = 1500, days: int = 1, quotes: bool = 
     if instruments > 1:
         instrument = rng.integers(0, instruments, n)
     return Ticks(time_ns, paise, volume, bid, ask, instrument)
+
+
+class Replayed(NamedTuple):
+    """What came of ticks: every command, marks included, and the state at the end."""
+
+    commands: Any
+    snapshot: bytes
+
+
+def replay(ticks: Ticks, loaded: LoadedConfig, *, instruments: int = 1, cuts: Sequence[int] = ()) -> Replayed:
+    """Run ticks as batches against the instant exchange, cut at some rows."""
+    engine = new_engine(loaded, instruments)
+    got: list[Any] = []
+    for start, end in pairwise([0, *cuts, len(ticks.time_ns)]):
+        part = {name: column[start:end] for name, column in ticks._asdict().items()}
+        engine.run(TickBatch(**part), got.append)
+    return Replayed(_joined(got), engine.snapshot())
+
+
+def step_through(ticks: Ticks, loaded: LoadedConfig, *, instruments: int = 1) -> Replayed:
+    """Take ticks one at a time, and answer every order with a fill at the price that it counted on."""
+    engine = new_engine(loaded, instruments)
+    got: list[Any] = []
+    for i, event in enumerate(events(ticks)):
+        engine.step(event._replace(sequence=i), got.append)
+        while (order := engine.instruments[event.instrument]["core"]["order"])["state"] == SENT:
+            engine.step(answer(engine, event._replace(sequence=i), order), got.append)
+    return Replayed(_joined(got), engine.snapshot())
+
+
+def new_engine(loaded: LoadedConfig, instruments: int = 1) -> Engine:
+    return Engine(loaded, default_strategy(), (InstrumentName("NIFTY"),) * instruments)
+
+
+def events(ticks: Ticks) -> Iterator[Event]:
+    """Yield ticks as events."""
+    none = np.zeros(len(ticks.time_ns), np.int64)
+    columns = (column if len(column) else none for column in ticks)
+    for time_ns, price, volume, bid, ask, who in zip(*(column.tolist() for column in columns), strict=True):
+        yield Event(codes.TICK, who, 0, time_ns, 0, price, volume, bid, ask, 0, 0, 0, 0)
+
+
+def answer(engine: Engine, event: Event, order: Any) -> Event:
+    """Return the fill of an order as the instant exchange would give it."""
+    last_ns = int(engine.instruments[event.instrument]["core"]["tape"]["last_ns"])
+    quantity, price = int(order["quantity"]), int(order["price"])
+    return event._replace(
+        kind=codes.FILL, time_ns=last_ns, order_id=int(order["id"]), quantity=quantity, value=quantity * price
+    )
+
+
+def _joined(parts: list[Any]) -> Any:
+    return np.concatenate([np.zeros(0, dtype_of(Command)), *parts])

@@ -138,7 +138,7 @@ def _add_units(
         stop=stop,
         activation=entry_price + rules.trail_activation if rules.use_trail_stop else NEVER,
         floor=max(position.floor, stop) if position.floor > position.stop else stop,
-        highest=max(position.highest, entry_price - 1),
+        highest=position.highest if position.highest > position.entry_price else entry_price - 1,
         target=tier_target(entry_price, 0, rules),
     )
 

@@ -11,6 +11,7 @@ from myquant.core import codes
 from myquant.core.compiled import direct
 from myquant.core.layout import dtype_of
 from myquant.core.records import Account, Command, Event
+from myquant.errors import DataError
 from myquant.session.rules import DayRules, core_rules, day_rules, local_date, paise
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import InstrumentName, TickBatch
@@ -147,9 +148,16 @@ class Engine:
         return self.desk.tobytes() + self.instruments.tobytes()
 
     def restore(self, snapshot: bytes, inputs: int) -> None:
-        """Take up the state of a snapshot that the same engine, configuration and instruments made after `inputs` events."""
-        desk, instruments = snapshot[: self.desk.nbytes], snapshot[self.desk.nbytes :]
-        self.desk[:] = np.frombuffer(desk, self.desk.dtype)
-        self.instruments[:] = np.frombuffer(instruments, self.instruments.dtype)
+        """Take up the state that an engine of the same strategy, configuration and instruments had after `inputs` events.
+
+        Raises DataError when the snapshot is of another shape; nothing changes then.
+        """
+        size = self.desk.nbytes + self.instruments.nbytes
+        if len(snapshot) != size:
+            raise DataError(
+                f"a snapshot of {len(snapshot)} bytes, where this engine's have {size}: it is another engine's"
+            )
+        self.desk[:] = np.frombuffer(snapshot, self.desk.dtype, 1)
+        self.instruments[:] = np.frombuffer(snapshot, self.instruments.dtype, offset=self.desk.nbytes)
         self.inputs = inputs
         self._drained = int(self.desk[0]["account"]["commands"])

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast, get_type_hints
 
 import numpy as np
 from pydantic import BaseModel
@@ -101,7 +101,7 @@ class LoadedStrategy:
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the parameters as the compiled functions take them, from the section's values."""
-        kinds = layout.get_type_hints(self.params)
+        kinds = get_type_hints(self.params)
         return self.params(**{name: _plain(values[name], kind) for name, kind in kinds.items()})
 
     def desk_dtype(self) -> np.dtype[np.void]:
@@ -173,7 +173,7 @@ def load_strategy(target: str | Path | None) -> LoadedStrategy:
         has_stop=found.stop is not None,
         has_exit=found.exit_ is not None,
         memory=", memory" if found.takes_memory else "",
-        fields=", ".join(_converted(field, kind) for field, kind in layout.get_type_hints(found.state).items()),
+        fields=", ".join(_converted(field, kind) for field, kind in get_type_hints(found.state).items()),
     )
     return LoadedStrategy(
         label,
@@ -240,7 +240,7 @@ def _params_tuple(model: type[BaseModel] | None) -> type:
     """Return the parameters' model as a named tuple type of int, float and bool."""
     fields = [] if model is None else [(name, info.annotation) for name, info in model.model_fields.items()]
     kinds = [(name, float if kind is Decimal else kind) for name, kind in fields]
-    return NamedTuple("Params", kinds or [("unused", int)])  # type: ignore[misc, no-any-return]
+    return cast("type", NamedTuple("Params", kinds or [("unused", int)]))
 
 
 def _plain(value: Any, kind: type) -> Any:

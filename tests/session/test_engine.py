@@ -1,0 +1,129 @@
+"""The engine in memory: days are prepared when they are needed, commands come whole, its state goes and comes as bytes."""
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from laws.driver import DAY_NS, FIRST_DAY, FIRST_MIDNIGHT_NS, Ticks, random_ticks, settings
+from myquant.config.loading import load_config
+from myquant.core import codes
+from myquant.core.records import Event
+from myquant.errors import ConfigError, DataError
+from myquant.session.engine import OUTBOX, Engine
+from myquant.strategies.loading import default_strategy
+from myquant.ticks.batch import InstrumentName, TickBatch
+from session.play import NOTHING
+
+NIFTY = (InstrumentName("NIFTY"),)
+TEN_NS = FIRST_MIDNIGHT_NS + 10 * 3600 * 10**9
+
+
+def engine(names: tuple[InstrumentName, ...] = NIFTY, **values: object) -> Engine:
+    return Engine(
+        settings({name.replace("__", "."): value for name, value in values.items()}), default_strategy(), names
+    )
+
+
+def tick(time_ns: int, price: int = 10_000, who: int = 0) -> Event:
+    return NOTHING._replace(kind=codes.TICK, instrument=who, time_ns=time_ns, price=price, volume=75)
+
+
+def batch(ticks: Ticks) -> TickBatch:
+    return TickBatch(**ticks._asdict())
+
+
+def ignore(_: np.ndarray) -> None:
+    """Take commands and do nothing."""
+
+
+def test_an_account_begins_with_its_capital() -> None:
+    account = engine(capital__initial_capital=Decimal("12345.67")).account()
+    assert (account.cash, account.peak_equity, account.day_start_equity) == (1_234_567,) * 3
+    assert (account.open_value, account.reserved, account.orders, account.commands) == (0, 0, 0, 0)
+
+
+def test_days_are_prepared_once_per_instrument_by_the_first_usable_tick() -> None:
+    runner = engine(NIFTY * 2)
+    runner.step(tick(TEN_NS, price=-1), ignore)
+    runner.step(tick(codes.NO_TIME), ignore)
+    assert runner.day_rules == {}
+    runner.step(tick(TEN_NS, who=1), ignore)
+    runner.step(tick(TEN_NS + 1, who=1), ignore)
+    runner.step(tick(TEN_NS + DAY_NS, who=0), ignore)
+    assert list(runner.day_rules) == [(1, FIRST_DAY), (0, date(2025, 10, 2))]
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_day_that_no_table_covers_stops_the_run(one_by_one: bool) -> None:
+    runner = Engine(load_config(values={}), default_strategy(), NIFTY)
+    late = TEN_NS + 2000 * DAY_NS
+    alone = batch(Ticks(*(np.array([value]) for value in (late, 10_000, 75))))
+    with pytest.raises(DataError, match="2031-03-24"):
+        runner.step(tick(late), ignore) if one_by_one else runner.run(alone, ignore)
+    assert runner.instruments["counts"].sum() == 0
+
+
+def test_names_decide_on_the_book_unless_they_are_labels() -> None:
+    unknown = (InstrumentName("night ride"),)
+    loaded = load_config(values={"session": {"source": "config"}})
+    with pytest.raises(DataError, match="night ride"):
+        Engine(loaded, default_strategy(), unknown).prepare_day(0, TEN_NS)
+    labelled = Engine(loaded, default_strategy(), unknown, symbols_are_labels=True)
+    labelled.prepare_day(0, TEN_NS)
+    assert labelled.day_rules[0, FIRST_DAY].contract.symbol == "NIFTY"
+    with pytest.raises(ConfigError, match="NIFTY trades on NFO, not BFO"):
+        Engine(loaded, default_strategy(), (InstrumentName("NIFTY", "BFO"),)).prepare_day(0, TEN_NS)
+
+
+def test_commands_come_whole_and_in_order_though_the_outbox_is_a_ring() -> None:
+    bad = Ticks(*(np.full(3 * OUTBOX, value) for value in (TEN_NS, -1, 75)))
+    runner = engine()
+    got: list[int] = []
+    runner.run(batch(bad), lambda commands: got.extend(commands["sequence"].tolist()))
+    assert got == list(range(1, 3 * OUTBOX + 1))
+    assert runner.inputs == 3 * OUTBOX
+
+
+def test_the_end_of_the_data_closes_or_marks() -> None:
+    runner = engine(session__end_hour=23, session__end_min=59)
+    runner.run(batch(random_ticks(4)), ignore)
+    assert runner.instruments[0]["core"]["position"]["quantity"] > 0
+    got: list[tuple[int, int]] = []
+
+    def take(commands: np.ndarray) -> None:
+        got.extend((int(command["kind"]), int(command["reason"])) for command in commands)
+
+    runner.end(0, codes.CLOSE_OPEN, take)
+    runner.end(0, codes.CLOSE_OPEN, take)  # nothing is open any more
+    runner.end(0, codes.LAST_MARK, take)
+    assert got == [(codes.SUBMIT, codes.END_EXIT), (codes.TRADE_CLOSED, codes.END_EXIT), (codes.MARK, 0)]
+    assert runner.account().open_value == 0
+
+
+def test_a_restored_engine_is_the_one_that_was_saved() -> None:
+    saved, other = engine(), engine()
+    saved.run(batch(random_ticks(1).head(700)), ignore)
+    other.run(batch(random_ticks(2)), ignore)
+    other.restore(saved.snapshot(), saved.inputs)
+    assert other.snapshot() == saved.snapshot()
+    assert other.account() == saved.account()
+    assert other.inputs == saved.inputs == 700
+    got: list[int] = []
+    other.step(tick(codes.NO_TIME), lambda commands: got.extend(commands["sequence"].tolist()))
+    assert got == [saved.account().commands + 1]
+
+
+@pytest.mark.parametrize("cut", [slice(None, -1), slice(8, None), slice(0, 0)])
+def test_bytes_that_are_no_snapshot_of_this_engine_are_an_error(cut: slice) -> None:
+    runner = engine()
+    before = runner.snapshot()
+    with pytest.raises(DataError, match="another engine's"):
+        runner.restore(before[cut], 0)
+    assert runner.snapshot() == before
+
+
+def test_a_snapshot_of_more_instruments_is_an_error() -> None:
+    with pytest.raises(DataError, match="another engine's"):
+        engine().restore(engine(NIFTY * 2).snapshot(), 0)

@@ -96,7 +96,7 @@ def engine(changes: dict[str, Any], strategy: LoadedStrategy | None = None) -> E
 
 def run(made: Engine, batch: TickBatch) -> EngineRun:
     """Run a batch and keep the records of its trades, as a backtest does."""
-    collector = Collector(max_marks=20_000)
+    collector = Collector(20_000, CURVE_MARKS_NS)
     made.run(batch, collector.take)
     return EngineRun(made, collector.commands(codes.TRADE_CLOSED))
 

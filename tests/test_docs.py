@@ -1,5 +1,6 @@
 """The pages hold what they say: commands parse, shown output is current, links lead somewhere, names and codes exist."""
 
+import os
 import re
 import shlex
 from itertools import pairwise
@@ -86,6 +87,8 @@ def test_the_readme_shows_what_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("MYQUANT_") and "__" in name]:
+        monkeypatch.delenv(name)  # a setting of the developer's
     shown = "".join(blocks(PAGES["README.md"], "console"))
     sessions = re.split(r"^\$ ", shown, flags=re.MULTILINE)[1:]
     assert len(sessions) >= 6

@@ -1,5 +1,8 @@
 """The errors a user can meet. Each carries the exit code of the command line and one line that names what, where and the remedy."""
 
+import errno
+from pathlib import Path
+
 
 class MyquantError(Exception):
     """Anything that stops a command for a reason we can name."""
@@ -17,3 +20,10 @@ class DataError(MyquantError):
     """Bad data: names the file, the line where there is one, and the remedy."""
 
     exit_code = 3
+
+
+def cannot_write(path: Path, error: OSError, remedy: str) -> MyquantError:
+    """Return the error for a file that can't be written: the disk's fault (full, broken), or that of the path chosen."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:
+        return MyquantError(f"{path}: can't be written ({error.strerror}): free the disk and run again")
+    return ConfigError(f"{path}: can't be written ({error.strerror or error}): {remedy}")

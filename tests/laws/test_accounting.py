@@ -82,7 +82,7 @@ def test_the_books_of_any_run_balance(values: dict[str, Any], seed: int) -> None
     check_books(run_engine(random_ticks(seed, count=800, days=2, instruments=2), settings(values), instruments=2))
 
 
-@checks(deadline=None, max_examples=60)  # likewise
+@checks(deadline=None, max_examples=25)  # likewise
 @given(settings_of_a_trader, st.integers(0, 10**6))
 def test_an_entry_takes_no_more_than_its_share_of_the_cash(values: dict[str, Any], seed: int) -> None:
     loaded = settings(values)

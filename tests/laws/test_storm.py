@@ -1,5 +1,6 @@
 """Law: whatever an exchange answers, late, in parts, twice, out of order or never, the books balance and nothing is sold twice."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,7 @@ def notices(rng: np.random.Generator) -> list[Event]:
     return []
 
 
+@cache
 def storm(seed: int, count: int = 500) -> tuple[Engine, list[np.void]]:
     """Drive an engine through a storm and check it after every event."""
     engine, exchange = new_engine(settings(VALUES), 3), Exchange(seed)

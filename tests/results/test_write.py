@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from myquant.errors import ConfigError
+from myquant.errors import ConfigError, MyquantError
 from myquant.results import write
 from myquant.results.write import FILES, write_results
 from results.sample import TWO_POSITIONS, make_record, rich_record
@@ -109,8 +109,9 @@ def test_a_failure_on_the_way_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(write, "_write_files", refuse)
-    with pytest.raises(ConfigError, match="No space left on device"):
+    with pytest.raises(MyquantError, match="No space left on device") as caught:
         write_results(make_record(TWO_POSITIONS), folder, report=False, excel=False)
+    assert caught.value.exit_code == 1
     assert (contents(folder) if folder.exists() else None) == before
     assert names(tmp_path) == (["one"] if earlier else [])
 

@@ -99,7 +99,7 @@ class Play:
                 continue
             happening, _, expected = row.partition("|")
             wanted = [text.strip() for text in expected.split(";") if text.strip()]
-            found = [in_words(command) for command in self.send(self._event(*happening.split()))]
+            found = [in_words(command) for command in self.send(self.event(happening))]
             assert found == wanted, f"{row}\nbut found: {' ; '.join(found)}"
         return self
 
@@ -114,7 +114,9 @@ class Play:
         self._orders |= {int(row["order_id"]): int(row["instrument"]) for row in shown if row["kind"] == codes.SUBMIT}
         return shown
 
-    def _event(self, clock: str, *words: str) -> Event:
+    def event(self, row: str) -> Event:
+        """Return the event that a row tells."""
+        clock, *words = row.split()
         moment = datetime.combine(self._day, time.fromisoformat(clock), IST) - datetime(1970, 1, 1, tzinfo=UTC)
         now = moment // timedelta(microseconds=1) * 1000
         who = "ABCDEFGH".index(words[0]) if len(words[0]) == 1 else 0

@@ -128,7 +128,7 @@ def test_an_operator_flattens_during_the_warm_up_of_a_day() -> None:
 
 def test_a_wish_that_is_not_known_halts() -> None:
     stage = Play()
-    event = stage._event("10:00:00", "operator", "resume")._replace(code=99)
+    event = stage.event("10:00:00 operator resume")._replace(code=99)
     assert [command["reason"] for command in stage.send(event)] == [codes.BY_OPERATOR]
 
 

@@ -41,6 +41,11 @@ def sample(count: int, **columns: Any) -> TickBatch:
     )
 
 
+def test_a_first_row_without_a_time_is_left_out(tmp_path: Path) -> None:
+    batch = TickBatch(time_ns=np.array([NO_TIME, 10**18]), price=np.array([100, 105]), volume=np.array([75, 75]))
+    assert write_ticks(tmp_path / "a.csv", [batch], time_zone="UTC") == Written(1, {"unparsable_time": 1})
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_recorded_day_survives_every_format(real_day: Path, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
@@ -170,7 +175,7 @@ def test_paths_that_cannot_be_written(tmp_path: Path) -> None:
     ):
         write_ticks(tmp_path / "a.xlsx", [sample(1)], time_zone="UTC")
     with pytest.raises(
-        ConfigError, match=r"a.csv: cannot be written \(No such file or directory\); choose another path"
+        ConfigError, match=r"a.csv: can't be written \(No such file or directory\): choose another path"
     ):
         write_ticks(tmp_path / "none" / "a.csv", [sample(1)], time_zone="UTC")
     with pytest.raises(ConfigError, match="time zone 'Mars'"):

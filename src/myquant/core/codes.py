@@ -140,7 +140,7 @@ EXIT_NAMES: Final = {
     **{TAKE_PROFIT + tier: f"take_profit_{tier + 1}" for tier in range(MAX_TIERS)},
 }
 
-# Why entries were halted until a person resumes (or, for the day loss, until the next day). 0: not halted.
+# Why entries were halted until a person resumes; a day that was stopped for its loss is over till the next. 0: not halted.
 NOT_HALTED: Final = 0
 BY_OPERATOR: Final = 1
 BY_DAY_LOSS: Final = 2

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from myquant.errors import ConfigError
+from myquant.errors import ConfigError, cannot_write
 from myquant.results.record import RunRecord
 from myquant.results.summary import summary, summary_json
 from myquant.results.trades import csv_text, equity_frame, trades_frame
@@ -30,7 +30,7 @@ def write_results(record: RunRecord, folder: Path, *, report: bool, excel: bool)
         names = _write_files(record, draft, report=report, excel=excel)
         _put(draft, place, former)
     except OSError as error:
-        raise ConfigError(f"{folder}: can't be written ({error.strerror}): choose another folder with --out") from error
+        raise cannot_write(folder, error, "choose another folder with --out") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return [folder / name for name in names]

@@ -15,9 +15,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from myquant.core.codes import ACCEPTED, NO_TIME, REJECTION_NAMES
+from myquant.core.codes import ACCEPTED, BEFORE_ALL, NO_TIME, REJECTION_NAMES
 from myquant.core.guard import guard_ticks
-from myquant.errors import ConfigError, DataError
+from myquant.errors import ConfigError, DataError, cannot_write
 from myquant.ticks.batch import InstrumentName, Ints, TickBatch, joined
 from myquant.ticks.source import TickSource
 from myquant.ticks.zone import zone_of
@@ -66,7 +66,7 @@ def write_ticks(
             raise DataError(f"{path}: not written, as no tick is valid ({reasons or 'there is none'})")
         draft.replace(path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror or error}); choose another path") from error
+        raise cannot_write(path, error, "choose another path") from error
     finally:
         draft.unlink(missing_ok=True)
     return written
@@ -74,7 +74,7 @@ def write_ticks(
 
 def _write(ticks: Iterable[TickBatch], instruments: int, writer: "_Csv | _Parquet") -> Written:
     counts = np.zeros(max(REJECTION_NAMES) + 1, np.int64)
-    last_ns = np.full(instruments, NO_TIME, np.int64)
+    last_ns = np.full(instruments, BEFORE_ALL, np.int64)
     for batch in ticks:
         if batch.instrument.max(initial=0) >= instruments:
             raise ValueError("the batches have more instruments than were named")

@@ -1,0 +1,155 @@
+"""A file that is streamed, against the same ticks in memory: speed and memory of a backtest by `compose`.
+
+What is measured runs in processes of its own: `python -m bench.stream whole FILE` and `... compare FILE`.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from bench import jobs
+from bench.limit.ticks import DAY_NS
+from bench.measure import Goal, Row, Section, interleaved, ratio, spread
+from myquant import compose
+from myquant.config.loading import LoadedConfig
+from myquant.strategies.loading import default_strategy
+from myquant.ticks.batch import COLUMNS, InstrumentName, TickBatch, joined
+from myquant.ticks.source import BATCH_ROWS, TickSource, open_ticks
+from myquant.ticks.write import write_ticks
+
+ZONE = "Asia/Kolkata"
+COUNTS = {False: (100_000_000, 10_000_000), True: (5_000_000, 5_000_000)}  # quick: (whole, compared) ticks
+WHOLE_RUNS = 3
+MEMORY_MAX_MIB = 1024.0
+PER_NS = 1e9
+
+
+@dataclass
+class InMemory:
+    """Ticks in memory in the batches that a file would give (see `ticks.source.TickSource`)."""
+
+    ticks: TickBatch
+    instruments: tuple[InstrumentName, ...] = (InstrumentName("NIFTY"),)
+    symbols_are_labels: bool = False
+    paths: tuple[Path, ...] = ()
+    input_hash: str = "memory"
+
+    def batches(self) -> Iterator[TickBatch]:
+        for start in range(0, len(self.ticks), BATCH_ROWS):
+            yield self.ticks.take(slice(start, start + BATCH_ROWS))
+
+
+def measure(rounds: int, *, quick: bool) -> Section:
+    whole, compared = COUNTS[quick]
+    section = Section("stream: a backtest straight from a Parquet file")
+    with TemporaryDirectory(dir=_folder()) as folder:
+        paths = {count: Path(folder) / f"{count}.parquet" for count in {whole, compared}}
+        for count, path in paths.items():
+            began = perf_counter()
+            write_ticks(path, days_of(count), time_zone=ZONE)
+            seconds, size_mb = perf_counter() - began, path.stat().st_size / 1e6
+            section.notes.append(f"{count:,} ticks written in {seconds:.1f} s, {size_mb:,.0f} MB in the canonical layout")
+        section.rows += _compared(_child("compare", paths[compared], rounds), compared)
+        section.rows += _whole([_child("whole", paths[whole], 1) for _ in range(WHOLE_RUNS)], whole)
+    section.notes.append("in ticks a second: " + ", ".join(f"{row.name} {PER_NS / row.ours.median / 1e6:.0f} M" for row in section.rows if row.unit == "ns/tick"))
+    return section
+
+
+def days_of(count: int) -> Iterator[TickBatch]:
+    """Yield the day on as many following days as `count` ticks need."""
+    day = jobs.batch_of(jobs.recorded_day()[0])
+    for number in range(-(-count // len(day))):
+        left = count - number * len(day)
+        yield replace(day, time_ns=day.time_ns + number * DAY_NS).take(slice(0, left))
+
+
+def _folder() -> Path:
+    jobs.OUT.mkdir(parents=True, exist_ok=True)
+    return jobs.OUT
+
+
+def _child(mode: str, path: Path, rounds: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.stream", mode, str(path), str(rounds)]
+    answer = subprocess.run(command, cwd=jobs.ROOT, check=True, capture_output=True, text=True).stdout
+    found: dict[str, Any] = json.loads(answer.splitlines()[-1])
+    return found
+
+
+def _compared(seconds: dict[str, list[float]], count: int) -> list[Row]:
+    per_tick = PER_NS / count
+    memory = spread(seconds["memory"]).scaled(per_tick)
+    of_memory = ratio(seconds["memory"], seconds["stream"])
+    name = f"streamed, {count // 10**6} M ticks"
+    reading = spread(seconds["reading"]).scaled(per_tick)
+    return [
+        Row(name, "ns/tick", spread(seconds["stream"]).scaled(per_tick), "in memory", memory, of_memory, Goal(0.5)),
+        Row("  the reading alone", "ns/tick", reading, note="decoding, one thread ahead of the engine"),
+    ]
+
+
+def _whole(runs: list[dict[str, Any]], count: int) -> list[Row]:
+    speed = spread([run["seconds"] * PER_NS / count for run in runs])
+    memory = spread([run["peak_mib"] for run in runs])
+    name = f"streamed, {count // 10**6} M ticks, fresh process"
+    return [
+        Row(name, "ns/tick", speed, note=f"{runs[0]['trades']:,} trades"),
+        Row("  its peak memory", "MiB", memory, goal=Goal(MEMORY_MAX_MIB, at_least=False)),
+    ]
+
+
+def settings() -> LoadedConfig:
+    return jobs.load({})
+
+
+def opened(path: Path) -> TickSource:
+    return open_ticks(path, time_zone=ZONE, symbol="NIFTY")
+
+
+def backtest_seconds(source: Any, loaded: LoadedConfig) -> tuple[float, int]:
+    """Return what a backtest takes, its record included, and its trades."""
+    began = perf_counter()
+    record = compose.backtest(source, loaded, default_strategy())
+    return perf_counter() - began, len(record.trades)
+
+
+def run_whole(path: Path) -> dict[str, Any]:
+    """Stream a file once after the machine code is loaded."""
+    loaded = settings()
+    backtest_seconds(InMemory(next(days_of(1000))), loaded)
+    seconds, trades = backtest_seconds(opened(path), loaded)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "trades": trades, "peak_mib": peak_mib}
+
+
+def run_compare(path: Path, rounds: int) -> dict[str, Any]:
+    """Stream a file, run the same ticks in memory, and read without running, by turns."""
+    loaded = settings()
+    whole = joined(list(opened(path).batches()))
+    memory = InMemory(TickBatch(**{name: getattr(whole, name) for name in COLUMNS}))
+    if backtest_seconds(memory, loaded)[1] != backtest_seconds(opened(path), loaded)[1]:
+        raise RuntimeError(f"{path.name}: streamed, it has other trades than in memory")
+
+    def read() -> float:
+        began = perf_counter()
+        for _ in opened(path).batches():
+            pass
+        return perf_counter() - began
+
+    sides = {
+        "stream": lambda: backtest_seconds(opened(path), loaded)[0],
+        "memory": lambda: backtest_seconds(memory, loaded)[0],
+        "reading": read,
+    }
+    return dict(interleaved(sides, rounds))
+
+
+if __name__ == "__main__":
+    MODE, FILE, ROUNDS_TEXT = sys.argv[1:]
+    print(json.dumps(run_whole(Path(FILE)) if MODE == "whole" else run_compare(Path(FILE), int(ROUNDS_TEXT))))

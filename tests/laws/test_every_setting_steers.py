@@ -1,0 +1,171 @@
+"""Law: no dead settings. Changing any key of `defaults.toml` changes what it claims to steer."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from laws import probes
+from laws.probes import (
+    brokerage,
+    contract,
+    denied,
+    error,
+    examples,
+    exits,
+    files,
+    gate,
+    halt_after_rejects,
+    marks,
+    off_grid,
+    paid,
+    sizes,
+    state_after_silence,
+    still_open,
+    trades,
+)
+from myquant.config.loading import DEFAULTS, load_config
+
+signal, green, warm_up, hours = gate("signal"), gate("green"), gate("warm_up"), gate("outside_hours")
+
+MACD = {"strategy.use_macd": True}
+RSI = {"strategy.use_rsi_filter": True}
+HTF = {"strategy.use_htf_trend": True}
+BANDS = {"strategy.use_bollinger_bands": True}
+STOCHASTIC = {"strategy.use_stochastic": True}
+NOISE = {"strategy.noise_filter_enabled": True}
+BY_PERCENT = {"risk.stop_loss_mode": "percent"}
+BY_ATR = {"risk.stop_loss_mode": "atr", "risk.use_trail_stop": False}
+EAGER = {"strategy.use_ema_crossover": False, "strategy.consecutive_green_bars": 0}
+PERCENT = {"charges.model": "percent"}
+LATE = {"session.end_hour": 23}
+
+
+class Row(NamedTuple):
+    """Another value than the default, where its effect shows, and what brings the setting into play."""
+
+    value: Any
+    shows: Callable[[Mapping[str, Any]], Any]
+    base: Mapping[str, Any] = {}
+
+
+TABLE: Final[dict[str, Row]] = {
+    "strategy.use_ema_crossover": Row(False, signal),
+    "strategy.use_macd": Row(True, signal),
+    "strategy.use_vwap": Row(True, signal),
+    "strategy.use_rsi_filter": Row(True, signal),
+    "strategy.use_htf_trend": Row(True, signal),
+    "strategy.use_bollinger_bands": Row(True, signal),
+    "strategy.use_stochastic": Row(True, signal),
+    "strategy.fast_ema": Row(5, signal),
+    "strategy.slow_ema": Row(100, signal),
+    "strategy.macd_fast": Row(3, signal, MACD),
+    "strategy.macd_slow": Row(60, trades, MACD),
+    "strategy.macd_signal": Row(30, signal, MACD),
+    "strategy.rsi_length": Row(5, signal, RSI),
+    "strategy.rsi_overbought": Row(60, signal, RSI),
+    "strategy.rsi_oversold": Row(60, signal, RSI),
+    "strategy.htf_period": Row(200, signal, HTF),
+    "strategy.bollinger_period": Row(60, signal, BANDS),
+    "strategy.bollinger_std": Row(1, signal, BANDS),
+    "strategy.stochastic_k": Row(60, signal, STOCHASTIC),
+    "strategy.stochastic_d": Row(20, signal, STOCHASTIC),
+    "strategy.atr_len": Row(200, trades, BY_ATR),
+    "strategy.consecutive_green_bars": Row(5, green),
+    "strategy.min_warmup_ticks": Row(500, warm_up),
+    "strategy.control_base_sl": Row(False, green),
+    "strategy.control_base_sl_green_ticks": Row(7, green),
+    "strategy.noise_filter_enabled": Row(True, green),
+    "strategy.noise_filter_percentage": Row(Decimal("0.01"), green, NOISE),
+    "strategy.noise_filter_min_ticks": Row(30, green, NOISE),
+    "strategy.reset_daily": Row(True, warm_up),
+    "risk.max_positions_per_day": Row(2, gate("max_positions")),
+    "risk.max_position_value_percent": Row(5, sizes),
+    "risk.stop_loss_mode": Row("percent", trades, {"risk.use_trail_stop": False}),
+    "risk.base_sl_points": Row(4, exits),
+    "risk.stop_loss_percent": Row(2, exits, BY_PERCENT),
+    "risk.atr_multiple": Row(10, exits, BY_ATR),
+    "risk.tp_points": Row((Decimal(2), Decimal(4), Decimal(6), Decimal(8)), exits),
+    "risk.tp_percents": Row(tuple(map(Decimal, ("0.1", "0.2", "0.3", "0.4"))), trades),
+    "risk.use_trail_stop": Row(False, exits),
+    "risk.trail_activation_points": Row(2, exits),
+    "risk.trail_distance_points": Row(2, exits),
+    "risk.slippage_points": Row(Decimal("0.5"), trades),
+    "risk.max_day_loss": Row(2000, denied("day_loss")),
+    "risk.max_exposure_percent": Row(35, denied("exposure")),
+    "risk.max_orders_per_second": Row(1, denied("order_rate"), EAGER),
+    "risk.max_orders_per_day": Row(10, denied("order_rate")),
+    "risk.max_rejects": Row(1, halt_after_rejects),
+    "execution.fill_model": Row("quote", trades),
+    "execution.close_at_end": Row(True, still_open, LATE),
+    "execution.order_timeout_s": Row(60, state_after_silence),
+    "capital.initial_capital": Row(2_000_000, sizes),
+    "session.source": Row("calendar", hours, {"session.source": "config"}),
+    "session.start_hour": Row(11, hours),
+    "session.start_min": Row(45, hours),
+    "session.end_hour": Row(14, hours),
+    "session.end_min": Row(0, hours),
+    "session.start_buffer_minutes": Row(60, hours),
+    "session.end_buffer_minutes": Row(90, hours),
+    "session.no_trade_start_minutes": Row(60, hours),
+    "session.no_trade_end_minutes": Row(90, hours),
+    "session.timezone": Row("UTC", hours),
+    "instrument.symbol": Row("BANKNIFTY", contract),
+    "instrument.exchange": Row("BFO", error),
+    "instrument.lot_size": Row(50, sizes, {"instrument.lot_size": 0}),
+    "instrument.tick_size": Row(Decimal("0.10"), off_grid, {"instrument.tick_size": 0}),
+    "charges.model": Row("percent", paid),
+    "charges.broker": Row("upstox", brokerage),
+    "charges.commission_percent": Row(1, paid, PERCENT),
+    "charges.commission_per_trade": Row(500, paid, PERCENT),
+    "charges.stt_percent": Row(1, paid, PERCENT),
+    "charges.exchange_charges_percent": Row(1, paid, PERCENT),
+    "charges.gst_percent": Row(28, paid, PERCENT),
+    "data_quality.strict": Row(True, error),
+    "data_quality.rejected_examples": Row(1, examples),
+    "results.directory": Row("elsewhere", files),
+    "results.mark_interval_s": Row(600, marks),
+    "results.max_marks": Row(100, marks),
+    "results.report": Row(False, files),
+    "results.excel": Row(True, files),
+}
+
+# What a change must do beyond being seen: these only ever grow.
+GROWING = {
+    name
+    for name, row in TABLE.items()
+    if row.shows in (warm_up, hours) or row.shows.__qualname__ == "denied.<locals>.probe"
+}
+
+
+def test_the_table_has_every_key_of_the_defaults_and_no_other() -> None:
+    sections = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
+    assert set(TABLE) == {f"{section}.{key}" for section, keys in sections.items() for key in keys}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_setting_steers(name: str) -> None:
+    row = TABLE[name]
+    assert row.value != {**load_config().values, **row.base}[name]
+    before, after = row.shows(row.base), row.shows({**row.base, name: row.value})
+    assert before != after
+    if name in GROWING:
+        assert after > before
+
+
+def test_settings_that_are_switched_off_show_nothing() -> None:
+    """The probes see what is steered and no more: a parameter of a signal that is off changes no trade."""
+    off = (
+        "macd_fast",
+        "rsi_length",
+        "htf_period",
+        "bollinger_std",
+        "stochastic_k",
+        "atr_len",
+        "noise_filter_min_ticks",
+    )
+    changed = {f"strategy.{key}": TABLE[f"strategy.{key}"].value for key in off}
+    assert trades(changed) == trades({})
+    assert probes.error({}) is None

@@ -64,14 +64,15 @@ class MemorySource:
             yield TickBatch(**{name: column[part] for name, column in ticks._asdict().items()})
 
 
-def settings(values: Mapping[str, Any]) -> LoadedConfig:
+def settings(values: Mapping[str, Any], strategy: LoadedStrategy | None = None) -> LoadedConfig:
     """Load the defaults with some keys changed, the calendar off and the lot fixed unless told otherwise."""
+    own = {} if strategy is None or strategy.model is None else {strategy.section: strategy.model}
     fixed = {"session.source": "config", "instrument.lot_size": 75, "instrument.tick_size": Decimal("0.05")}
     merged: dict[str, dict[str, Any]] = {}
     for name, value in {**fixed, **values}.items():
         section, key = name.split(".")
         merged.setdefault(section, {})[key] = value
-    return load_config(file=None, values=merged)
+    return load_config(file=None, values=merged, sections=own)
 
 
 def run_engine(

@@ -6,7 +6,7 @@
     10:09:00  tick 84              | sell 300 at 84.00 #2 stop_loss
 
 Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
-that has filled so far), `timer`, `feed stale|healthy`, `operator halt|resume|flatten`. A letter before one names the
+that has filled so far), `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `end` and `end close` (of the data). A letter before one names the
 instrument; without it, it is A. A row `day 2` turns the page of the calendar. Marks are not shown.
 """
 
@@ -22,7 +22,7 @@ from myquant.core import codes
 from myquant.core.orders import STATE_NAMES
 from myquant.core.records import Event
 from myquant.session.engine import Engine
-from myquant.strategies.loading import default_strategy
+from myquant.strategies.loading import LoadedStrategy, default_strategy
 from myquant.ticks.batch import InstrumentName
 
 IST: Final = timezone(timedelta(hours=5, minutes=30))
@@ -33,8 +33,20 @@ ANSWERS: Final = {
     "cancelled": codes.CANCELLED,
     "fill": codes.FILL,
 }
-WISHES: Final = {"halt": codes.ASK_HALT, "resume": codes.ASK_RESUME, "flatten": codes.ASK_FLATTEN}
-FEEDS: Final = {"healthy": codes.FEED_HEALTHY, "stale": codes.FEED_IS_STALE}
+KINDS: Final = {
+    "timer": codes.TIMER,
+    "feed": codes.FEED_STATUS,
+    "operator": codes.OPERATOR,
+    "end": codes.END_OF_DATA,
+}
+NOTICES: Final = {
+    "halt": codes.ASK_HALT,
+    "resume": codes.ASK_RESUME,
+    "flatten": codes.ASK_FLATTEN,
+    "healthy": codes.FEED_HEALTHY,
+    "stale": codes.FEED_IS_STALE,
+    "close": codes.CLOSE_OPEN,
+}
 NOTHING: Final = Event(*[0] * len(Event._fields))
 
 # Every rising tick is bought at once, in four lots of 75 at about 100; nothing but the stop and the tiers sells.
@@ -83,9 +95,9 @@ def in_words(command: np.void) -> str:
 class Play:
     """An engine on the stage: its tables are played row by row, and its ledger is checked after every row."""
 
-    def __init__(self, instruments: int = 1, **changes: Any) -> None:
-        loaded = settings({**PLAIN, **{name.replace("__", "."): value for name, value in changes.items()}})
-        self.engine = Engine(loaded, default_strategy(), (InstrumentName("NIFTY"),) * instruments)
+    def __init__(self, instruments: int = 1, strategy: LoadedStrategy | None = None, **changes: Any) -> None:
+        loaded = settings({**PLAIN, **{name.replace("__", "."): value for name, value in changes.items()}}, strategy)
+        self.engine = Engine(loaded, strategy or default_strategy(), (InstrumentName("NIFTY"),) * instruments)
         self.ledger = Ledger(self.engine)
         self._day = FIRST_DAY
         self._sequence = 0
@@ -132,9 +144,8 @@ class Play:
                 units = int(rest[1])
                 event = event._replace(quantity=units, value=int(units * Decimal(rest[3]) * 100))
             return event
-        notice = {"timer": codes.TIMER, "feed": codes.FEED_STATUS, "operator": codes.OPERATOR}[kind]
-        code = (FEEDS | WISHES)[rest[0]] if rest else 0
-        return event._replace(kind=notice, instrument=-1, code=code)
+        code = NOTICES[rest[0]] if rest else 0
+        return event._replace(kind=KINDS[kind], instrument=-1, code=code)
 
     def order(self, who: int = 0) -> str:
         """Return the state of an instrument's order."""

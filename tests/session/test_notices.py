@@ -197,3 +197,23 @@ def test_entries_under_way_are_no_longer_cash() -> None:
         10:00:06  B tick 100.15           | B buy 750 at 100.15 #2
     """)
     assert stage.engine.account().reserved > 750 * 10_015
+
+
+def test_the_costs_of_an_entry_alone_may_be_the_days_loss() -> None:
+    Play(risk__max_day_loss=10).play("""
+        10:00:00  tick 100                |
+        10:00:01  tick 100.05             | buy 300 at 100.05 #1
+        10:00:02  fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05 ; halted day_loss
+        10:00:03  tick 100.05             | sell 300 at 100.05 #2 day_loss
+    """)
+
+
+def test_the_end_of_the_data_closes_what_is_open_when_asked_to() -> None:
+    Play().play(BOUGHT).play("""
+        10:01:00  tick 101                |
+        10:01:01  end                     |
+        10:01:02  end close               | sell 300 at 101.00 #2 end_of_data
+        10:01:03  end close               |
+        10:01:04  fill #2 300 at 101      | closed 300 at 101.00 end_of_data
+        10:01:05  end close               |
+    """)

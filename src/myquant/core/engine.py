@@ -24,7 +24,7 @@ from myquant.core.exits import (
 from myquant.core.fills import apply_fill, finish_order
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
-from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
+from myquant.core.orders import IDLE, ON_ACK, ON_CANCEL, ON_REJECT, is_working
 from myquant.core.records import Account, Day, Event, Instrument, Position, Rules, Tape, Tick
 from myquant.core.routine import (
     answer_order,
@@ -51,7 +51,23 @@ EXIT = 2
 def interrupted(tape: Tape, event: Event) -> bool:
     """Return whether a tick needs more than to be observed: it can't be used, begins a day, or a mark is due."""
     refusal = refuse(tape.last_ns, event.time_ns, event.price, event.volume)
-    return refusal != codes.ACCEPTED or event.time_ns >= tape.wake_ns
+    return refusal != codes.ACCEPTED or event.time_ns >= tape.wake_ns or tape.n < 1
+
+
+@inlined
+def is_calm(account: Account, instrument: Instrument, rules: Rules) -> bool:
+    """Return whether only the ticks themselves can ask for something now: warm, no order at work, nothing stopped."""
+    stopped = account.day_stopped or account.flatten or rules.max_day_loss != 0
+    return instrument.tape.n >= rules.min_warmup_ticks and not stopped and not is_working(instrument.order.state)
+
+
+@inlined
+def as_calm(account: Account, instrument: Instrument, rules: Rules) -> tuple[Account, Instrument, Rules]:
+    """Return what makes it calm as constants, so that the loop is compiled without asking for it."""
+    account = account._replace(day_stopped=False, flatten=False)
+    order, position = instrument.order._replace(state=IDLE), instrument.position._replace(tier=0)
+    instrument = instrument._replace(order=order, position=position)
+    return account, instrument, rules._replace(min_warmup_ticks=codes.NO_TIME, max_day_loss=0)
 
 
 @inlined

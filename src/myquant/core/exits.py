@@ -27,7 +27,9 @@ def trail(position: Position, price: int, rules: Rules) -> Position:
     The tick that reaches the activation is itself the highest, and highest less distance never falls: so this is the
     trailing stop that turns on at price less distance and is the higher of itself and highest less distance afterwards.
     """
-    highest = max(position.highest, price)
+    if price <= position.highest:
+        return position
+    highest = price
     behind = highest - rules.trail_distance
     floor = max(position.floor, behind) if highest >= position.activation else position.floor
     return position._replace(highest=highest, floor=floor)

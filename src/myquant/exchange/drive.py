@@ -13,9 +13,11 @@ from myquant.core.days import lacks_day
 from myquant.core.engine import (
     NOTHING,
     act,
+    as_calm,
     count_ticks,
     end_data,
     interrupted,
+    is_calm,
     judge,
     observe,
     on_answer,
@@ -54,10 +56,10 @@ class Columns(NamedTuple):
 
 
 @inlined
-def _tick_event(columns: Columns, i: int, who: int, sequence: int) -> Event:
+def _tick_event(quotes: bool, columns: Columns, i: int, who: int, sequence: int) -> Event:
     at = np.uint64(i)  # an unsigned index is not checked for counting from the end
     bid = ask = 0
-    if len(columns.bid) > 0:
+    if quotes:
         bid, ask = columns.bid[at], columns.ask[at]
     return Event(
         codes.TICK, who, sequence, columns.time_ns[at], 0, columns.price[at], columns.volume[at], bid, ask, 0, 0, 0, 0
@@ -66,6 +68,7 @@ def _tick_event(columns: Columns, i: int, who: int, sequence: int) -> Event:
 
 @inlined
 def _watch(
+    quotes: bool,
     columns: Columns,
     begin: int,
     end: int,
@@ -84,7 +87,7 @@ def _watch(
     due = NOTHING
     i = begin
     while i < end:
-        event = _tick_event(columns, i, who, sequence + i)
+        event = _tick_event(quotes, columns, i, who, sequence + i)
         if interrupted(instrument.tape, event):
             break
         account, instrument, state = observe(
@@ -100,6 +103,7 @@ def _watch(
 @inlined
 def _watch_either(
     flat: bool,
+    quotes: bool,
     columns: Columns,
     begin: int,
     end: int,
@@ -118,9 +122,11 @@ def _watch_either(
     if flat:
         instrument = instrument._replace(position=NO_POSITION)
         return _watch(
-            columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+            quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
         )
-    return _watch(columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory)
+    return _watch(
+        quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+    )
 
 
 @inlined
@@ -147,19 +153,54 @@ def _glide(
     instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
     day = load_day(record["day"])
-    flat = instrument.position.quantity == 0
-    if is_usual(rules, params):
+    flat, quotes = instrument.position.quantity <= 0, len(columns.bid) > 0
+    order, tier = instrument.order, instrument.position.tier
+    if not is_calm(account, instrument, rules):
+        stop, due, account, instrument, state = _watch(
+            quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+        )
+    elif is_usual(rules, params) and not quotes:
+        account, instrument, rules = as_calm(account, instrument, rules)
         rules, params = as_usual(rules, params)
         stop, due, account, instrument, state = _watch_either(
-            flat, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+            flat,
+            False,
+            columns,
+            begin,
+            end,
+            who,
+            sequence,
+            account,
+            instrument,
+            state,
+            day,
+            rules,
+            params,
+            counts,
+            memory,
         )
     else:
+        account, instrument, rules = as_calm(account, instrument, rules)
         stop, due, account, instrument, state = _watch_either(
-            flat, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+            flat,
+            quotes,
+            columns,
+            begin,
+            end,
+            who,
+            sequence,
+            account,
+            instrument,
+            state,
+            day,
+            rules,
+            params,
+            counts,
+            memory,
         )
     count_ticks(counts, stop - begin + (1 if due != NOTHING else 0), instrument.position)
     store_account(desk[0]["account"], account)
-    store_instrument(record["core"], instrument)
+    store_instrument(record["core"], instrument._replace(order=order, position=instrument.position._replace(tier=tier)))
     store_state(record["strategy"], state)
     return stop, due
 
@@ -235,7 +276,7 @@ def run(
                 end += 1
         i, due = _glide(columns, i, end, who, sequence, desk, instruments)
         if i < end:
-            event = _tick_event(columns, i, who, sequence + i)
+            event = _tick_event(len(columns.bid) > 0, columns, i, who, sequence + i)
             tape = instruments[who]["core"]["tape"]
             if due == NOTHING and lacks_day(tape["last_ns"], tape["day_end_ns"], days[who], event):
                 return i

@@ -16,7 +16,7 @@ from myquant.session.rules import DayRules, core_rules, day_rules, local_date, p
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import InstrumentName, TickBatch
 
-OUTBOX: Final = 1 << 14  # commands; a power of two
+OUTBOX: Final = 1 << 10  # commands; a power of two
 
 
 class Engine:
@@ -134,7 +134,7 @@ class Engine:
         emitted = int(self.desk[0]["account"]["commands"])
         count = emitted - self._drained
         if count:
-            on_commands(self.commands[np.arange(self._drained, emitted) % OUTBOX])
+            on_commands(self.commands.take(np.arange(self._drained, emitted) % OUTBOX))
             self._drained = emitted
         return count
 

@@ -1,6 +1,7 @@
 """What the answers to an order do, row by row, with the ledger balanced after each of them."""
 
 from decimal import Decimal
+from typing import Any
 
 from myquant.core import codes
 from session.play import Play
@@ -194,6 +195,21 @@ def test_rejects_in_a_row_halt_entries_but_not_exits() -> None:
     assert stage.count(codes.COUNT_ORDER_REJECTS) == 3
 
 
+def test_a_resume_forgives_the_rejects_so_far() -> None:
+    Play(risk__max_rejects=2).play("""
+        10:00:00  tick 100       |
+        10:00:01  tick 100.05    | buy 300 at 100.05 #1
+        10:00:02  reject #1      |
+        10:00:03  tick 100.10    | buy 300 at 100.10 #2
+        10:00:04  reject #2      | halted rejects_in_a_row
+        10:00:05  operator resume |
+        10:00:06  tick 100.15    | buy 300 at 100.15 #3
+        10:00:07  reject #3      |
+        10:00:08  tick 100.20    | buy 300 at 100.20 #4
+        10:00:09  reject #4      | halted rejects_in_a_row
+    """)
+
+
 def test_one_tick_passes_several_tiers_one_row_each() -> None:
     Play().play(BOUGHT).play("""
         10:00:03  tick 121                | sell 75 at 121.00 #2 take_profit_1
@@ -221,7 +237,11 @@ def test_the_trailing_stop_follows_the_highest_price_since_the_fill() -> None:
 
 
 def test_a_trailing_stop_at_once_waits_for_the_next_tick_at_the_entry_or_above() -> None:
-    at_once = {"risk__use_trail_stop": True, "risk__trail_activation_points": 0, "risk__trail_distance_points": 2}
+    at_once: dict[str, Any] = {
+        "risk__use_trail_stop": True,
+        "risk__trail_activation_points": 0,
+        "risk__trail_distance_points": 2,
+    }
     Play(**at_once).play(BOUGHT).play("""
         10:00:03  tick 98                 |
         10:00:04  tick 100                |

@@ -1,154 +1,183 @@
-"""What a user's strategy must look like, and the errors that name his line when it does not."""
+"""What a strategy's file must hold, and the errors that name the user's line where it does not."""
 
 import inspect
 import re
-import traceback
 from collections.abc import Callable
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from types import FunctionType
+from typing import Any, Final, NamedTuple, NoReturn
 
-import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from myquant.core.layout import is_record
-from myquant.core.records import Context, Tick
+from myquant.config.loading import SECTION_NAME
+from myquant.config.schema import SECTIONS
 from myquant.errors import ConfigError
+from myquant.strategies.parameters import check_model, params_tuple
+from myquant.strategies.problems import did_you_mean, nearest
+from myquant.strategies.source import MAIN, Source
+from myquant.strategies.state import first_state
 
-ARGUMENTS = {
+ARGUMENTS: Final = {
     "update": ("state", "tick", "params"),
     "entry": ("state", "tick", "context", "params"),
     "stop": ("state", "tick", "context", "params"),
     "exit": ("state", "tick", "context", "params"),
 }
-MEMORY_MAX = 1_000_000
-_PARAMETER_KINDS = (bool, int, float, Decimal)
-_TICK = Tick(1_759_463_100_000_000_000, 100.0, 10_000, 75, 9_995, 10_005, 1, True)
-_CONTEXT = Context(0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 0, 0.0)
+NEEDED: Final = ("update", "entry")
+MEMORY_MAX: Final = 1_000_000
 
 
 class Found(NamedTuple):
     """The parts of a strategy that were found in a file, each of the right form."""
 
+    label: str
+    section: str
     model: type[BaseModel] | None
+    params: type
     state: type
+    first_state: Any
     memory: int
     takes_memory: bool
-    update: Callable[..., Any]
-    entry: Callable[..., Any]
-    stop: Callable[..., Any] | None
-    exit_: Callable[..., Any] | None
+    functions: dict[str, FunctionType]  # update, entry, and of stop and exit those there are
 
 
-def check_strategy(holder: Any, label: str, path: Path) -> Found:
-    """Return the parts of a strategy; raise ConfigError with file, line and remedy at the first that is wrong."""
-    model = _model(holder, path)
-    state = _state(holder, label, path)
-    memory = getattr(holder, "MEMORY", 0)
-    if not isinstance(memory, int) or not 0 <= memory <= MEMORY_MAX:
-        raise ConfigError(f"{path}: MEMORY = {memory!r}: a whole number of places from 0 to {MEMORY_MAX}")
-    functions = {name: _function(holder, name, label, path) for name in ARGUMENTS}
-    update, entry = functions["update"], functions["entry"]
-    if update is None or entry is None:
-        missing = "update(state, tick, params)" if update is None else "entry(state, tick, context, params)"
-        raise ConfigError(f"{path}: strategy {label} has no function {missing}; every strategy needs update and entry")
-    takes_memory = len(inspect.signature(update).parameters) == len(ARGUMENTS["update"]) + 1
-    found = Found(model, state, memory, takes_memory, update, entry, functions["stop"], functions["exit"])
-    try_strategy(found, path)
-    return found
+class _Holder(NamedTuple):
+    """Where the parts are looked for: the file itself, or a class in it."""
+
+    source: Source
+    thing: Any
+    label: str
+
+    def place(self, name: str) -> str:
+        """Return where the file defines a part."""
+        if self.thing is self.source.module:
+            return self.source.place(MAIN, name) or str(self.source.path)
+        own = self.source.place(MAIN, f"{self.thing.__qualname__}.{name}")
+        return own or self.source.place(MAIN, self.thing.__qualname__) or str(self.source.path)
+
+    def get(self, name: str) -> Any:
+        """Return a part as it was defined, None where it is missing."""
+        return inspect.getattr_static(self.thing, name, None)
+
+    def field_place(self, record: type, name: str) -> str:
+        """Return where a field of a class was declared, or the class itself."""
+        owners = (each for each in record.__mro__ if name in vars(each).get("__annotations__", {}))
+        owner = next(owners, record)
+        declared = f"{owner.__qualname__}.{name}" if name else owner.__qualname__
+        return self.source.place(owner.__module__, declared) or self.place("State")
 
 
-def section_name(holder: Any, label: str) -> str:
-    """Return the strategy's section: its SECTION, else its name in snake case."""
-    chosen = getattr(holder, "SECTION", None)
-    return str(chosen) if chosen else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", label).lower()
+def check_strategy(source: Source, name: str) -> Found:
+    """Return the parts of a file's strategy, or of that of its class `name`.
 
+    Raises ConfigError with file, line and remedy at the first that is wrong.
+    """
+    holder = _holder(source, name)
+    section = _section(holder)
+    model = holder.get("Params")
+    if model is not None:
 
-def _model(holder: Any, path: Path) -> type[BaseModel] | None:
-    model = getattr(holder, "Params", None)
-    if model is None:
-        return None
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise ConfigError(f"{_place(model, path)}: Params must be a pydantic model: class Params(BaseModel)")
-    for name, info in model.model_fields.items():
-        if info.annotation not in _PARAMETER_KINDS:
-            raise ConfigError(f"{_place(model, path)}: Params.{name}: a parameter is an int, a float or a bool")
-        if info.is_required():
-            raise ConfigError(f"{_place(model, path)}: Params.{name} needs a default, as in {name}: int = Field(20, ge=2)")
-    try:
-        model()
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"{_place(model, path)}: Params.{first['loc'][0]}: its default is refused: {first['msg']}") from error
-    return model
+        def place(field: str) -> str:
+            return holder.field_place(model, field) if isinstance(model, type) else holder.place("Params")
 
-
-def _state(holder: Any, label: str, path: Path) -> type:
-    state = getattr(holder, "State", None)
+        model = check_model(model, section, place, source.files)
+    state = holder.get("State")
     if state is None:
-        raise ConfigError(f"{path}: strategy {label} has no State; declare class State(NamedTuple) with a default per field")
-    if not is_record(state):
-        raise ConfigError(f"{_place(state, path)}: State must be a NamedTuple: class State(NamedTuple)")
-    defaults = state._field_defaults
-    for name, kind in get_type_hints(state).items():
-        if name not in defaults:
-            raise ConfigError(f"{_place(state, path)}: State.{name} needs a default: its value before the first tick")
-        if not is_record(kind) and kind not in (int, float, bool):
-            raise ConfigError(f"{_place(state, path)}: State.{name} is {kind}; a state holds int, float, bool, NamedTuples")
-    return state  # type: ignore[no-any-return]
+        remedy = "declare class State(NamedTuple), each field with its value before the first tick"
+        raise ConfigError(f"{source.path}: strategy {holder.label} has no State; {remedy}")
+    first = first_state(state, holder.field_place)
+    memory = holder.get("MEMORY") or 0
+    if isinstance(memory, bool) or not isinstance(memory, int) or not 0 <= memory <= MEMORY_MAX:
+        raise ConfigError(
+            f"{holder.place('MEMORY')}: MEMORY = {memory!r}: must be a whole number from 0 to {MEMORY_MAX}"
+        )
+    functions = {each: function for each in ARGUMENTS if (function := _function(holder, each)) is not None}
+    update = functions["update"]
+    takes_memory = len(inspect.signature(update).parameters) > len(ARGUMENTS["update"])
+    if takes_memory and memory == 0:
+        raise ConfigError(f"{_line(update)}: update takes a memory; say how many numbers it holds: MEMORY = 200")
+    if memory and not takes_memory:
+        raise ConfigError(
+            f"{holder.place('MEMORY')}: MEMORY is for update(state, tick, params, memory), which takes none"
+        )
+    return Found(
+        holder.label,
+        section,
+        model,
+        params_tuple(model),
+        state,
+        first,
+        memory,
+        takes_memory,
+        functions,
+    )
 
 
-def _function(holder: Any, name: str, label: str, path: Path) -> Callable[..., Any] | None:
-    function = inspect.getattr_static(holder, name, None)
-    if isinstance(function, staticmethod):
-        function = function.__func__
+def _holder(source: Source, name: str) -> _Holder:
+    if not name:
+        return _Holder(source, source.module, source.path.stem)
+    classes = {
+        key for key, value in vars(source.module).items() if isinstance(value, type) and value.__module__ == MAIN
+    }
+    thing = vars(source.module).get(name)
+    if not isinstance(thing, type):
+        hint = did_you_mean(name, classes) or f"; name one of its classes, or leave :{name} away"
+        raise ConfigError(f"{source.path}: has no class {name}{hint}")
+    return _Holder(source, thing, name)
+
+
+def _section(holder: _Holder) -> str:
+    """Return the strategy's section: its SECTION, else its name in snake case."""
+    chosen = holder.get("SECTION")
+    if chosen is None:
+        section = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", holder.label).lower()
+        section = re.sub(r"[^a-z0-9]+", "_", section).strip("_")
+    else:
+        section = chosen
+    if holder.get("Params") is None:
+        return str(section)
+    if not isinstance(section, str) or not SECTION_NAME.fullmatch(section) or section in SECTIONS:
+        remedy = "choose another, as in SECTION = 'my_strategy': letters, digits and single underscores"
+        raise ConfigError(
+            f"{holder.place('SECTION')}: {section!r} can't be the section of the strategy's parameters; {remedy}"
+        )
+    return section
+
+
+def _missing(holder: _Holder, name: str) -> NoReturn:
+    call = f"{name}({', '.join(ARGUMENTS[name])})"
+    functions = {key for key, value in vars(holder.thing).items() if inspect.isfunction(value)}
+    near = nearest(name, functions - set(ARGUMENTS))
+    place = holder.place(near) if near else holder.source.path
+    hint = f"; is {near} meant to be it?" if near else "; every strategy needs update and entry"
+    raise ConfigError(f"{place}: strategy {holder.label} has no function {call}{hint}")
+
+
+def _function(holder: _Holder, name: str) -> FunctionType | None:
+    """Return one of the strategy's functions, without decorators; None where there is none."""
+    found = holder.get(name)
+    function = found.__func__ if isinstance(found, staticmethod) else found
+    function = getattr(function, "py_func", function)  # of a user who has compiled it himself
     if function is None:
-        return None
-    if not inspect.isfunction(function):
-        raise ConfigError(f"{path}: {label}.{name} must be a plain function")
+        return _missing(holder, name) if name in NEEDED else None
+    if not isinstance(function, FunctionType) or inspect.iscoroutinefunction(function):
+        raise ConfigError(
+            f"{holder.place(name)}: {name} must be a plain function: def {name}({', '.join(ARGUMENTS[name])})"
+        )
     wanted = ARGUMENTS[name]
-    given = tuple(inspect.signature(function).parameters)
-    if len(given) != len(wanted) and not (name == "update" and len(given) == len(wanted) + 1):
-        line = function.__code__.co_firstlineno
-        raise ConfigError(f"{path}:{line}: {name} takes ({', '.join(given)}); the engine calls {name}({', '.join(wanted)})")
+    parameters = inspect.signature(function).parameters
+    given = tuple(parameters)
+    plain = all(each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty for each in parameters.values())
+    if name == "update" and len(given) == len(wanted) + 1:
+        wanted = (*wanted, "memory")
+    mixed = given != wanted and sorted(given) == sorted(wanted)
+    if not plain or len(given) != len(wanted) or mixed:
+        hint = "; leave self away" if given[:1] == ("self",) else ""
+        called = f"the engine calls {name}({', '.join(wanted)})"
+        raise ConfigError(
+            f"{_line(function)}: {name} takes ({', '.join(map(str, parameters.values()))}); {called}{hint}"
+        )
     return function
 
 
-def try_strategy(found: Found, path: Path) -> None:
-    """Run the functions once as plain Python on a made-up tick: misspelt names and wrong results show with their line."""
-    params = found.model() if found.model else None
-    memory = (np.zeros(max(1, found.memory)),) if found.takes_memory else ()
-    state = found.state()
-    after = _call(found.update, path, state, _TICK, params, *memory)
-    if not isinstance(after, found.state):
-        line = found.update.__code__.co_firstlineno
-        raise ConfigError(f"{path}:{line}: update returned {after!r}; it must return a State")
-    for name, kind in get_type_hints(found.state).items():
-        value = getattr(after, name)
-        if kind in (int, bool) and isinstance(value, float):
-            line = found.update.__code__.co_firstlineno
-            raise ConfigError(f"{path}:{line}: update returned State.{name} = {value!r}, but it is declared {kind.__name__}")
-    for function, kinds in ((found.entry, (bool, np.bool_)), (found.exit_, (bool, np.bool_)), (found.stop, (float, int))):
-        if function is None:
-            continue
-        answer = _call(function, path, after, _TICK, _CONTEXT, params)
-        if not isinstance(answer, kinds):
-            line = function.__code__.co_firstlineno
-            wanted = "True or False" if bool in kinds else "a price in rupees"
-            raise ConfigError(f"{path}:{line}: {function.__name__} returned {answer!r}; it must return {wanted}")
-
-
-def _call(function: Callable[..., Any], path: Path, *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except Exception as error:  # noqa: BLE001  (whatever a user's function raises is shown with his line)
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-        line = frames[-1].lineno if frames else function.__code__.co_firstlineno
-        raise ConfigError(f"{path}:{line}: in {function.__name__}: {type(error).__name__}: {error}") from error
-
-
-def _place(thing: Any, path: Path) -> str:
-    try:
-        return f"{path}:{inspect.getsourcelines(thing)[1]}"
-    except (OSError, TypeError):
-        return str(path)
+def _line(function: Callable[..., Any]) -> str:
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"

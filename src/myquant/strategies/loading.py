@@ -1,77 +1,88 @@
 """Load a strategy: the default one, or a user's own from one file, and specialise the engine on it."""
 
-import hashlib
-import importlib.util
-import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, cast, get_type_hints
+from typing import Any, Final, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 from pydantic import BaseModel
 
 from myquant.core import layout
 from myquant.core.codes import COUNTS
-from myquant.core.compiled import inlined
-from myquant.core.records import Account, Day, Instrument, Rules
+from myquant.core.compiled import jit_enabled
+from myquant.core.records import Account, Command, Day, Instrument, Rules
 from myquant.errors import ConfigError
 from myquant.strategies import default
-from myquant.strategies.check import check_strategy, section_name
-from myquant.strategies.specialise import is_compiled, specialise
+from myquant.strategies.check import Found, check_strategy
+from myquant.strategies.compiling import compile_alone
+from myquant.strategies.copies import compiled_copies
+from myquant.strategies.lint import check_code
+from myquant.strategies.parameters import plain_parameters
+from myquant.strategies.problems import one_line
+from myquant.strategies.source import Source, imported
+from myquant.strategies.specialise import engine_name, has_compiled, is_compiled, specialise
+from myquant.strategies.state import records_in
+from myquant.strategies.trial import try_strategy
 
-DEFAULT_ADAPTER = """\
+DEFAULT_ADAPTER: Final = """\
 from myquant.core.slot import HAS_EXIT, HAS_STOP, exit_, stop
 from myquant.strategies.default import FIRST_STATE, MEMORY, Params, State, as_usual, entry, is_usual, update
 """
 
-# The adapter of a user's strategy: his functions, compiled, under the engine's names. A result is converted to the
-# declared types, so that `0` is good enough for a float.
-USER_ADAPTER = """\
-# strategy {digest}
+# The adapter of a user's strategy: his functions, compiled, under the engine's names. A state is converted to the
+# declared types, so that an int is good enough for a float.
+USER_ADAPTER: Final = """\
 import sys
 from myquant.core import slot
 from myquant.core.compiled import inlined
 from myquant.core.slot import as_usual, is_usual
-user = sys.modules["{module}"].__strategy__
-Params, State, FIRST_STATE, MEMORY = user.Params, user.State, user.first_state, user.memory
+user = sys.modules["{handle}"].strategy
+Params, State, FIRST_STATE, MEMORY = user.params, user.state, user.first_state, user.memory
 HAS_STOP, HAS_EXIT = {has_stop}, {has_exit}
-_update, _entry = user.update, user.entry
-stop, exit_ = user.stop or slot.stop, user.exit_ or slot.exit_
+_update, _entry = user.functions["update"], user.functions["entry"]
+_stop, _exit = user.functions.get("stop", slot.stop), user.functions.get("exit", slot.exit_)
+{records} = user.records
 
 @inlined
 def update(state, tick, params, memory):
     after = _update(state, tick, params{memory})
-    return State({fields})
+    return {after}
 
 @inlined
 def entry(state, tick, context, params):
     return bool(_entry(state, tick, context, params))
+
+@inlined
+def stop(state, tick, context, params):
+    return float(_stop(state, tick, context, params))
+
+@inlined
+def exit_(state, tick, context, params):
+    return bool(_exit(state, tick, context, params))
 """
 
 
-class UserStrategy(NamedTuple):
+class _User(NamedTuple):
     """What the adapter takes from a user's file."""
 
-    Params: type
-    State: type
+    params: type
+    state: type
     first_state: Any
     memory: int
-    update: Callable[..., Any]
-    entry: Callable[..., Any]
-    stop: Callable[..., Any] | None
-    exit_: Callable[..., Any] | None
+    records: tuple[type, ...]  # the named tuples in a state, the state first
+    functions: Mapping[str, Callable[..., Any]]
 
 
 @dataclass(frozen=True)
 class LoadedStrategy:
     """A strategy that the engine can be specialised on.
 
-    `model` is the pydantic model of its own section, None for the default one, whose keys are part of `[strategy]`.
+    `model` is the pydantic model of its own section, None where it has none; the default one's keys are part of
+    `[strategy]`. `adapter` is the source of the module that the engine takes it from, `path` the user's file.
     """
 
     name: str
@@ -83,6 +94,7 @@ class LoadedStrategy:
     memory: int
     has_stop: bool
     adapter: str
+    path: Path | None = None
 
     @cached_property
     def drive(self) -> ModuleType:
@@ -91,18 +103,31 @@ class LoadedStrategy:
 
     @property
     def compiled(self) -> bool:
-        """Whether this engine's machine code is on disk already."""
-        return is_compiled(self.drive)
+        """Whether the machine code of this engine's `run` is on disk; else the first call compiles for a while."""
+        ticks = np.zeros(0, np.int64)
+        columns = self.drive.Columns(*[ticks] * len(self.drive.Columns._fields))
+        instruments = np.zeros(1, self.instrument_dtype())
+        desk, commands = np.zeros(1, self.desk_dtype()), np.zeros(1, layout.dtype_of(Command))
+        return is_compiled(self.drive, (columns, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands))
 
     @property
     def engine_hash(self) -> str:
         """The hash of everything this engine is made from."""
-        return str(self.drive.__name__).split("_")[1]
+        return engine_name(self.adapter).removeprefix("myquant_")
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
-        """Return the parameters as the compiled functions take them, from the section's values."""
-        kinds = get_type_hints(self.params)
-        return self.params(**{name: _plain(values[name], kind) for name, kind in kinds.items()})
+        """Return the parameters as the compiled functions take them, from the section's values.
+
+        Raises ConfigError where a validator of the user's made something else than a number of one.
+        """
+        return plain_parameters(self.params, self.section, values)
+
+    def failure(self, error: Exception) -> ConfigError:
+        """Return what to tell a user when compiled code has raised: the engine's own does not."""
+        text = one_line(error) or type(error).__name__
+        if isinstance(error, IndexError):
+            text = f"a place outside the memory (MEMORY = {self.memory}) or another array; is a period too long for it?"
+        return ConfigError(f"{self.path or self.name}: strategy {self.name} stopped the run: {text}")
 
     def desk_dtype(self) -> np.dtype[np.void]:
         """Return the dtype of what the instruments share: account, rules, the strategy's parameters."""
@@ -140,112 +165,74 @@ def default_strategy() -> LoadedStrategy:
 def load_strategy(target: str | Path | None) -> LoadedStrategy:
     """Return the strategy of `FILE.py` or `FILE.py:Name`; None is the default one.
 
-    Without a name the file's own functions are the strategy. Raises ConfigError with the user's file and line.
+    Without a name the file's own functions are the strategy, else those of its class `Name`. The file is read anew each
+    time. Raises ConfigError with the user's file and line for whatever is wrong in it.
     """
     if target is None:
         return default_strategy()
-    text, _, name = str(target).partition(".py:")
-    path = Path(f"{text}.py") if name else Path(text)
-    module, digest = _import_file(path)
-    if name and not hasattr(module, name):
-        raise ConfigError(f"{path}: holds no {name}; name one of the file's classes, or leave :{name} away")
-    holder = getattr(module, name) if name else module
-    label = name or path.stem
-    found = check_strategy(holder, label, path)
-    _compile_functions(module)
-    user = UserStrategy(
-        _params_tuple(found.model),
-        found.state,
-        found.state(),
-        found.memory,
-        inlined(found.update),
-        inlined(found.entry),
-        inlined(found.stop) if found.stop else None,
-        inlined(found.exit_) if found.exit_ else None,
-    )
-    handle = f"myquant_user_{digest}_{label}"
-    carrier = ModuleType(handle)
-    carrier.__dict__["__strategy__"] = user
-    sys.modules[handle] = carrier
-    adapter = USER_ADAPTER.format(
-        digest=digest,
-        module=handle,
-        has_stop=found.stop is not None,
-        has_exit=found.exit_ is not None,
-        memory=", memory" if found.takes_memory else "",
-        fields=", ".join(_converted(field, kind) for field, kind in get_type_hints(found.state).items()),
-    )
+    text, colon, name = str(target).partition(".py:")
+    with imported(Path(f"{text}.py" if colon else text)) as source:
+        found = check_strategy(source, name)
+        handle = f"myquant_user_{source.digest(name)}"
+        adapter = _adapter(found, handle)
+        if handle not in sys.modules:
+            check_code(found.functions, source)
+            try_strategy(found, source)
+            _compile(found, source, handle, adapter)
+        user: _User = vars(sys.modules[handle])["strategy"]
     return LoadedStrategy(
-        label,
-        section_name(holder, label),
+        found.label,
+        found.section,
         found.model,
-        user.Params,
-        user.State,
+        user.params,
+        user.state,
         user.first_state,
         user.memory,
-        has_stop=found.stop is not None,
+        has_stop="stop" in found.functions,
         adapter=adapter,
+        path=source.path,
     )
 
 
-def _import_file(path: Path) -> tuple[ModuleType, str]:
-    """Import a strategy's file; return it and the hash of its source and of the modules beside it that it imports."""
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such strategy file; name a Python file, as in --strategy my_strategy.py")
-    name = f"myquant_strategy_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{path}: not a Python file (its name must end in .py)")
-    module = importlib.util.module_from_spec(spec)
-    folder = str(path.resolve().parent)
-    before = set(sys.modules)
-    sys.path.insert(0, folder)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise ConfigError(f"{error.filename}:{error.lineno}: {error.msg}") from error
-    except Exception as error:  # noqa: BLE001  (whatever a user's module does while it is imported is his line's fault)
-        raise ConfigError(f"{_last_line(error, path)}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(folder)
-    digest = hashlib.sha256(path.read_bytes())
-    for helper in sorted(set(sys.modules) - before):
-        source = getattr(sys.modules[helper], "__file__", None) or ""
-        if source.startswith(folder) and helper != name and "site-packages" not in source:
-            digest.update(Path(source).read_bytes())
-            _compile_functions(sys.modules[helper])
-    return module, digest.hexdigest()[:16]
+def _compile(found: Found, source: Source, handle: str, adapter: str) -> None:
+    """Put a strategy's compiled functions where the adapter finds them: among the interpreter's modules as `handle`.
+
+    The module is there before anything compiles: Numba notes in its machine code which one to look for.
+    """
+    copies = compiled_copies(source, handle)
+    functions = {name: copies.function(function) for name, function in found.functions.items()}
+    records = tuple(records_in(found.state))
+    module = sys.modules[handle] = ModuleType(handle)
+    vars(module)["strategy"] = _User(found.params, found.state, found.first_state, found.memory, records, functions)
+    if jit_enabled() and not has_compiled(adapter):
+        try:
+            compile_alone(found, functions, source)
+        except ConfigError:
+            del sys.modules[handle]
+            raise
 
 
-def _last_line(error: BaseException, path: Path) -> str:
-    """Return `file:line` of the innermost frame of an error that lies in the user's file."""
-    line = 0
-    trace = error.__traceback__
-    while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"{path}:{line}" if line else str(path)
+def _adapter(found: Found, handle: str) -> str:
+    names = {record: f"Record{number}" for number, record in enumerate(records_in(found.state))}
+    return USER_ADAPTER.format(
+        handle=handle,
+        has_stop="stop" in found.functions,
+        has_exit="exit" in found.functions,
+        records="".join(f"{name}, " for name in names.values()).rstrip(),
+        memory=", memory" if found.takes_memory else "",
+        after=_converted(found.state, "after", names),
+    )
 
 
-def _compile_functions(module: ModuleType) -> None:
-    """Let the user's functions call each other in compiled code: each plain function of the file is compiled on demand."""
-    for name, value in list(vars(module).items()):
-        if inspect.isfunction(value) and value.__module__ == module.__name__:
-            setattr(module, name, inlined(value))
-
-
-def _params_tuple(model: type[BaseModel] | None) -> type:
-    """Return the parameters' model as a named tuple type of int, float and bool."""
-    fields = [] if model is None else [(name, info.annotation) for name, info in model.model_fields.items()]
-    kinds = [(name, float if kind is Decimal else kind) for name, kind in fields]
-    return cast("type", NamedTuple("Params", kinds or [("unused", int)]))
-
-
-def _plain(value: Any, kind: type) -> Any:
-    return kind(value)
-
-
-def _converted(field: str, kind: Any) -> str:
-    return f"after.{field}" if layout.is_record(kind) else f"{kind.__name__}(after.{field})"
+def _converted(record: type, value: str, names: Mapping[type, str]) -> str:
+    """Return the expression that makes a named tuple anew with every number of its declared type."""
+    parts = []
+    for name, kind in get_type_hints(record).items():
+        field = f"{value}.{name}"
+        if layout.is_record(kind):
+            parts.append(_converted(kind, field, names))
+        elif items := get_args(kind):
+            parts.append("(" + "".join(f"{items[0].__name__}({field}[{i}]), " for i in range(len(items))) + ")")
+        else:
+            parts.append(f"{kind.__name__}({field})")
+    return f"{names[record]}({', '.join(parts)})"

@@ -1,45 +1,51 @@
-"""The engine specialised on a strategy: two small generated modules in the user's cache folder.
+"""The engine specialised on a strategy: small generated modules in the user's cache folder.
 
 Numba keeps machine code on disk per source file, but does not notice when a file that this one imports has changed. So
 the folder's name is a hash of everything the code depends on: the strategy's source, every source file of the engine,
-the versions of Python, NumPy, Numba and llvmlite, and this machine's processor (by Numba itself).
+the versions of Python, NumPy, Numba and llvmlite. (The processor is Numba's own matter.)
 """
 
 import hashlib
 import importlib.util
-import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
-import platformdirs
+from numba import typeof
 
 import myquant
 from myquant.core.compiled import jit_enabled
+from myquant.strategies.cache import cache_folder, engine_folder
 
 ROOT: Final = Path(myquant.__file__).parent
-ROOMS: Final = ("core", "exchange", "strategies")
-TEMPLATES: Final = {"engine": ROOT / "core" / "engine.py", "drive": ROOT / "exchange" / "drive.py"}
+SOURCES: Final = ("core/*.py", "exchange/*.py", "strategies/*.py", "indicators.py")
+TEMPLATES: Final = {"engine": Path("core", "engine.py"), "drive": Path("exchange", "drive.py")}
+IMPORTS: Final = {"strategy": "from myquant.core.slot import", "engine": "from myquant.core.engine import"}
 
 
-def cache_folder() -> Path:
-    """Return where compiled engines are kept: `MYQUANT_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("MYQUANT_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("myquant"))
-
-
-def source_hash(strategy: str, rooms: Path = ROOT) -> str:
-    """Return the hash of everything that a specialised engine depends on, 20 hex digits."""
-    digest = hashlib.sha256(strategy.encode())
-    for room in ROOMS:
-        for path in sorted((rooms / room).glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+def source_hash(adapter: str, root: Path = ROOT) -> str:
+    """Return the hash of everything that a specialised engine depends on, 20 hex digits; `root`: the package's folder."""
+    digest = hashlib.sha256(adapter.encode())
+    for pattern in SOURCES:
+        for path in sorted(root.glob(pattern)):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     for package in ("numpy", "numba", "llvmlite"):
         digest.update(f"{package} {version(package)};".encode())
     digest.update(sys.version.encode())
     return digest.hexdigest()[:20]
+
+
+def has_compiled(adapter: str) -> bool:
+    """Return whether some of an engine's code has been compiled before, whatever became of it."""
+    return any((cache_folder() / engine_name(adapter)).glob("__pycache__/*.nbi"))
+
+
+def engine_name(adapter: str) -> str:
+    """Return the name of an engine's folder, with which the names of its modules begin."""
+    return f"myquant_{source_hash(adapter)}"
 
 
 def specialise(adapter: str) -> ModuleType:
@@ -48,34 +54,38 @@ def specialise(adapter: str) -> ModuleType:
     `adapter` is the source of a module with the names of `core.slot`. `run` and `step` compile on the first call, or
     load from disk when this same engine was compiled before.
     """
-    name = f"myquant_{source_hash(adapter)}"
-    if f"{name}_drive" in sys.modules:
-        return sys.modules[f"{name}_drive"]
-    folder = cache_folder() / name
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {"strategy": adapter} | {part: path.read_text(encoding="utf-8") for part, path in TEMPLATES.items()}
-    for part, text in texts.items():
-        specialised = text.replace("from myquant.core.slot import", f"from {name}_strategy import")
-        specialised = specialised.replace("from myquant.core.engine import", f"from {name}_engine import")
-        path = folder / f"{name}_{part}.py"
-        if not path.exists():
-            _write(path, text if part == "strategy" else specialised)
-        _load(f"{name}_{part}", path)
+    name = engine_name(adapter)
+    if f"{name}_drive" not in sys.modules:
+        texts = {"strategy": adapter} | {part: _specialised(path, name) for part, path in TEMPLATES.items()}
+        folder = engine_folder(name, {f"{name}_{part}.py": text for part, text in texts.items()})
+        for part in texts:
+            _load(f"{name}_{part}", folder / f"{name}_{part}.py")
     return sys.modules[f"{name}_drive"]
 
 
-def is_compiled(drive: ModuleType) -> bool:
-    """Return whether machine code of this engine is on disk already (else the first call compiles for a while)."""
+def is_compiled(drive: ModuleType, arguments: Sequence[Any]) -> bool:
+    """Return whether `run` has machine code on disk for arguments of these types, whole and for this processor.
+
+    Damaged machine code is thrown away, so that it is compiled anew.
+    """
     if not jit_enabled():
         return True
-    folder = Path(str(drive.__file__)).parent
-    return any(folder.glob("__pycache__/*run*.nbi"))
+    # Numba has no public question for this.
+    cache = drive.run._cache  # noqa: SLF001
+    key = cache._index_key(tuple(map(typeof, arguments)), drive.run.targetctx.codegen())  # noqa: SLF001
+    try:
+        return cache._cache_file.load(key) is not None  # noqa: SLF001
+    except Exception:  # noqa: BLE001  (a damaged pickle can raise anything)
+        cache.flush()
+        return False
 
 
-def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+def _specialised(path: Path, name: str) -> str:
+    """Return the source of a template with its strategy and engine in place of the un-specialised ones."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for part, line in IMPORTS.items():
+        text = text.replace(line, f"from {name}_{part} import")
+    return text
 
 
 def _load(name: str, path: Path) -> None:
@@ -84,5 +94,8 @@ def _load(name: str, path: Path) -> None:
         raise ImportError(f"{path}: not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
-
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise

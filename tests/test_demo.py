@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 
 from laws.driver import Ticks, run_engine, settings
-
 from myquant.core import codes
 from myquant.ticks.generate import LIQUID, generate_day
 

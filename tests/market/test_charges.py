@@ -139,7 +139,7 @@ def test_every_broker_of_the_config_has_a_plan(broker: str) -> None:
         ("2025-10-03", "NFO", "zerodha", "NIFTY", "FUT", "not futures on NIFTY"),
     ],
 )
-def test_what_the_schedule_does_not_cover_is_an_error(  # noqa: PLR0917 - one row of the table
+def test_what_the_schedule_does_not_cover_is_an_error(
     day: str, exchange: str, broker: str, underlying: str, right: Right | None, words: str
 ) -> None:
     with pytest.raises(DataError, match=words) as caught:

@@ -62,7 +62,11 @@ def _against(name: str, python: Path, path: Path, count: int, runs: int, goal: f
     limit = spread(before["C"] + after["C"])
     wanted = climit.run_reduced(columns.time_ns, columns.price)
     same = peer["trades"] == wanted.trades
-    money = "" if abs(peer["net_pnl"] - wanted.net_pnl) < 0.01 else f", net {peer['net_pnl']:,.2f} against C's {wanted.net_pnl:,.2f}"
+    money = (
+        ""
+        if abs(peer["net_pnl"] - wanted.net_pnl) < 0.01
+        else f", net {peer['net_pnl']:,.2f} against C's {wanted.net_pnl:,.2f}"
+    )
     trades = f"{peer['trades']:,} trades" + ("" if same else f", C has {wanted.trades:,}")
     per_tick = 1e9 / count
     seconds = spread(peer["runs"]).median

@@ -15,6 +15,7 @@ from myquant.core.layout import dtype_of
 from myquant.core.records import Event
 from myquant.session.collector import Collector
 from myquant.session.engine import Engine
+from myquant.session.rules import SECOND_NS
 from myquant.strategies.loading import LoadedStrategy, default_strategy
 from myquant.ticks.batch import InstrumentName, TickBatch
 from myquant.ticks.generate import generate_ticks
@@ -96,7 +97,8 @@ def engine(changes: dict[str, Any], strategy: LoadedStrategy | None = None) -> E
 
 def run(made: Engine, batch: TickBatch) -> EngineRun:
     """Run a batch and keep the records of its trades, as a backtest does."""
-    collector = Collector(20_000, CURVE_MARKS_NS)
+    results = made.loaded.config.results
+    collector = Collector(results.max_marks, results.mark_interval_s * SECOND_NS)
     made.run(batch, collector.take)
     return EngineRun(made, collector.commands(codes.TRADE_CLOSED))
 

@@ -36,7 +36,6 @@ class Hours(NamedTuple):
     close_ns: int
 
 
-
 class Whole(NamedTuple):
     """The job's whole state."""
 

@@ -129,7 +129,9 @@ def printed(section: Section) -> str:
     lines = [head, *(_cells(row) for row in section.rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    notes = [f"  - {note}" for note in (*(f"{row.name}: {row.note}" for row in section.rows if row.note), *section.notes)]
+    notes = [
+        f"  - {note}" for note in (*(f"{row.name}: {row.note}" for row in section.rows if row.note), *section.notes)
+    ]
     return "\n".join((f"== {section.name}", *table, *notes))
 
 

@@ -34,7 +34,9 @@ SECTIONS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the engine against its limit in C, its peers and its goals.")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"one or more of {', '.join(SECTIONS)}; none: all")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"one or more of {', '.join(SECTIONS)}; none: all"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer ticks and runs where one takes long")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each comparison, at least {ROUNDS}")
     arguments = parser.parse_args()

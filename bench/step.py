@@ -53,7 +53,9 @@ def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every sec
     section = Section("step: one tick at a time through the Python call, default strategy")
     section.rows += _rows("Engine.step_at", found["step"], clock_ns, GOALS_US)
     section.rows += _rows("an empty compiled call", found["empty"], clock_ns, {})
-    section.notes.append(f"{len(events):,} ticks a round; {clock_ns:.0f} ns, the median of a pair of clock reads, are off")
+    section.notes.append(
+        f"{len(events):,} ticks a round; {clock_ns:.0f} ns, the median of a pair of clock reads, are off"
+    )
     return section
 
 

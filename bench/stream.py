@@ -55,10 +55,17 @@ def measure(rounds: int, *, quick: bool) -> Section:
             began = perf_counter()
             write_ticks(path, days_of(count), time_zone=ZONE)
             seconds, size_mb = perf_counter() - began, path.stat().st_size / 1e6
-            section.notes.append(f"{count:,} ticks written in {seconds:.1f} s, {size_mb:,.0f} MB in the canonical layout")
+            section.notes.append(
+                f"{count:,} ticks written in {seconds:.1f} s, {size_mb:,.0f} MB in the canonical layout"
+            )
         section.rows += _compared(_child("compare", paths[compared], rounds), compared)
         section.rows += _whole([_child("whole", paths[whole], 1) for _ in range(WHOLE_RUNS)], whole)
-    section.notes.append("in ticks a second: " + ", ".join(f"{row.name} {PER_NS / row.ours.median / 1e6:.0f} M" for row in section.rows if row.unit == "ns/tick"))
+    section.notes.append(
+        "in ticks a second: "
+        + ", ".join(
+            f"{row.name} {PER_NS / row.ours.median / 1e6:.0f} M" for row in section.rows if row.unit == "ns/tick"
+        )
+    )
     return section
 
 

@@ -22,7 +22,9 @@ def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every sec
 
     rows = {name: jobs.rows_of_engine(jobs.run(jobs.engine({}, one), batch).trades) for name, one in strategies.items()}
     if rows["user"] != rows["built-in"]:
-        raise RuntimeError(f"{FILE.name}: its {len(rows['user'])} trades are not the {len(rows['built-in'])} built-in ones")
+        raise RuntimeError(
+            f"{FILE.name}: its {len(rows['user'])} trades are not the {len(rows['built-in'])} built-in ones"
+        )
     taken = interleaved({name: lambda one=one: seconds(one) for name, one in strategies.items()}, rounds)
     per_tick = 1e9 / len(columns)
     row = Row(

@@ -22,8 +22,12 @@ BROAD = {
     "src/myquant/cli/app.py": "the command line's top: every error ends as one line and an exit code",
     "src/myquant/cli/folder.py": "takes an empty folder away, and raises again",
     "src/myquant/cli/separate.py": "ends its processes, and raises again",
-    "src/myquant/strategies/check.py": "whatever a user's function raises is shown with his line",
-    "src/myquant/strategies/loading.py": "whatever a user's module raises is shown with his line",
+    "src/myquant/strategies/compiling.py": "the compiler fails in many ways on what it does not know",
+    "src/myquant/strategies/parameters.py": "whatever a user's validator raises is shown with his line",
+    "src/myquant/strategies/source.py": "whatever a user's module raises is shown with his line",
+    "src/myquant/strategies/specialise.py": "a damaged file of the cache, and an engine that can't be made",
+    "src/myquant/strategies/state.py": "an annotation is an expression of the user's",
+    "src/myquant/strategies/trial.py": "whatever a user's function raises is shown with his line",
 }
 
 # What kind of run it is, is known to the wiring and to those who ask for one.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as checks
 from hypothesis import strategies as st
 
 from myquant.core import codes
@@ -82,6 +83,7 @@ def test_more_instruments_than_marks_keep_the_last_of_each() -> None:
     assert collector.commands(codes.MARK)["sequence"].tolist() == list(range(451, 601))
 
 
+@checks(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), min_size=1, max_size=700),
     st.lists(st.integers(0, 700), max_size=8),

@@ -90,10 +90,12 @@ def test_the_end_of_the_data_closes_or_marks() -> None:
     runner = engine(session__end_hour=23, session__end_min=59)
     runner.run(batch(random_ticks(4)), ignore)
     assert runner.instruments[0]["core"]["position"]["quantity"] > 0
+    last_ns = int(runner.instruments[0]["core"]["tape"]["last_ns"])
     got: list[tuple[int, int]] = []
 
     def take(commands: np.ndarray) -> None:
         got.extend((int(command["kind"]), int(command["reason"])) for command in commands)
+        assert set(commands["time_ns"].tolist()) == {last_ns}  # the data's own time
 
     runner.end(0, codes.CLOSE_OPEN, take)
     runner.end(0, codes.CLOSE_OPEN, take)  # nothing is open any more

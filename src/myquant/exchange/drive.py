@@ -102,7 +102,6 @@ def _watch(
 
 @inlined
 def _watch_either(
-    flat: bool,
     quotes: bool,
     columns: Columns,
     begin: int,
@@ -119,7 +118,7 @@ def _watch_either(
     memory: np.ndarray[Any, Any],
 ) -> tuple[int, int, Account, Instrument, State]:
     """Watch with a position or without: the loop is compiled for each, and what a flat one never needs drops out."""
-    if flat:
+    if instrument.position.quantity <= 0:
         instrument = instrument._replace(position=NO_POSITION)
         return _watch(
             quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
@@ -153,7 +152,7 @@ def _glide(
     instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
     day = load_day(record["day"])
-    flat, quotes = instrument.position.quantity <= 0, len(columns.bid) > 0
+    quotes = len(columns.bid) > 0
     order, tier = instrument.order, instrument.position.tier
     if not is_calm(account, instrument, rules):
         stop, due, account, instrument, state = _watch(
@@ -163,40 +162,12 @@ def _glide(
         account, instrument, rules = as_calm(account, instrument, rules)
         rules, params = as_usual(rules, params)
         stop, due, account, instrument, state = _watch_either(
-            flat,
-            False,
-            columns,
-            begin,
-            end,
-            who,
-            sequence,
-            account,
-            instrument,
-            state,
-            day,
-            rules,
-            params,
-            counts,
-            memory,
+            False, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
         )
     else:
         account, instrument, rules = as_calm(account, instrument, rules)
         stop, due, account, instrument, state = _watch_either(
-            flat,
-            quotes,
-            columns,
-            begin,
-            end,
-            who,
-            sequence,
-            account,
-            instrument,
-            state,
-            day,
-            rules,
-            params,
-            counts,
-            memory,
+            quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
         )
     count_ticks(counts, stop - begin + (1 if due != NOTHING else 0), instrument.position)
     store_account(desk[0]["account"], account)

@@ -16,7 +16,7 @@ from bench.measure import Goal, Row, Section, quiet_collector, ratio, spread
 class Peer(NamedTuple):
     """A peer's script, how many ticks it gets, and how many times faster than it the engine shall be."""
 
-    count: int
+    ticks: int
     goal: float | None = None
 
 
@@ -42,7 +42,7 @@ def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every sec
             if not python.is_file():
                 section.notes.append(f"{name}: skipped, bench/.env-{name} is absent (make bench-peers makes it)")
                 continue
-            count = min(peer.count, QUICK_COUNT) if quick else peer.count
+            count = min(peer.ticks, QUICK_COUNT) if quick else peer.ticks
             section.rows.append(_against(name, python, path, count, ROUNDS[quick], peer.goal))
     return section
 

@@ -7,15 +7,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from myquant.core import compiled
 from numba import njit
+
+from myquant.core import compiled
 
 ROUNDS = 5
 
 
 def called(function: Callable[..., Any]) -> Any:
     """Compile a function by itself: its tuples go in and out through memory."""
-    return njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(**compiled._INNER)(function)  # noqa: SLF001  (as the engine's own, only not forced into its callers)
 
 
 def main() -> None:

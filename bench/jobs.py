@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from bench.limit import climit
 from bench.limit.ticks import Ticks, read_day, tile
 from myquant.config.loading import LoadedConfig, load_config
@@ -49,8 +50,10 @@ EVERY_SIGNAL: dict[str, Any] = {
 ATR_STOP: dict[str, Any] = {"risk.stop_loss_mode": "atr"}
 
 # The columns of climit.TRADE, in its order, as the engine's commands name them; `reason` is the last one of both.
-TRADE_COLUMNS = ("trade_id", "position_id", "entry_time_ns", "time_ns", "entry_price", "price", "quantity")
-TRADE_COLUMNS += ("gross", "charges", "net")
+TRADE_COLUMNS = (
+    *("trade_id", "position_id", "entry_time_ns", "time_ns", "entry_price", "price", "quantity"),
+    *("gross", "charges", "net"),
+)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from bench.limit import climit
 from myquant.core.codes import NO_EXIT
 from myquant.core.compiled import entry_point, inlined
@@ -105,7 +106,7 @@ def sold(cash: int, position: Position, price: int) -> int:
 
 
 @inlined
-def watch_flat(time_ns: Any, price: Any, i: int, seen: Seen, rules: Rules) -> tuple[int, Seen]:
+def watch_flat(price: Any, i: int, seen: Seen, rules: Rules) -> tuple[int, Seen]:
     """Observe until an entry is wanted; return the place of that tick."""
     while i < len(price):
         seen = observe(seen, price[np.uint64(i)], rules)
@@ -139,7 +140,7 @@ def run_folded(time_ns: Any, price: Any, cash: int, rules_record: Any, account_r
     trades = i = 0
     while i < len(price):
         if position.quantity == 0:
-            i, seen = watch_flat(time_ns, price, i, seen, rules)
+            i, seen = watch_flat(price, i, seen, rules)
             if i < len(price):
                 hours = hours_at(hours, time_ns[i])
                 if hours.open_ns <= time_ns[i] < hours.close_ns:

@@ -25,7 +25,7 @@ def measure(rounds: int, *, quick: bool) -> Section:
             write_ticks(path, [jobs.batch_of(_rotated(jobs.ticks(count), number))], time_zone=ZONE)
         sides = {
             "separate": lambda: timed(lambda: _backtest(Path(folder) / "all", [*paths], "--separate")),
-            "in turn": lambda: timed(lambda: [_backtest(Path(folder) / path.stem, [path]) for path in paths]),
+            "in turn": lambda: timed(lambda: _in_turn(Path(folder), paths)),
         }
         seconds = interleaved(sides, rounds)
     row = Row(
@@ -43,6 +43,11 @@ def measure(rounds: int, *, quick: bool) -> Section:
 def _rotated(columns: Ticks, number: int) -> Ticks:
     """Return other ticks of the same kind: the prices lifted by some rupees."""
     return Ticks(columns.time_ns, columns.price_paise + 100 * number, columns.volume)
+
+
+def _in_turn(folder: Path, paths: list[Path]) -> None:
+    for path in paths:
+        _backtest(folder / path.stem, [path])
 
 
 def _backtest(out: Path, paths: list[Path], *options: str) -> None:

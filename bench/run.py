@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import jobs
+from bench.company import Company
 from bench.measure import ROUNDS, Section, printed
 from myquant.strategies.loading import default_strategy
 
@@ -49,7 +50,10 @@ def main() -> None:
     found: list[Section] = []
     for name in arguments.sections or SECTIONS:
         measure: Callable[..., Section] = import_module(SECTIONS[name]).measure
-        found.append(measure(arguments.rounds, quick=arguments.quick))
+        company = Company()
+        section = measure(arguments.rounds, quick=arguments.quick)
+        section.notes += company.seen()
+        found.append(section)
         print(printed(found[-1]), end="\n\n", flush=True)
     path = jobs.OUT / "results.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+
 from bench import jobs
 from bench.kernels import Whole, run_folded, run_in_place
 from bench.limit import climit
@@ -26,9 +28,11 @@ from myquant.session.rules import core_rules
 
 CASH = 10_000_000  # paise
 
+Arguments: TypeAlias = tuple[Any, ...]
+
 
 @entry_point
-def nothing(desk: Any, instruments: Any, days: Any, events: Any, at: int, commands: Any) -> int:
+def nothing(desk: Any, instruments: Any, days: Any, events: Any, at: int, commands: Any) -> int:  # noqa: ARG001  (only to be passed)
     """Take what `drive.step` takes and do nothing: what is left is the cost of the call."""
     return at
 
@@ -62,10 +66,10 @@ def _kernel_rows(columns: Ticks, rounds: int) -> list[Row]:
     limit = climit.run_reduced(columns.time_ns, price)
     found = kernels(columns)
     for name, kernel in found.items():
-        trades, cash = kernel()
+        trades = kernel()[0]
         if trades != limit.trades:
             raise RuntimeError(f"{name}: {trades} trades, the C loop has {limit.trades}")
-    sides = {name: lambda kernel=kernel: timed(kernel) for name, kernel in found.items()}
+    sides = {name: partial(timed, kernel) for name, kernel in found.items()}
     seconds = interleaved({**sides, "C": lambda: climit.run_reduced(columns.time_ns, price).seconds}, rounds)
     return [
         Row(
@@ -86,7 +90,7 @@ def _argument_rows(rounds: int) -> list[Row]:
     """What a call costs by the way its arguments go in: the arrays of an engine of one instrument, and one event."""
     events = jobs.events_of(jobs.ticks(1))
     first, second = _arrays(jobs.engine({}), events), _arrays(jobs.engine({}), events)
-    as_bytes = tuple(part.view(np.uint8) if isinstance(part, np.ndarray) else part for part in first)
+    as_bytes: Arguments = tuple(part.view(np.uint8) if isinstance(part, np.ndarray) else part for part in first)
     past = direct(nothing, *first)
     nothing(*first)  # the dispatcher now knows these dtypes, though not equal ones of another making
     ways: dict[str, Callable[[], int]] = {
@@ -96,11 +100,11 @@ def _argument_rows(rounds: int) -> list[Row]:
         "arguments: records, past the dispatcher": lambda: past(*first),
     }
     calls = 2_000
-    seconds = interleaved({name: lambda way=way: _repeated(way, calls) for name, way in ways.items()}, rounds)
+    seconds = interleaved({name: partial(_repeated, way, calls) for name, way in ways.items()}, rounds)
     return [Row(name, "us/call", spread(taken).scaled(1e6 / calls)) for name, taken in seconds.items()]
 
 
-def _arrays(made: Engine, events: np.ndarray[Any, Any]) -> tuple[Any, ...]:
+def _arrays(made: Engine, events: np.ndarray[Any, Any]) -> Arguments:
     return made.desk, made.instruments, made.days, events, 0, made.commands
 
 

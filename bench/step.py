@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
+
 from bench import jobs
 from bench.measure import Goal, Row, Section, interleaved, spread
 from bench.shape import nothing

@@ -1,5 +1,6 @@
 """A user's own strategy from a file against the built-in one, on the same signal."""
 
+from functools import partial
 from time import perf_counter
 
 from bench import jobs
@@ -25,7 +26,7 @@ def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every sec
         raise RuntimeError(
             f"{FILE.name}: its {len(rows['user'])} trades are not the {len(rows['built-in'])} built-in ones"
         )
-    taken = interleaved({name: lambda one=one: seconds(one) for name, one in strategies.items()}, rounds)
+    taken = interleaved({name: partial(seconds, one) for name, one in strategies.items()}, rounds)
     per_tick = 1e9 / len(columns)
     row = Row(
         "EMA crossover from a user's file",

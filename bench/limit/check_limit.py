@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from bench.limit import climit
 from bench.limit.slow_engine import SlowEngine
 from bench.limit.ticks import DAY_NS, Ticks, read_day, tile

@@ -16,6 +16,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
     from bench.limit.ticks import Ticks
 
     Int64s = npt.NDArray[np.int64]

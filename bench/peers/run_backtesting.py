@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from backtesting import Backtest, Strategy
+
 from bench.peers import job
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import backtrader as bt
+
 from bench.peers import job
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bench.peers import job
 from hftbacktest import (
     BUY_EVENT,
     DEPTH_EVENT,
@@ -30,6 +29,8 @@ from hftbacktest import (
     event_dtype,
 )
 from numba import njit
+
+from bench.peers import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable

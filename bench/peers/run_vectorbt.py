@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import vectorbt as vbt
-from bench.peers import job
 from numba import njit
+
+from bench.peers import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable

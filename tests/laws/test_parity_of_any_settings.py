@@ -9,6 +9,7 @@ import pytest
 from laws.driver import random_ticks
 from laws.test_model_parity import agree
 
+SIGNALS = ("macd", "vwap", "rsi_filter", "htf_trend", "bollinger_bands", "stochastic")
 TIERS = [
     ((5, 12, 20, 30), ("0.40", "0.30", "0.20", "0.10")),
     ((1,), ("1",)),
@@ -28,13 +29,14 @@ def any_settings(seed: int) -> dict[str, Any]:
     tp_points, tp_percents = one(*TIERS)
     return {
         "capital.initial_capital": one(100_000, 1_000_000, 20_000_000, Decimal("314159.26")),
-        "strategy.use_ema_crossover": one(True, True, False),
+        "strategy.use_ema_crossover": one(True, False),
         **{
             f"strategy.use_{name}": one(True, False, False, False)
             for name in ("macd", "vwap", "rsi_filter", "htf_trend")
         },
-        **{f"strategy.use_{name}": one(True, False, False, False) for name in ("bollinger_bands", "stochastic")},
+        **{f"strategy.use_{signal}": one(True, *[False] * 7) for signal in SIGNALS},
         "strategy.rsi_overbought": one(80, 100),
+        "strategy.rsi_oversold": one(0, 30),
         "strategy.rsi_length": one(1, 14),
         "strategy.bollinger_period": one(2, 20, 200),
         "strategy.stochastic_k": one(1, 14),
@@ -46,7 +48,7 @@ def any_settings(seed: int) -> dict[str, Any]:
         "strategy.noise_filter_enabled": one(True, False),
         "strategy.noise_filter_percentage": one(0, Decimal("0.0001"), Decimal("0.003")),
         "strategy.reset_daily": one(True, False),
-        "risk.max_positions_per_day": one(1, 5, 100),
+        "risk.max_positions_per_day": one(1, 100, 100),
         "risk.max_position_value_percent": one(1, 30, Decimal("99.999999"), 100),
         "risk.stop_loss_mode": one("points", "percent", "atr"),
         "risk.base_sl_points": one(Decimal("0.01"), 3, 15, 1000),
@@ -58,9 +60,9 @@ def any_settings(seed: int) -> dict[str, Any]:
         "risk.trail_activation_points": one(0, 0, Decimal("0.01"), 5),
         "risk.trail_distance_points": one(Decimal("0.01"), 2, 5),
         "risk.slippage_points": one(0, 0, Decimal("0.05"), 3),
-        "risk.max_day_loss": one(0, 0, 5000),
+        "risk.max_day_loss": one(0, 0, 0, 5000),
         "risk.max_exposure_percent": one(100, 45),
-        "risk.max_orders_per_day": one(0, 0, 7),
+        "risk.max_orders_per_day": one(0, 0, 0, 7),
         "execution.fill_model": one("ltp", "quote"),
         "session.end_hour": one(15, 23),
         "charges.model": one("percent", "india_index_options"),
@@ -72,11 +74,11 @@ def any_settings(seed: int) -> dict[str, Any]:
 @pytest.mark.parametrize("block", range(4))
 def test_engine_and_model_agree(block: int) -> None:
     traded = 0
-    for seed in range(12 * block, 12 * (block + 1)):
+    for seed in range(30 * block, 30 * (block + 1)):
         values = any_settings(seed)
-        ticks = random_ticks(seed, count=900, days=2, quotes=True, instruments=2)
+        ticks = random_ticks(seed, count=700, days=2, quotes=True, instruments=2)
         traded += agree(ticks, values, instruments=2)
-    assert traded > 100
+    assert traded > 150
 
 
 @pytest.mark.parametrize("fill_model", ["ltp", "quote"])

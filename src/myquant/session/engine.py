@@ -62,7 +62,7 @@ class Engine:
         account["cash"] = account["peak_equity"] = account["day_start_equity"] = cash
         account["day_end_ns"] = codes.BEFORE_ALL
         self.desk[0]["rules"] = core_rules(config, strategy_has_stop=self.strategy.has_stop)
-        section = self.loaded.sections.get(self.strategy.section, config.strategy)
+        section = config.strategy if self.strategy.model is None else self.loaded.sections[self.strategy.section]
         self.desk[0]["params"] = self.strategy.parameters(dict(section))
         for record in self.instruments:
             tape = record["core"]["tape"]
@@ -119,7 +119,10 @@ class Engine:
         arrays = (self.desk, self.instruments, self.days, self.commands)
         if self._direct_run is None:
             self._direct_run = direct(self.drive.run, columns, begin, self.inputs, ending, *arrays)
-        return self._direct_run(columns, begin, self.inputs, ending, *arrays)  # type: ignore[no-any-return]
+        try:
+            return self._direct_run(columns, begin, self.inputs, ending, *arrays)  # type: ignore[no-any-return]
+        except (IndexError, ValueError) as error:  # on ticks, the engine's own code raises neither
+            raise self.strategy.failure(error) from error
 
     def end(self, who: int, code: int, on_commands: Callable[[np.ndarray], None]) -> None:
         """End the data of an instrument: `codes.CLOSE_OPEN` closes what is open, `codes.LAST_MARK` takes a mark."""

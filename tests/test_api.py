@@ -148,3 +148,9 @@ def test_the_package_shows_its_names_and_no_others() -> None:
     assert mq.load_config().config.instrument.symbol == "NIFTY"
     with pytest.raises(AttributeError, match="module 'myquant' has no attribute 'backtests'"):
         _ = mq.backtests
+
+
+def test_a_result_shows_itself_in_one_line(result: mq.Result) -> None:
+    shown = repr(result)
+    assert "\n" not in shown
+    assert f"{result.summary['trades']} trades" in shown

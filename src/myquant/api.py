@@ -30,12 +30,18 @@ Ticks: TypeAlias = "str | Path | Sequence[str | Path] | pl.DataFrame | pd.DataFr
 Settings: TypeAlias = "str | Path | Mapping[str, Any] | None"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A finished backtest. In a notebook it shows its headline figures."""
 
     record: RunRecord
     config: LoadedConfig
+
+    def __repr__(self) -> str:
+        """Return one line: what ran, how many trades, what is left of them."""
+        figures = self.summary
+        names = ", ".join(self.record.symbols)
+        return f"<Result {names}: {figures['trades']} trades, net P&L {figures['net_pnl']:.2f}, config {self.config.hash[:8]}>"
 
     @cached_property
     def trades(self) -> "pl.DataFrame":

@@ -240,3 +240,9 @@ def test_settings_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         contract(symbol, date(2025, 10, 3), **settings)
+
+
+@pytest.mark.parametrize("symbol", ["NIFTY25OCT24500CE", "NIFTY25OCT25000CE", "NIFTY25O0724500CE"])
+def test_another_brokers_way_to_write_a_contract_is_refused_with_ours(symbol: str) -> None:
+    with pytest.raises(DataError, match="as in NIFTY07OCT2524900CE"):
+        contract(symbol, date(2025, 10, 3))

@@ -92,6 +92,9 @@ class Freeze:
     source: str
 
 
+_FORM = "a contract is written with day, month, year and strike, as in NIFTY07OCT2524900CE"
+
+
 @cache
 def underlyings() -> dict[str, Underlying]:
     """Return the indices of the book by name."""
@@ -129,6 +132,8 @@ def parse_symbol(symbol: str) -> ParsedSymbol | None:
         return None
     if parts["strike"] is None:
         return ParsedSymbol(parts["underlying"], expiry, None, "FUT")
+    if Decimal(parts["strike"]) == 0:  # NIFTY25OCT25000CE: a month and a strike in a form that is not ours
+        return None
     right: Right = "CE" if parts["right"] == "CE" else "PE"
     return ParsedSymbol(parts["underlying"], expiry, Decimal(parts["strike"]), right)
 
@@ -145,7 +150,10 @@ def contract(
     """
     parsed = parse_symbol(symbol) or ParsedSymbol(symbol)
     if parsed.expiry is not None and day > parsed.expiry:
-        raise DataError(f"{symbol} expired on {parsed.expiry}, it cannot trade on {day}: check instrument.symbol")
+        raise DataError(
+            f"{symbol} expired on {parsed.expiry}, it cannot trade on {day}: check instrument.symbol, or the file's name "
+            f"({_FORM})"
+        )
     known = underlyings().get(parsed.underlying)
     lot = lot_size or _lot_size(symbol, parsed, day)
     freeze = on_day((row for row in freezes() if row.underlying == parsed.underlying), day)
@@ -183,7 +191,7 @@ def _lot_size(symbol: str, parsed: ParsedSymbol, day: date) -> int:
     of_underlying = [row for row in lots() if row.underlying == parsed.underlying]
     if not of_underlying:
         names = ", ".join(underlyings())
-        raise DataError(f"the contract book does not know {symbol} (it has {names}): set instrument.lot_size")
+        raise DataError(f"the contract book does not know {symbol} (it has {names}; {_FORM}): set instrument.lot_size")
     trading = [row for row in of_underlying if row.valid_from <= day <= row.valid_to]
     if parsed.expiry is None:
         listed = min((row for row in trading if row.expiry_to >= day), key=lambda row: row.expiry_from, default=None)

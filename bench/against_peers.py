@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench import jobs
+from bench.company import quiet_rounds
 from bench.core import REDUCED, engine_seconds
 from bench.limit import climit
 from bench.limit.ticks import Ticks, save
@@ -55,9 +56,9 @@ def _python(name: str) -> Path:
 def _against(name: str, python: Path, path: Path, count: int, runs: int, goal: float | None) -> Row:
     """Run the engine and C, the peer in its process, and the engine and C again."""
     columns = jobs.ticks(count)
-    before = _ours(columns, runs)
-    peer = _peer(name, python, path, count, runs)
-    after = _ours(columns, runs)
+    ((before, peer, after),) = quiet_rounds(
+        lambda: (_ours(columns, runs), _peer(name, python, path, count, runs), _ours(columns, runs)), 1
+    )
     ours = [(a + b) / 2 for a, b in zip(before["engine"], after["engine"], strict=True)]
     limit = spread(before["C"] + after["C"])
     wanted = climit.run_reduced(columns.time_ns, columns.price)

@@ -21,7 +21,7 @@ def called(function: Callable[..., Any]) -> Any:
 
 def main() -> None:
     compiled.inlined = called
-    from bench import core, jobs  # noqa: PLC0415  (the engine's modules take `inlined` when they are imported)
+    from bench import company, core, jobs  # noqa: PLC0415  (the engine's modules take `inlined` when they are imported)
     from bench.limit import climit  # noqa: PLC0415  (likewise)
     from bench.measure import interleaved  # noqa: PLC0415  (likewise)
 
@@ -32,7 +32,8 @@ def main() -> None:
         "engine": lambda: core.engine_seconds(jobs.REDUCED, columns),
         "C": lambda: climit.run_reduced(columns.time_ns, price).seconds,
     }
-    print(json.dumps(interleaved(sides, ROUNDS)))
+    seconds = interleaved(sides, ROUNDS)
+    print(json.dumps({"seconds": seconds, "tally": vars(company.tally)}))
 
 
 if __name__ == "__main__":

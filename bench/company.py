@@ -1,41 +1,98 @@
-"""Who else was on the machine while we measured: busy neighbours slow us down by more than the time they take.
+"""Who else is on the machine while we measure: busy neighbours slow us down by more than the time they take.
 
 Virtual cores are often the two threads of one real core. Code that waits for its own results (a chain of averages) is then
-hardly slower beside a busy neighbour; code that keeps the core busy takes up to twice as long. So a ratio of the two
-is only worth something from a quiet machine.
+hardly slower beside a busy neighbour; code that keeps the core busy takes up to twice as long. So even a ratio of the two
+is only worth something from a quiet moment.
 """
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 STAT = Path("/proc/stat")
-QUIET_PERCENT = 5.0
+QUIET_PART = 0.05  # of the machine
+GRAIN_S = 0.011  # the system counts processor time in hundredths of a second
+LISTEN_S = 0.06  # before each round
+PATIENCE_S = 90.0  # for one comparison
+
+Result = TypeVar("Result")
 
 
-class Company:
-    """Watches from when it is made until it is asked."""
+@dataclass
+class Tally:
+    """How the rounds of a section went."""
 
-    def __init__(self) -> None:
-        self._began = perf_counter()
-        self._before = _busy_s()
+    taken: int = 0
+    noisy: int = 0
+    repeated: int = 0
 
-    def seen(self) -> list[str]:
-        """Return what other processes took of the machine meanwhile, in words; nothing where the system does not tell."""
-        after = _busy_s()
-        if self._before is None or after is None:
-            return []
-        machine_s = (perf_counter() - self._began) * (os.cpu_count() or 1)
-        percent = 100 * max(0.0, after - self._before) / machine_s
-        warning = "" if percent < QUIET_PERCENT else ": NOT a quiet machine, measure again"
-        return [f"other processes took {percent:.0f} % of the machine meanwhile{warning}"]
+    def __str__(self) -> str:
+        return (
+            f"{self.repeated} rounds were measured again, as other processes were busy meanwhile; "
+            f"of the {self.taken} that count {self.noisy} were not quiet either"
+        )
+
+
+tally = Tally()  # of the section that runs
+
+
+def add(other: dict[str, int]) -> None:
+    """Add the tally of a process of ours."""
+    tally.taken += other["taken"]
+    tally.noisy += other["noisy"]
+    tally.repeated += other["repeated"]
+
+
+def quiet_rounds(work: Callable[[], Result], rounds: int) -> list[Result]:
+    """Return the results of so many rounds, each begun in a quiet moment and repeated if it did not stay quiet.
+
+    After `PATIENCE_S` noisy rounds count, too, and are tallied.
+    """
+    ends = perf_counter() + PATIENCE_S
+    results = []
+    for _ in range(rounds):
+        quiet, result = _watched(work, ends)
+        while not quiet and perf_counter() < ends:
+            tally.repeated += 1
+            quiet, result = _watched(work, ends)
+        tally.taken += 1
+        tally.noisy += not quiet
+        results.append(result)
+    return results
+
+
+def _watched(work: Callable[[], Result], ends: float) -> tuple[bool, Result]:
+    """Wait for a quiet moment and work; return whether it stayed quiet, and the result."""
+    while not _quiet_while(_listen)[0] and perf_counter() < ends:
+        pass
+    return _quiet_while(work)
+
+
+def _listen() -> None:
+    """Be busy ourselves for a moment: a core that has slept begins slowly."""
+    began = perf_counter()
+    while perf_counter() - began < LISTEN_S:
+        pass
+
+
+def _quiet_while(work: Callable[[], Result]) -> tuple[bool, Result]:
+    began, before = perf_counter(), _busy_s()
+    result = work()
+    after = _busy_s()
+    if before is None or after is None:
+        return True, result
+    machine_s = (perf_counter() - began) * (os.cpu_count() or 1)
+    return after - before <= GRAIN_S + QUIET_PART * machine_s, result
 
 
 def _busy_s() -> float | None:
-    """Return the processor seconds of all processes but ours and our children, since the machine started."""
+    """Return the processor seconds of all processes but ours and our children; None: the system does not tell."""
     if not STAT.is_file():
         return None
     user, nice, system, _, _, irq, softirq, steal = map(int, STAT.read_text(encoding="ascii").split()[1:9])
     ours = os.times()
-    busy_s = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-    return busy_s - (ours.user + ours.system + ours.children_user + ours.children_system)
+    all_s = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return all_s - (ours.user + ours.system + ours.children_user + ours.children_system)

@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
+
+from bench.company import quiet_rounds
 
 ROUNDS = 9  # at least: the median and the quartiles are then measured values
+
+Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True)
@@ -92,15 +96,19 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
     return spread([a / b for a, b in zip(above, below, strict=True)])
 
 
-def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Call every side once a round, in an order drawn anew for each round; return what they returned (seconds)."""
+def interleaved(sides: Mapping[str, Callable[[], Taken]], rounds: int = ROUNDS) -> dict[str, list[Taken]]:
+    """Call every side once a round, in an order drawn anew for each round; return what they returned, round by round.
+
+    A round during which other processes were busy does not count, and is done again (see `company`).
+    """
     order = random.Random(1)  # noqa: S311  (a repeatable shuffle)
-    taken: dict[str, list[float]] = {name: [] for name in sides}
+
+    def one_round() -> dict[str, Taken]:
+        return {name: sides[name]() for name in order.sample(sorted(sides), len(sides))}
+
     with quiet_collector():
-        for _ in range(rounds):
-            for name in order.sample(sorted(sides), len(sides)):
-                taken[name].append(sides[name]())
-    return taken
+        taken = quiet_rounds(one_round, rounds)
+    return {name: [values[name] for values in taken] for name in sides}
 
 
 def timed(work: Callable[[], Any]) -> float:

@@ -15,8 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import jobs
-from bench.company import Company
+from bench import company, jobs
 from bench.measure import ROUNDS, Section, printed
 from myquant.strategies.loading import default_strategy
 
@@ -50,10 +49,9 @@ def main() -> None:
     found: list[Section] = []
     for name in arguments.sections or SECTIONS:
         measure: Callable[..., Section] = import_module(SECTIONS[name]).measure
-        company = Company()
-        section = measure(arguments.rounds, quick=arguments.quick)
-        section.notes += company.seen()
-        found.append(section)
+        company.tally = company.Tally()
+        found.append(measure(arguments.rounds, quick=arguments.quick))
+        found[-1].notes.append(str(company.tally))
         print(printed(found[-1]), end="\n\n", flush=True)
     path = jobs.OUT / "results.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from bench import jobs
+from bench import company, jobs
 from bench.kernels import Whole, run_folded, run_in_place
 from bench.limit import climit
 from bench.limit.ticks import Ticks
@@ -69,8 +69,8 @@ def _kernel_rows(columns: Ticks, rounds: int) -> list[Row]:
         trades = kernel()[0]
         if trades != limit.trades:
             raise RuntimeError(f"{name}: {trades} trades, the C loop has {limit.trades}")
-    sides = {name: partial(timed, kernel) for name, kernel in found.items()}
-    seconds = interleaved({**sides, "C": lambda: climit.run_reduced(columns.time_ns, price).seconds}, rounds)
+    sides: dict[str, Callable[[], float]] = {name: partial(timed, kernel) for name, kernel in found.items()}
+    seconds = interleaved(sides | {"C": lambda: climit.run_reduced(columns.time_ns, price).seconds}, rounds)
     return [
         Row(
             name,
@@ -122,7 +122,9 @@ def _calls_row() -> Row:
         environment = {**os.environ, "MYQUANT_CACHE": cache, "NUMBA_CACHE_DIR": cache}
         command = [sys.executable, "-m", "bench.called"]
         answer = subprocess.run(command, cwd=jobs.ROOT, env=environment, check=True, capture_output=True, text=True)
-    ours, limit = (json.loads(answer.stdout.splitlines()[-1])[side] for side in ("engine", "C"))
+    found = json.loads(answer.stdout.splitlines()[-1])
+    company.add(found["tally"])
+    ours, limit = found["seconds"]["engine"], found["seconds"]["C"]
     per_tick = 1e9 / jobs.TICKS
     return Row(
         "reduced job, engine, every call left a call",

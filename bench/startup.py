@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from bench import jobs
+from bench.company import quiet_rounds
 from bench.measure import Goal, Row, Section, interleaved, spread
 from bench.stream import ZONE
 from myquant.ticks.write import write_ticks
@@ -27,7 +28,7 @@ def measure(rounds: int, *, quick: bool) -> Section:
             "without report": lambda: _run([*backtest, "--no-report"])[0],
         }
         seconds = interleaved(sides, rounds)
-        firsts = [_first(backtest, Path(folder) / f"cache{number}") for number in range(FIRST_RUNS[quick])]
+        firsts = quiet_rounds(lambda: _first(backtest), FIRST_RUNS[quick])
     rows = [
         Row("myquant --help", "s", spread(seconds["help"]), goal=Goal(0.3, at_least=False)),
         Row(f"warm backtest of {day.name}", "s", spread(seconds["warm"]), goal=Goal(2.0, at_least=False)),
@@ -53,10 +54,11 @@ def _run(arguments: list[str], environment: dict[str, str] | None = None) -> tup
     return perf_counter() - began, done.stderr
 
 
-def _first(arguments: list[str], cache: Path) -> float:
+def _first(arguments: list[str]) -> float:
     """Run with caches that hold nothing: neither the engine nor the tick readers are compiled."""
-    caches = {"MYQUANT_CACHE": str(cache / "myquant"), "NUMBA_CACHE_DIR": str(cache / "numba")}
-    seconds, said = _run(arguments, {**os.environ, **caches})
+    with TemporaryDirectory(dir=jobs.OUT) as cache:
+        caches = {"MYQUANT_CACHE": f"{cache}/myquant", "NUMBA_CACHE_DIR": f"{cache}/numba"}
+        seconds, said = _run(arguments, {**os.environ, **caches})
     if SAYS not in said:
         raise RuntimeError(f"a first run did not say that it compiles: {said!r}")
     return seconds

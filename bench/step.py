@@ -28,28 +28,25 @@ Records = np.ndarray[Any, Any]
 def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every section has it)
     columns = jobs.ticks(TICKS)
     events = jobs.events_of(columns)
-    taken = np.zeros(len(events), np.int64)
-    found: dict[str, list[Ints]] = {"step": [], "empty": [], "clock": []}
 
-    def step() -> float:
+    def step() -> Ints:
         made = jobs.engine({})
         made.prepare_day(0, int(columns.time_ns[0]))
         made.step_at(events, 0)  # finds its machine code
-        return _each(partial(made.step_at, events), taken, found["step"], first=1)
+        return _each(partial(made.step_at, events), range(1, len(events)))
 
     idle = jobs.engine({})
-    arrays = (idle.desk, idle.instruments, idle.days, events)
-    past = direct(nothing, *arrays, 0, idle.commands)
+    past = direct(nothing, idle.desk, idle.instruments, idle.days, events, 0, idle.commands)
 
     def empty(events: Records, at: int) -> int:  # as much Python as in `Engine.step_at`
         return past(idle.desk, idle.instruments, idle.days, events, at, idle.commands)
 
-    sides: dict[str, Callable[[], float]] = {
+    sides: dict[str, Callable[[], Ints]] = {
         "step": step,
-        "empty": lambda: _each(partial(empty, events), taken, found["empty"]),
-        "clock": lambda: _each(None, taken, found["clock"]),
+        "empty": lambda: _each(partial(empty, events), range(len(events))),
+        "clock": lambda: _clock(len(events)),
     }
-    interleaved(sides, rounds)
+    found = interleaved(sides, rounds)
     clock_ns = float(np.median([np.median(times) for times in found["clock"]]))
     section = Section("step: one tick at a time through the Python call, default strategy")
     section.rows += _rows("Engine.step_at", found["step"], clock_ns, GOALS_US)
@@ -60,19 +57,23 @@ def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every sec
     return section
 
 
-def _each(call: Callable[[int], Any] | None, taken: Ints, found: list[Ints], first: int = 0) -> float:
-    """Time every single call; without one, the clock alone."""
-    if call is None:
-        for at in range(first, len(taken)):
-            began = perf_counter_ns()
-            taken[at] = perf_counter_ns() - began
-    else:
-        for at in range(first, len(taken)):
-            began = perf_counter_ns()
-            call(at)
-            taken[at] = perf_counter_ns() - began
-    found.append(taken[first:].copy())
-    return 0.0
+def _each(call: Callable[[int], Any], places: range) -> Ints:
+    """Return the nanoseconds of every single call."""
+    taken = np.zeros(len(places), np.int64)
+    for number, at in enumerate(places):
+        began = perf_counter_ns()
+        call(at)
+        taken[number] = perf_counter_ns() - began
+    return taken
+
+
+def _clock(count: int) -> Ints:
+    """Return what a pair of clock reads by itself shows."""
+    taken = np.zeros(count, np.int64)
+    for number in range(count):
+        began = perf_counter_ns()
+        taken[number] = perf_counter_ns() - began
+    return taken
 
 
 def _rows(name: str, rounds: list[Ints], clock_ns: float, goals: dict[str, Goal]) -> list[Row]:

@@ -102,6 +102,25 @@ def test_off_grid_is_the_remainder_for_every_tick_size_and_price() -> None:
         assert grid_mistakes(prices, size, guard.grid_factor(size)) == 0, size
 
 
+@jitted
+def stray_counts(prices: Any, tick_size: int, grid: int, cut: int) -> tuple[int, int]:
+    return (
+        guard.count_off_grid(prices, 0, cut, tick_size, grid),
+        guard.count_off_grid(prices, cut, len(prices), tick_size, grid),
+    )
+
+
+def test_off_grid_prices_are_counted_between_two_places() -> None:
+    rng = np.random.default_rng(2)
+    for size in (1, 2, 5, 10, 25, 999_983, 1_000_000):
+        grid = guard.grid_factor(size)
+        for most in (2**15, 2**30 - 1, 2**30 + 1000, 2**62):  # one price from 2^30 on changes the way of counting
+            prices = rng.integers(1, most, 300, dtype=np.int64)
+            prices[::3] = prices[::3] // size * size + size * (prices[::3] < size)
+            strays = prices % size != 0
+            assert stray_counts(prices, size, grid, 77) == (strays[:77].sum(), strays[77:].sum()), (size, most)
+
+
 def greens(prices: list[int], **values: object) -> list[int]:
     """Return the number of rising ticks in a row after each price, prices in paise, a tick size of 5 paise."""
     rules = core_rules(

@@ -14,8 +14,9 @@ TEN_NS = FIRST_MIDNIGHT_NS + 10 * 3600 * 10**9
 
 def run(engine: Engine, ticks: Ticks, begin: int = 0) -> int:
     columns = engine.drive.Columns(*ticks)
+    full = engine.account().commands + len(engine.commands) - engine.drive.OUTBOX_MARGIN
     arrays = (engine.desk, engine.instruments, engine.days, engine.commands)
-    return int(engine.drive.run(columns, begin, 0, engine.drive.GOES_ON, *arrays))
+    return int(engine.drive.run(columns, begin, 0, engine.drive.GOES_ON, full, *arrays))
 
 
 def ticks_at(*times: int, price: int = 10_000, who: list[int] | None = None) -> Ticks:

@@ -11,7 +11,7 @@ ROOT = Path(myquant.__file__).parent
 PURE = sorted([*(ROOT / "core").glob("*.py"), *(ROOT / "exchange").glob("*.py"), ROOT / "strategies" / "default.py"])
 
 # What a decision may be made from: numbers and types, our own rooms, and the compiler.
-ALLOWED = {"collections", "typing", "inspect", "numpy", "numba", "myquant"}
+ALLOWED = {"collections", "functools", "typing", "inspect", "numpy", "numba", "myquant"}
 ROOMS = {"core": {"core"}, "exchange": {"core", "exchange"}, "strategies": {"core", "strategies"}}
 
 # Reordered, fused or platform-dependent float operations, and whatever changes from run to run.

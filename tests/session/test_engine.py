@@ -86,6 +86,29 @@ def test_commands_come_whole_and_in_order_though_the_outbox_is_a_ring() -> None:
     assert runner.inputs == 3 * OUTBOX
 
 
+def test_many_days_of_few_commands_come_whole_and_in_order() -> None:
+    days, each = 8, OUTBOX // 3
+    times = np.repeat(TEN_NS + DAY_NS * np.arange(days), each + 1)
+    prices = np.tile([10_000, *[-1] * each], days)  # a tick that begins the day, and some that are refused
+    runner = engine()
+    got: list[int] = []
+    runner.run(
+        batch(Ticks(times, prices, np.full(len(times), 75))), lambda commands: got.extend(commands["sequence"].tolist())
+    )
+    assert got == list(range(1, runner.account().commands + 1))
+    assert runner.instruments[0]["counts"][codes.COUNT_REJECTED + codes.NON_POSITIVE_PRICE] == 0
+    assert runner.instruments[0]["counts"][codes.COUNT_REJECTED + codes.UNPARSABLE_PRICE] == days * each
+
+
+def test_what_was_decided_before_an_error_is_handed_over() -> None:
+    ticks = Ticks(*(np.array(values) for values in ((TEN_NS, TEN_NS + 2000 * DAY_NS), (-1, 10_000), (75, 75))))
+    got: list[int] = []
+    runner = Engine(load_config(values={}), default_strategy(), NIFTY)
+    with pytest.raises(DataError, match="2031-03-24"):
+        runner.run(batch(ticks), lambda commands: got.extend(commands["kind"].tolist()))
+    assert got == [codes.TICK_REJECTED]
+
+
 def test_the_end_of_the_data_closes_or_marks() -> None:
     runner = engine(session__end_hour=23, session__end_min=59)
     runner.run(batch(random_ticks(4)), ignore)

@@ -24,7 +24,7 @@ from myquant.core.exits import (
 from myquant.core.fills import apply_fill, finish_order
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
-from myquant.core.orders import IDLE, ON_ACK, ON_CANCEL, ON_REJECT, is_working
+from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
 from myquant.core.records import Account, Day, Event, Instrument, Position, Rules, Tape, Tick
 from myquant.core.routine import (
     answer_order,
@@ -55,24 +55,7 @@ def interrupted(tape: Tape, event: Event) -> bool:
 
 
 @inlined
-def is_calm(account: Account, instrument: Instrument, rules: Rules) -> bool:
-    """Return whether only the ticks themselves can ask for something now: warm, no order at work, nothing stopped."""
-    stopped = account.day_stopped or account.flatten or rules.max_day_loss != 0
-    return instrument.tape.n >= rules.min_warmup_ticks and not stopped and not is_working(instrument.order.state)
-
-
-@inlined
-def as_calm(account: Account, instrument: Instrument, rules: Rules) -> tuple[Account, Instrument, Rules]:
-    """Return what makes it calm as constants, so that the loop is compiled without asking for it."""
-    account = account._replace(day_stopped=False, flatten=False)
-    order, position = instrument.order._replace(state=IDLE), instrument.position._replace(tier=0)
-    instrument = instrument._replace(order=order, position=position)
-    return account, instrument, rules._replace(min_warmup_ticks=codes.NO_TIME, max_day_loss=0)
-
-
-@inlined
 def observe(
-    account: Account,
     instrument: Instrument,
     state: State,
     day: Day,
@@ -80,35 +63,38 @@ def observe(
     new_day: bool,
     rules: Rules,
     params: Params,
-    counts: np.ndarray[Any, Any],
     memory: np.ndarray[Any, Any],
-) -> tuple[Account, Instrument, State]:
-    """Take an accepted tick into the account's value, the tape, the trailing stop and the indicators.
-
-    Peak and drawdown take the equity that a tick has left behind, its fills included, before the next change of it: here
-    with an open position, before an entry, at a mark and at the end.
-    """
-    tape, atr, position = instrument.tape, instrument.atr, instrument.position
+) -> tuple[Instrument, State]:
+    """Take an accepted tick into the tape and the indicators."""
+    tape, atr = instrument.tape, instrument.atr
     n = tape.n + 1
-    if off_grid(event.price, day.tick_size, day.grid):
-        counts[codes.COUNT_OFF_GRID] += 1
     green = 0 if n == 1 else count_green(tape.green, event.price, tape.last_price, day.tick_size, rules)
     if rules.stop_mode == codes.STOP_BY_ATR and n > 1:
         atr = update_atr(atr, event.price, tape.last_price, rules.atr_len)
-    if position.quantity > 0:
-        account = observe_equity(account)
-        moved = position.quantity * (event.price - tape.last_price)
-        account = account._replace(open_value=account.open_value + moved)
-        position = trail(position, event.price, rules)
     tape = Tape(event.time_ns, event.price, event.bid, event.ask, n, green, tape.day_end_ns, tape.wake_ns)
     state = update(state, tick_of(tape, event.volume, new_day), params, memory)
-    return account, Instrument(tape, atr, instrument.history, position, instrument.order), state
+    return Instrument(tape, atr, instrument.history, instrument.position, instrument.order), state
 
 
 @inlined
-def count_ticks(counts: np.ndarray[Any, Any], ticks: int, position: Position) -> None:
-    """Count accepted ticks, and those that arrived with a position open."""
+def follow(account: Account, position: Position, last_price: int, price: int, rules: Rules) -> tuple[Account, Position]:
+    """Take a price into the value of an open position and its trailing stop.
+
+    Peak and drawdown take the equity that a tick has left behind, its fills included, before the next change of it: here,
+    after a tick that asks for nothing, before an entry, at a mark and at the end.
+    """
+    if position.quantity == 0:
+        return account, position
+    account = observe_equity(account)
+    moved = position.quantity * (price - last_price)
+    return account._replace(open_value=account.open_value + moved), trail(position, price, rules)
+
+
+@inlined
+def count_ticks(counts: np.ndarray[Any, Any], ticks: int, off_grid_ticks: int, position: Position) -> None:
+    """Count accepted ticks, those of them with a price off the grid, and those that arrived with a position open."""
     counts[codes.COUNT_TICKS] += ticks
+    counts[codes.COUNT_OFF_GRID] += off_grid_ticks
     if position.quantity > 0:
         counts[codes.COUNT_OPEN_TICKS] += ticks
 
@@ -194,11 +180,16 @@ def on_tick(
     day = peek_day(day_record)
     if event.time_ns >= tape.wake_ns:
         account, instrument = mark(account, instrument, event, rules, commands)
-    count_ticks(counts, 1, instrument.position)
-    account, instrument, state = observe(account, instrument, state, day, event, new_day, rules, params, counts, memory)
+    strays = 1 if off_grid(event.price, day.tick_size, day.grid) else 0
+    count_ticks(counts, 1, strays, instrument.position)
+    account, position = follow(account, instrument.position, instrument.tape.last_price, event.price, rules)
+    instrument = instrument._replace(position=position)
+    instrument, state = observe(instrument, state, day, event, new_day, rules, params, memory)
     due = judge(account, instrument, state, day, event, new_day, rules, params, counts)
     if due != NOTHING:
         account, instrument = act(due, account, instrument, state, day, event, new_day, rules, params, counts, commands)
+    elif position.quantity > 0:
+        account = observe_equity(account)
     return account, instrument, state
 
 

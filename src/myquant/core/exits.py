@@ -10,7 +10,19 @@ from myquant.core.compiled import inlined
 from myquant.core.money import RATE_SCALE
 from myquant.core.orders import SENT, UNKNOWN, is_working
 from myquant.core.pricing import quote_is_usable, sell_price
-from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Atr, Day, Event, Instrument, Order, Position, Rules
+from myquant.core.records import (
+    NEVER,
+    NO_COMMAND,
+    NO_ORDER,
+    Account,
+    Atr,
+    Day,
+    Event,
+    Instrument,
+    Order,
+    Position,
+    Rules,
+)
 
 
 class Exit(NamedTuple):
@@ -38,7 +50,7 @@ def trail(position: Position, price: int, rules: Rules) -> Position:
 @inlined
 def exit_due(account: Account, position: Position, price: int, time_ns: int) -> int:
     """Return the first exit that applies, or `NO_EXIT`. Levels are tested against the last traded price."""
-    if time_ns >= position.leave_ns:
+    if position.leave_ns != NEVER and time_ns >= position.leave_ns:
         return codes.SESSION_END
     if price <= position.floor:
         return codes.STOP_LOSS if price <= position.stop else codes.TRAILING_STOP

@@ -8,6 +8,8 @@ from myquant.core.money import RATE_SCALE
 from myquant.core.records import Rules
 
 _GRID_BITS = 30
+_LOW = (1 << 32) - 1
+_SURE_BELOW = 1 << _GRID_BITS  # paise
 
 
 @inlined
@@ -40,9 +42,29 @@ def grid_factor(tick_size: int) -> int:
 @inlined
 def off_grid(price: int, tick_size: int, grid: int) -> bool:
     """Return whether a price is not a multiple of the tick size. Exact: below 2^30 the quotient of a multiple is."""
-    if price < 1 << _GRID_BITS:
+    if price < _SURE_BELOW:
         return (price * grid >> _GRID_BITS) * tick_size != price
     return price % tick_size != 0
+
+
+@inlined
+def count_off_grid(price: np.ndarray, begin: int, end: int, tick_size: int, grid: int) -> int:
+    """Return how many prices from `begin` up to `end`, all above 0, are off the grid; see `off_grid`.
+
+    Without a branch in its loop, the compiler takes several at once; factors below 2^32, shown to be so, are the cheapest.
+    """
+    count = highest = 0
+    for i in range(begin, end):
+        paise = price[np.uint64(i)]  # an unsigned index is not checked for counting from the end
+        highest |= paise
+        steps = (paise & _LOW) * (grid & _LOW) >> _GRID_BITS
+        count += (steps & _LOW) * (tick_size & _LOW) != paise
+    if highest < _SURE_BELOW:
+        return count
+    count = 0
+    for i in range(begin, end):
+        count += off_grid(price[i], tick_size, grid)
+    return count
 
 
 @inlined

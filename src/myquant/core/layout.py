@@ -5,6 +5,7 @@ tuple of n times `int` or `float` (a sub-array).
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -28,6 +29,7 @@ class RecordAccess(NamedTuple):
     peek: Callable[[Any], Any]
 
 
+@cache
 def dtype_of(declaration: type) -> np.dtype[np.void]:
     """Return the structured dtype of a named tuple; raise TypeError at a field of another kind."""
     fields: list[tuple[str, Any] | tuple[str, Any, tuple[int]]] = []

@@ -78,7 +78,7 @@ class Position(NamedTuple):
     value_out: int  # the part of entry_value that exits have carried
     charges_out: int  # the part of entry_charges that exits have carried
     opened_ns: int
-    leave_ns: int  # from here on it is closed: the flattening of the day it was opened on
+    leave_ns: int  # from here on it is closed: the flattening of the day it was opened on; NEVER: not by its time
     stop: int
     highest: int  # since the entry; at first a paisa below the entry, so that only a tick reaches the activation
     activation: int  # the price that turns the trailing stop on; NEVER: none
@@ -257,7 +257,7 @@ class Command(NamedTuple):
     stop: int
 
 
-NEVER: Final = 2**62  # a price above every price
+NEVER: Final = 2**62  # a price above every price, a time after every time
 
 NO_COMMAND = Command(*[0] * len(Command._fields))
 NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)

@@ -8,26 +8,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from myquant.core import codes
+from myquant.core.account import observe_equity
+from myquant.core.calm import NO_BAND, after_calm, as_calm, is_calm, next_band
 from myquant.core.compiled import entry_point, inlined
 from myquant.core.days import lacks_day
 from myquant.core.engine import (
     NOTHING,
     act,
-    as_calm,
     count_ticks,
     end_data,
     interrupted,
-    is_calm,
     judge,
     observe,
     on_answer,
     on_notice,
     on_tick,
 )
+from myquant.core.exits import trail
+from myquant.core.guard import count_off_grid
 from myquant.core.layout import record_access
 from myquant.core.orders import SENT
 from myquant.core.records import NO_POSITION, Account, Day, Event, Instrument, Rules
-from myquant.core.slot import Params, State, as_usual, is_usual
+from myquant.core.slot import HAS_EXIT, Params, State, as_usual, is_usual
 from myquant.exchange.instant import fill_at_once
 
 _account, _instrument, _state = record_access(Account), record_access(Instrument), record_access(State)
@@ -40,6 +42,8 @@ load_params, peek_params = record_access(Params).load, record_access(Params).pee
 load_day, peek_day = record_access(Day).load, record_access(Day).peek
 
 OUTBOX_MARGIN = 64  # a tick emits fewer commands than this
+
+GLIDE = 4096  # ticks at the most in one go, so that they are still at hand when they are counted
 
 GOES_ON = -1  # what follows a batch (else `Event.code` of END_OF_DATA)
 
@@ -68,6 +72,7 @@ def _tick_event(quotes: bool, columns: Columns, i: int, who: int, sequence: int)
 
 @inlined
 def _watch(
+    calm: bool,
     quotes: bool,
     columns: Columns,
     begin: int,
@@ -83,20 +88,34 @@ def _watch(
     counts: np.ndarray[Any, Any],
     memory: np.ndarray[Any, Any],
 ) -> tuple[int, int, Account, Instrument, State]:
-    """Take ticks as long as they only have to be observed: the hot loop, its state in registers."""
+    """Take ticks as long as they only have to be observed: the hot loop, its state in registers.
+
+    An open position is not even asked at prices inside its band.
+    """
     due = NOTHING
     i = begin
+    quantity = instrument.position.quantity
+    besides = account.open_value - quantity * instrument.tape.last_price
+    band = NO_BAND
     while i < end:
         event = _tick_event(quotes, columns, i, who, sequence + i)
         if interrupted(instrument.tape, event):
             break
-        account, instrument, state = observe(
-            account, instrument, state, day, event, False, rules, params, counts, memory
-        )
-        due = judge(account, instrument, state, day, event, False, rules, params, counts)
-        if due != NOTHING:
-            break
+        instrument, state = observe(instrument, state, day, event, False, rules, params, memory)
+        if quantity == 0 or not band.low <= event.price <= band.high:
+            if quantity > 0:
+                account = observe_equity(account)
+                account = account._replace(open_value=besides + quantity * event.price)
+                instrument = instrument._replace(position=trail(instrument.position, event.price, rules))
+            due = judge(account, instrument, state, day, event, False, rules, params, counts)
+            if due != NOTHING:
+                break
+            if quantity > 0:
+                account = observe_equity(account)
+                if calm and not HAS_EXIT:
+                    band = next_band(band, account, instrument.position, event.price)
         i += 1
+    account = account._replace(open_value=besides + quantity * instrument.tape.last_price)
     return i, due, account, instrument, state
 
 
@@ -121,10 +140,24 @@ def _watch_either(
     if instrument.position.quantity <= 0:
         instrument = instrument._replace(position=NO_POSITION)
         return _watch(
-            quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+            True,
+            quotes,
+            columns,
+            begin,
+            end,
+            who,
+            sequence,
+            account,
+            instrument,
+            state,
+            day,
+            rules,
+            params,
+            counts,
+            memory,
         )
     return _watch(
-        quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+        True, quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
     )
 
 
@@ -153,25 +186,68 @@ def _glide(
     state = load_state(record["strategy"])
     day = load_day(record["day"])
     quotes = len(columns.bid) > 0
-    order, tier = instrument.order, instrument.position.tier
     if not is_calm(account, instrument, rules):
         stop, due, account, instrument, state = _watch(
-            quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
-        )
-    elif is_usual(rules, params) and not quotes:
-        account, instrument, rules = as_calm(account, instrument, rules)
-        rules, params = as_usual(rules, params)
-        stop, due, account, instrument, state = _watch_either(
-            False, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
+            False,
+            quotes,
+            columns,
+            begin,
+            end,
+            who,
+            sequence,
+            account,
+            instrument,
+            state,
+            day,
+            rules,
+            params,
+            counts,
+            memory,
         )
     else:
+        before = instrument
         account, instrument, rules = as_calm(account, instrument, rules)
-        stop, due, account, instrument, state = _watch_either(
-            quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
-        )
-    count_ticks(counts, stop - begin + (1 if due != NOTHING else 0), instrument.position)
+        if is_usual(rules, params) and not quotes:
+            rules, params = as_usual(rules, params)
+            stop, due, account, instrument, state = _watch_either(
+                False,
+                columns,
+                begin,
+                end,
+                who,
+                sequence,
+                account,
+                instrument,
+                state,
+                day,
+                rules,
+                params,
+                counts,
+                memory,
+            )
+        else:
+            stop, due, account, instrument, state = _watch_either(
+                quotes,
+                columns,
+                begin,
+                end,
+                who,
+                sequence,
+                account,
+                instrument,
+                state,
+                day,
+                rules,
+                params,
+                counts,
+                memory,
+            )
+        instrument = after_calm(before, instrument)
+    observed = stop + 1 if due != NOTHING else stop
+    strays = count_off_grid(columns.price, begin, observed, day.tick_size, day.grid)
+    count_ticks(counts, observed - begin, strays, instrument.position)
     store_account(desk[0]["account"], account)
-    store_instrument(record["core"], instrument._replace(order=order, position=instrument.position._replace(tier=tier)))
+    store_instrument(record["core"], instrument)
     store_state(record["strategy"], state)
     return stop, due
 
@@ -220,6 +296,7 @@ def run(
     begin: int,
     sequence: int,
     ending: int,
+    full: int,
     desk: np.ndarray[Any, Any],
     instruments: np.ndarray[Any, Any],
     days: np.ndarray[Any, Any],
@@ -227,8 +304,9 @@ def run(
 ) -> int:
     """Run a batch of ticks from `begin` on against the instant exchange; return the first tick not yet taken.
 
-    It stops early when the outbox is nearly full (drain the commands and call again), or before a tick whose day has not
-    been prepared in `days` (prepare it and call again). `sequence` is the input sequence of the batch's first tick.
+    It stops early once `full` commands have been emitted in all, those of one tick more at the most (drain the commands
+    and call again), or before a tick whose day has not been prepared in `days` (prepare it and call again). `sequence` is
+    the input sequence of the batch's first tick.
     `ending` says what follows the batch: more (`GOES_ON`), the end of the data of one instrument at a time with or without
     closing what is open (`begin` is then the instrument, and there are no ticks).
     """
@@ -237,7 +315,6 @@ def run(
         _act_one(NOTHING, event, desk, instruments, days, commands)
         return begin
     count = len(columns.time_ns)
-    full = desk[0]["account"]["commands"] + len(commands) - OUTBOX_MARGIN
     i = begin
     while i < count and desk[0]["account"]["commands"] < full:
         who, end = 0, count
@@ -245,7 +322,7 @@ def run(
             who, end = columns.instrument[i], i + 1
             while end < count and columns.instrument[end] == who:
                 end += 1
-        i, due = _glide(columns, i, end, who, sequence, desk, instruments)
+        i, due = _glide(columns, i, min(end, i + GLIDE), who, sequence, desk, instruments)
         if i < end:
             event = _tick_event(len(columns.bid) > 0, columns, i, who, sequence + i)
             tape = instruments[who]["core"]["tape"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from myquant.errors import ConfigError, DataError
@@ -11,6 +11,7 @@ from myquant.market.tables import on_day, rows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
+_MICROSECOND = timedelta(microseconds=1)
 _SATURDAY = 5
 _REMEDY = 'set session.source = "config" and the hours of session'
 
@@ -160,6 +161,7 @@ def _special_session(special: SpecialSession, exchange: str, day: date) -> Marke
     )
 
 
+@lru_cache(4096)
 def session_ns(day: date, open_time: time, close_time: time, zone: str) -> tuple[int, int]:
     """Return the instants of a session's open and close, ns since the epoch, UTC.
 
@@ -171,6 +173,7 @@ def session_ns(day: date, open_time: time, close_time: time, zone: str) -> tuple
     return instant(day, open_time), instant(day, close_time)
 
 
+@lru_cache(4096)
 def day_bounds_ns(day: date, zone: str) -> tuple[int, int]:
     """Return the first instant of a local calendar day and that of the next, ns since the epoch, UTC.
 
@@ -180,6 +183,7 @@ def day_bounds_ns(day: date, zone: str) -> tuple[int, int]:
     return instant(day, time()), instant(day + _DAY, time())
 
 
+@lru_cache(64)
 def _clock(zone: str) -> Callable[[date, time], int]:
     try:
         info = ZoneInfo(zone)
@@ -189,6 +193,6 @@ def _clock(zone: str) -> Callable[[date, time], int]:
     def instant(day: date, local: time) -> int:
         # A subtraction of aware times and a division of timedeltas are exact integers; timestamp() would be a float.
         since_epoch = datetime.combine(day, local, tzinfo=info) - _EPOCH
-        return since_epoch // timedelta(microseconds=1) * 1000
+        return since_epoch // _MICROSECOND * 1000
 
     return instant

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from myquant.errors import ConfigError, DataError
@@ -119,6 +119,7 @@ def freezes() -> tuple[Freeze, ...]:
     return rows("freeze", "freeze", Freeze)
 
 
+@lru_cache(1024)
 def parse_symbol(symbol: str) -> ParsedSymbol | None:
     """Take apart `NIFTY07OCT2524900CE`, `NIFTY28OCT25FUT` or a bare `NIFTY`; None where it is none of these."""
     parts = _DATED.fullmatch(symbol)
@@ -138,6 +139,7 @@ def parse_symbol(symbol: str) -> ParsedSymbol | None:
     return ParsedSymbol(parts["underlying"], expiry, Decimal(parts["strike"]), right)
 
 
+@lru_cache(4096)
 def contract(
     symbol: str, day: date, *, lot_size: int = 0, tick_size: Decimal = Decimal(0), exchange: str | None = None
 ) -> Contract:

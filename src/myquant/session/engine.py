@@ -82,11 +82,14 @@ class Engine:
         drive = self.drive
         columns = drive.Columns(batch.time_ns, batch.price, batch.volume, batch.bid, batch.ask, batch.instrument)
         at, count = 0, len(batch)
-        while at < count:
-            at = self._run(columns, at, drive.GOES_ON)
-            emitted = self.drain(on_commands)
-            if at < count and emitted < OUTBOX - drive.OUTBOX_MARGIN:
-                self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
+        try:
+            while (at := self._run(columns, at, drive.GOES_ON)) < count:
+                if self._emitted() < self._full():
+                    self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
+                else:
+                    self.drain(on_commands)
+        finally:  # what was decided before an error is handed over all the same
+            self.drain(on_commands)
         self.inputs += count
 
     def step(self, event: Event, on_commands: Callable[[np.ndarray], None]) -> None:
@@ -116,11 +119,12 @@ class Engine:
 
     def _run(self, columns: Any, begin: int, ending: int) -> int:
         """Call the compiled `drive.run`."""
+        arguments = (columns, begin, self.inputs, ending, self._full())
         arrays = (self.desk, self.instruments, self.days, self.commands)
         if self._direct_run is None:
-            self._direct_run = direct(self.drive.run, columns, begin, self.inputs, ending, *arrays)
+            self._direct_run = direct(self.drive.run, *arguments, *arrays)
         try:
-            return self._direct_run(columns, begin, self.inputs, ending, *arrays)  # type: ignore[no-any-return]
+            return self._direct_run(*arguments, *arrays)  # type: ignore[no-any-return]
         except (IndexError, ValueError) as error:  # on ticks, the engine's own code raises neither
             raise self.strategy.failure(error) from error
 
@@ -132,14 +136,19 @@ class Engine:
         self.inputs += 1
         self.drain(on_commands)
 
-    def drain(self, on_commands: Callable[[np.ndarray], None]) -> int:
-        """Hand over the commands emitted since the last time, oldest first, and return how many they were."""
-        emitted = int(self.desk[0]["account"]["commands"])
-        count = emitted - self._drained
-        if count:
-            on_commands(self.commands.take(np.arange(self._drained, emitted) % OUTBOX))
+    def drain(self, on_commands: Callable[[np.ndarray], None]) -> None:
+        """Hand over the commands emitted since the last time, oldest first."""
+        emitted, drained = self._emitted(), self._drained
+        if emitted > drained:
             self._drained = emitted
-        return count
+            on_commands(self.commands.take(np.arange(drained, emitted) % OUTBOX))
+
+    def _emitted(self) -> int:
+        return int(self.desk[0]["account"]["commands"])
+
+    def _full(self) -> int:
+        """Return the number of commands from which on the outbox has to be drained."""
+        return self._drained + OUTBOX - int(self.drive.OUTBOX_MARGIN)
 
     def account(self) -> Account:
         """Return the account as it stands."""
@@ -163,4 +172,4 @@ class Engine:
         self.desk[:] = np.frombuffer(snapshot, self.desk.dtype, 1)
         self.instruments[:] = np.frombuffer(snapshot, self.instruments.dtype, offset=self.desk.nbytes)
         self.inputs = inputs
-        self._drained = int(self.desk[0]["account"]["commands"])
+        self._drained = self._emitted()

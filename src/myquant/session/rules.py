@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -88,6 +89,7 @@ def _eight(values: list[int]) -> tuple[int, int, int, int, int, int, int, int]:
     return a, b, c, d, e, f, g, h
 
 
+@lru_cache(64)
 def core_charges(rates: ChargeRates) -> Charges:
     """Return a day's charge rates in the core's units."""
     return Charges(

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple, get_args, get_type_hints
@@ -108,7 +108,7 @@ class LoadedStrategy:
         columns = self.drive.Columns(*[ticks] * len(self.drive.Columns._fields))
         instruments = np.zeros(1, self.instrument_dtype())
         desk, commands = np.zeros(1, self.desk_dtype()), np.zeros(1, layout.dtype_of(Command))
-        return is_compiled(self.drive, (columns, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands))
+        return is_compiled(self.drive, (columns, 0, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands))
 
     @property
     def engine_hash(self) -> str:
@@ -131,20 +131,30 @@ class LoadedStrategy:
 
     def desk_dtype(self) -> np.dtype[np.void]:
         """Return the dtype of what the instruments share: account, rules, the strategy's parameters."""
-        parts = {"account": Account, "rules": Rules, "params": self.params}
-        return np.dtype([(name, layout.dtype_of(part)) for name, part in parts.items()])
+        return _desk_dtype(self.params)
 
     def instrument_dtype(self) -> np.dtype[np.void]:
         """Return the dtype of one instrument: the core's part, its day, the strategy's state, counters, windows."""
-        return np.dtype(
-            [
-                ("core", layout.dtype_of(Instrument)),
-                ("day", layout.dtype_of(Day)),
-                ("strategy", layout.dtype_of(self.state)),
-                ("counts", "<i8", (COUNTS,)),
-                ("memory", "<f8", (max(1, self.memory),)),
-            ]
-        )
+        return _instrument_dtype(self.state, self.memory)
+
+
+@cache
+def _desk_dtype(params: type) -> np.dtype[np.void]:
+    parts = {"account": Account, "rules": Rules, "params": params}
+    return np.dtype([(name, layout.dtype_of(part)) for name, part in parts.items()])
+
+
+@cache
+def _instrument_dtype(state: type, memory: int) -> np.dtype[np.void]:
+    return np.dtype(
+        [
+            ("core", layout.dtype_of(Instrument)),
+            ("day", layout.dtype_of(Day)),
+            ("strategy", layout.dtype_of(state)),
+            ("counts", "<i8", (COUNTS,)),
+            ("memory", "<f8", (max(1, memory),)),
+        ]
+    )
 
 
 def default_strategy() -> LoadedStrategy:

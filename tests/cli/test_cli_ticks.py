@@ -10,6 +10,7 @@ from myquant.ticks.source import open_ticks
 HEADER = "timestamp,price,volume\n"
 GOOD = "2025-10-03 09:30:00,100.05,75\n"
 BACK = "2025-10-03 09:29:00,100.05,75\n"
+LOT_MISSING = "the contract book has no lot size for NIFTY traded on that day: set instrument.lot_size"
 
 
 def rows_of(path: str) -> int:
@@ -40,8 +41,7 @@ def test_check_names_the_days_that_no_table_covers_and_the_closed_ones(run: Run)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
         "ticks.csv: 4 rows, 4 valid, 0 rejected",
-        "  note: a backtest would stop on 1999-10-01, 1999-10-04:"
-        + " the contract book has no lot size for NIFTY traded on that day: set instrument.lot_size",
+        "  note: a backtest would stop on 1999-10-01, 1999-10-04: " + LOT_MISSING,
         "  note: NFO was closed on 2025-10-04: ticks of a closed day make no entries",
     ]
 

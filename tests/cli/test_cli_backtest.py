@@ -128,7 +128,7 @@ def test_compiling_is_announced_before_it_starts(run: Run, day: Path, monkeypatc
     monkeypatch.setattr(LoadedStrategy, "compiled", property(lambda _: False))
     ended = run("backtest", day, "--no-report", "--json")
     assert ended.code == 0
-    assert ended.err.startswith("compiling the engine for strategy default: about half a minute")
+    assert ended.err.startswith("compiling the engine for strategy default: 10 to 30 seconds")
     assert json.loads(ended.out)
 
 

@@ -66,7 +66,7 @@ def announce_compiling(strategy: LoadedStrategy) -> None:
     """Say on stderr that the engine has to be compiled, when it has to be: the first run of a version takes long."""
     if not strategy.compiled:
         print(
-            f"compiling the engine for strategy {strategy.name}: about half a minute, once for each version of it",
+            f"compiling the engine for strategy {strategy.name}: 10 to 30 seconds, once for each version of it",
             file=sys.stderr,
             flush=True,
         )

@@ -70,6 +70,13 @@ def test_a_notebook_shows_a_table(result: mq.Result) -> None:
     assert "strategy default" in page
 
 
+def test_a_notebook_shows_why_there_was_no_entry(day: Path) -> None:
+    newest_first = pl.read_csv(day).reverse()
+    result = mq.backtest(newest_first)
+    assert "is the file newest first?" in result.summary["notices"][0]
+    assert "</table><p>Note: " in result._repr_html_()
+
+
 def test_frames_give_the_trades_of_the_file(result: mq.Result, day: Path) -> None:
     frame = pl.read_csv(day)
     assert mq.backtest(frame, close_at_end=True).trades.equals(result.trades)

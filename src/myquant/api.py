@@ -32,7 +32,7 @@ Settings: TypeAlias = "str | Path | Mapping[str, Any] | None"
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """A finished backtest. In a notebook it shows its headline figures."""
+    """A finished backtest. In a notebook it shows its headline figures and what there is to note."""
 
     record: RunRecord
     config: LoadedConfig
@@ -95,7 +95,8 @@ class Result:
             for name, text in rows
         )
         title = escape(f"{', '.join(figures['symbols'])}: strategy {figures['strategy']}")
-        return f"<table><caption>{title}</caption>{cells}</table>"
+        notes = "".join(f"<p>Note: {escape(notice)}</p>" for notice in figures["notices"])
+        return f"<table><caption>{title}</caption>{cells}</table>{notes}"
 
 
 def backtest(

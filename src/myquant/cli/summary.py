@@ -40,7 +40,11 @@ def print_runs(outcomes: Sequence[Outcome], *, as_json: bool) -> int:
     else:
         out = console()
         out.print(_runs(outcomes))
-        for folder in {each.came.folder.parent for each in outcomes if isinstance(each.came, Finished)}:
+        finished = [each.came for each in outcomes if isinstance(each.came, Finished)]
+        for each in finished:
+            for notice in each.figures["notices"]:
+                out.print(f"Note on {each.folder.name}: {notice}")
+        for folder in {each.folder.parent for each in finished}:
             out.print(f"Results in {folder}")
     failures = [each.came for each in outcomes if isinstance(each.came, Failure)]
     for failed in failures:

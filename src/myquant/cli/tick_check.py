@@ -94,20 +94,18 @@ def _check(path: Path, loaded: LoadedConfig) -> tuple[TickSource, Checked]:
                 checked.rejected[name] = checked.rejected.get(name, 0) + len(rows)
                 missing = config.data_quality.rejected_examples - len(lines)
                 lines += [batch.where(row)[1] for row in rows[: max(0, missing)].tolist()]
-            _note_quarters(checked, batch, reasons == codes.ACCEPTED)
+            _note_quarters(checked, batch, reasons == codes.ACCEPTED, len(source.instruments))
             tell(source.consumed_bytes)
     return source, checked
 
 
-def _note_quarters(checked: Checked, batch: TickBatch, accepted: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+def _note_quarters(
+    checked: Checked, batch: TickBatch, accepted: np.ndarray[Any, np.dtype[np.bool_]], instruments: int
+) -> None:
     quarter = batch.time_ns[accepted] // QUARTER_NS
     who = batch.instrument[accepted] if len(batch.instrument) else np.zeros(len(quarter), np.int64)
-    if not len(quarter):
-        return
-    changed = np.ones(len(quarter), bool)  # of the rows that follow each other within a quarter one is enough
-    changed[1:] = (quarter[1:] != quarter[:-1]) | (who[1:] != who[:-1])
-    for instrument, each in set(zip(who[changed].tolist(), quarter[changed].tolist(), strict=True)):
-        checked.quarters.setdefault(instrument, set()).add(each)
+    for key in np.unique(quarter * instruments + who).tolist():
+        checked.quarters.setdefault(key % instruments, set()).add(key // instruments)
 
 
 def _notices(source: TickSource, checked: Checked, loaded: LoadedConfig) -> Iterator[str]:

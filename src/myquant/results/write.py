@@ -40,10 +40,10 @@ def write_results(record: RunRecord, folder: Path, *, report: bool, excel: bool)
 
 def refuse_unusable(folder: Path) -> None:
     """Raise ConfigError for a folder that `write_results` would refuse or could not write: before the run, not after it."""
-    place = folder.resolve()
-    _refuse_foreign(place, folder)
-    parent = next(each for each in place.parents if each.exists())
     try:
+        place = folder.resolve()
+        _refuse_foreign(place, folder)
+        parent = next(each for each in place.parents if each.exists())
         with TemporaryDirectory(prefix=f".{place.name}.", dir=parent):
             pass
     except OSError as error:

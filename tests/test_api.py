@@ -70,6 +70,13 @@ def test_a_notebook_shows_a_table(result: mq.Result) -> None:
     assert "strategy default" in page
 
 
+def test_a_notebook_shows_why_there_was_no_entry(day: Path) -> None:
+    newest_first = pl.read_csv(day).reverse()
+    result = mq.backtest(newest_first)
+    assert "is the file newest first?" in result.summary["notices"][0]
+    assert "</table><p>Note: " in result._repr_html_()
+
+
 def test_frames_give_the_trades_of_the_file(result: mq.Result, day: Path) -> None:
     frame = pl.read_csv(day)
     assert mq.backtest(frame, close_at_end=True).trades.equals(result.trades)
@@ -135,7 +142,15 @@ def test_progress_is_told_the_rows_read(day: Path) -> None:
         ({"ticks": "absent.csv"}, DataError, "no such file"),
         ({"ticks": []}, ConfigError, "no file of ticks is named"),
         ({"ticks": pl.DataFrame({"price": [1.0]})}, DataError, "no column for the time"),
-        ({"ticks": 3}, ConfigError, "expected a path, a polars or a pandas DataFrame, got int"),
+        ({"ticks": 3}, ConfigError, "expected a path, a list of paths, a polars or a pandas DataFrame, got int"),
+        (
+            {"ticks": [pl.DataFrame()]},
+            ConfigError,
+            "a list must hold paths, not DataFrame; give a path, a list of paths, or",
+        ),
+        ({"ticks": b"day.csv"}, ConfigError, "a list must hold paths, not int"),
+        ({"strategy": len}, ConfigError, r"strategy: expected FILE\.py or FILE\.py:Name as text or path, got builtin"),
+        ({"config": 3}, ConfigError, "config: expected the path of a TOML file or a mapping, got int"),
     ],
 )
 def test_mistakes_are_named(day: Path, arguments: dict[str, Any], error: type[Exception], words: str) -> None:
@@ -143,8 +158,19 @@ def test_mistakes_are_named(day: Path, arguments: dict[str, Any], error: type[Ex
         mq.backtest(**{"ticks": day, **arguments})
 
 
+def test_a_folder_that_is_no_run_is_refused_before_the_run(day: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    told: list[int] = []
+    with pytest.raises(ConfigError, match=r"holds notes\.txt and is not the folder of a run"):
+        mq.backtest(day, out=tmp_path, progress=told.append)
+    with pytest.raises(ConfigError, match=r"below: can't be written \(.*\): choose another folder"):
+        mq.backtest(day, out=tmp_path / "notes.txt" / "below", progress=told.append)
+    assert told == []
+
+
 def test_the_package_shows_its_names_and_no_others() -> None:
-    assert {"Result", "backtest", "load_config", "__version__"} <= set(dir(mq))
+    assert dir(mq) == ["Context", "Result", "Tick", "__version__", "backtest", "load_config"]
+    assert (mq.Tick._fields[1], mq.Context._fields[1]) == ("price", "entry_price")
     assert mq.load_config().config.instrument.symbol == "NIFTY"
     with pytest.raises(AttributeError, match="module 'myquant' has no attribute 'backtests'"):
         _ = mq.backtests

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from myquant.api import Result, backtest
     from myquant.config.loading import load_config
+    from myquant.core.records import Context, Tick
 
-__all__ = ["Result", "__version__", "backtest", "load_config"]
+__all__ = ["Context", "Result", "Tick", "__version__", "backtest", "load_config"]
 __version__ = "0.1.0"
 
-_HOMES: Final = {"Result": "myquant.api", "backtest": "myquant.api", "load_config": "myquant.config.loading"}
+_HOMES: Final = {
+    "Context": "myquant.core.records",
+    "Result": "myquant.api",
+    "Tick": "myquant.core.records",
+    "backtest": "myquant.api",
+    "load_config": "myquant.config.loading",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +35,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

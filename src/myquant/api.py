@@ -15,7 +15,7 @@ from myquant.results.record import RunRecord
 from myquant.results.summary import summary
 from myquant.results.text import grouped, percentage, whole
 from myquant.results.trades import equity_frame, trades_frame
-from myquant.results.write import write_results
+from myquant.results.write import refuse_unusable, write_results
 from myquant.strategies.loading import LoadedStrategy, load_strategy
 from myquant.ticks.frame import source_from_frame
 from myquant.ticks.source import TickSource, open_ticks
@@ -32,7 +32,7 @@ Settings: TypeAlias = "str | Path | Mapping[str, Any] | None"
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """A finished backtest. In a notebook it shows its headline figures."""
+    """A finished backtest. In a notebook it shows its headline figures and what there is to note."""
 
     record: RunRecord
     config: LoadedConfig
@@ -95,7 +95,8 @@ class Result:
             for name, text in rows
         )
         title = escape(f"{', '.join(figures['symbols'])}: strategy {figures['strategy']}")
-        return f"<table><caption>{title}</caption>{cells}</table>"
+        notes = "".join(f"<p>Note: {escape(notice)}</p>" for notice in figures["notices"])
+        return f"<table><caption>{title}</caption>{cells}</table>{notes}"
 
 
 def backtest(
@@ -109,7 +110,7 @@ def backtest(
 ) -> Result:
     """Run recorded ticks through a strategy, as `myquant backtest` does.
 
-    The first call for a strategy compiles the engine, which takes about half a minute; the machine code is kept.
+    The first call for a strategy compiles the engine, which takes 10 to 30 seconds; the machine code is kept.
 
     Args:
         ticks: the path of a file, several paths (merged by time, one account), or a polars or pandas frame.
@@ -125,6 +126,9 @@ def backtest(
         ConfigError: for a configuration, a strategy or a folder that can't be used.
         DataError: for ticks that can't be used, and days that no table of the market covers.
     """
+    _refuse_other_kinds(config, strategy)
+    if out is not None:
+        refuse_unusable(Path(out))
     chosen = load_strategy(strategy)
     loaded = _settings(config, chosen, close_at_end)
     source = _source(ticks, loaded)
@@ -140,6 +144,17 @@ def backtest(
     if out is not None:
         result.save(out)
     return result
+
+
+def _refuse_other_kinds(config: object, strategy: object) -> None:
+    """Raise ConfigError for a configuration or a strategy of a kind that nothing here can read."""
+    if config is not None and not isinstance(config, str | Path | Mapping):
+        raise ConfigError(f"config: expected the path of a TOML file or a mapping, got {type(config).__name__}")
+    if strategy is not None and not isinstance(strategy, str | Path):
+        raise ConfigError(
+            f"strategy: expected FILE.py or FILE.py:Name as text or path, got {type(strategy).__name__}; write the strategy"
+            " into a file, or leave it away for the default one"
+        )
 
 
 def _settings(config: Settings, strategy: LoadedStrategy, close_at_end: bool | None) -> LoadedConfig:
@@ -170,6 +185,12 @@ def _sections(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _source(ticks: Ticks, loaded: LoadedConfig) -> TickSource:
     zone, symbol = loaded.config.session.timezone, loaded.config.instrument.symbol
+    if isinstance(ticks, Sequence) and not all(isinstance(each, str | Path) for each in ticks):
+        odd = next(each for each in ticks if not isinstance(each, str | Path))
+        raise ConfigError(
+            f"ticks: a list must hold paths, not {type(odd).__name__}; give a path, a list of paths, or one polars or pandas"
+            " DataFrame (join several into one, with a symbol column)"
+        )
     if isinstance(ticks, str | Path | Sequence):
         return open_ticks(ticks, time_zone=zone, symbol=symbol)
     return source_from_frame(ticks, time_zone=zone, symbol=symbol)

@@ -15,8 +15,10 @@ from myquant.config.loading import LoadedConfig
 from myquant.core import codes
 from myquant.errors import DataError
 from myquant.results.record import OpenPosition, RejectedExample, RunRecord
+from myquant.results.text import counted
 from myquant.session.collector import Collector
 from myquant.session.engine import Engine
+from myquant.session.explain import FirstOfSize, notices
 from myquant.session.rules import SECOND_NS, paise
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import TickBatch
@@ -40,12 +42,14 @@ def backtest(
     engine = Engine(loaded, strategy, source.instruments, symbols_are_labels=source.symbols_are_labels)
     collector = Collector(config.results.max_marks, config.results.mark_interval_s * SECOND_NS)
     rejects = _Rejects(config.data_quality.strict, config.data_quality.rejected_examples)
+    first_of_size = FirstOfSize()
     for batch in source.batches():
         rejects.begin(batch, engine.inputs)
 
         def take(commands: np.ndarray[Any, Any]) -> None:
             rejects.take(commands)
             collector.take(commands)
+            first_of_size.take(commands)
 
         engine.run(batch, take)
         if on_progress is not None:
@@ -53,7 +57,7 @@ def backtest(
     if not engine.instruments["counts"][:, codes.COUNT_TICKS].any():
         raise DataError(rejects.nothing_valid([str(path) for path in source.paths], engine.inputs))
     _end(engine, collector, close=config.execution.close_at_end)
-    return _record(engine, collector, rejects, source)
+    return _record(engine, collector, rejects, source, notices(engine, first_of_size))
 
 
 class _Rejects:
@@ -91,7 +95,7 @@ class _Rejects:
             else codes.REJECTION_NAMES[reason]
             for reason, places in sorted(self.examples.items())
         )
-        return f"{', '.join(files)}: none of {rows:,} rows is a usable tick: {reasons or 'there are none'}"
+        return f"{', '.join(files)}: none of {counted(rows, 'row')} is a usable tick: {reasons or 'there are none'}"
 
 
 def _end(engine: Engine, collector: Collector, *, close: bool) -> None:
@@ -104,7 +108,9 @@ def _end(engine: Engine, collector: Collector, *, close: bool) -> None:
         engine.end(who, codes.LAST_MARK, collector.take)
 
 
-def _record(engine: Engine, collector: Collector, rejects: _Rejects, source: "TickSource") -> RunRecord:
+def _record(
+    engine: Engine, collector: Collector, rejects: _Rejects, source: "TickSource", said: tuple[str, ...]
+) -> RunRecord:
     loaded, strategy = engine.loaded, engine.strategy
     last = {who: rules for (who, _), rules in engine.day_rules.items()}
     used = engine.instruments[engine.instruments["counts"][:, codes.COUNT_TICKS] > 0]
@@ -122,6 +128,7 @@ def _record(engine: Engine, collector: Collector, rejects: _Rejects, source: "Ti
         rejected_examples={
             codes.REJECTION_NAMES[reason]: tuple(places) for reason, places in sorted(rejects.examples.items())
         },
+        notices=said,
         first_ns=engine.account().first_ns,
         last_ns=int(used["core"]["tape"]["last_ns"].max()),
         days=tuple(sorted({on for _, on in engine.day_rules})),

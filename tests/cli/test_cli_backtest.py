@@ -78,6 +78,29 @@ def test_rejected_rows_are_named_with_their_lines(run: Run, day: Path) -> None:
     assert "                time_backwards 1 (bad.csv:9)\n" in out
 
 
+def test_one_tick_of_a_file_that_is_newest_first_is_explained(run: Run, day: Path) -> None:
+    header, *rows = day.read_text().splitlines(keepends=True)
+    Path("turned.csv").write_text(
+        "".join([header, *[row for row in rows if " 10:00:" in row or " 10:01:" in row][::-1]])
+    )
+    ended = run("backtest", "turned.csv", "--out", "mine")
+    assert ended.code == 0
+    assert re.search(
+        r"\n  Note +\d+ of \d+ rows go back in time .*: is the file newest first\? Sort it by time", ended.out
+    )
+    assert "is the file newest first?" in Path("mine/report.html").read_text(encoding="utf-8")
+    (notice,) = json.loads(Path("mine/summary.json").read_text())["notices"]
+    assert f"Note          {notice}" in ended.out
+    Path("one.csv").write_text("".join([header, rows[0]]))
+    assert run("backtest", "one.csv", "--no-report").out.startswith("NIFTY, 2025-10-03: 1 tick, strategy default")
+
+
+def test_files_without_symbols_say_whose_contract_they_get(run: Run, day: Path) -> None:
+    Path("other.csv").write_bytes(day.read_bytes())
+    out = run("backtest", day, "other.csv", "--no-report").out
+    assert "  Note          day, other are no trading symbols: lot, charges and hours are those of NIFTY" in out
+
+
 def test_an_open_position_is_shown_and_closed_on_request(run: Run) -> None:
     base = json.loads(run("backtest", write_day(Path("day.csv")), "--out", "all", "--no-report", "--json").out)
     assert base["trades"] > 1
@@ -105,7 +128,7 @@ def test_compiling_is_announced_before_it_starts(run: Run, day: Path, monkeypatc
     monkeypatch.setattr(LoadedStrategy, "compiled", property(lambda _: False))
     ended = run("backtest", day, "--no-report", "--json")
     assert ended.code == 0
-    assert ended.err.startswith("compiling the engine for strategy default: about half a minute")
+    assert ended.err.startswith("compiling the engine for strategy default: 10 to 30 seconds")
     assert json.loads(ended.out)
 
 

@@ -45,6 +45,11 @@ def test_bad_usage_is_2(run: Run, arguments: list[str], words: str) -> None:
         ("risks.base_sl_points=1", "unknown section; did you mean [risk]?"),
         ("strategy.fast_ema=slow", 'strategy.fast_ema = "slow" (--set): must be a whole number from 1 to 5000'),
         ("risk.max_position_value_percent=101", "must be a number above 0 and at most 100"),
+        (
+            "risk.tp_points=5,10",
+            "with at most 2 decimals; write a list as in 'risk.tp_points=[5,10]'",
+        ),
+        ("my_strategy.period=3", "(the section of your own strategy is known with --strategy FILE.py only)"),
         ("strategy.fast_ema=42", "fast_ema must be below slow_ema"),
         ("risk.tp_percents=[0.4, 0.3, 0.2, 0.2]", "must sum to"),
         ("session.timezone=Asia/Kolkatta", "must be an IANA time zone"),
@@ -103,6 +108,12 @@ def test_a_bad_config_file_is_2(
         ("header.csv", HEADER, "header.csv: there is a header and nothing after it"),
         ("binary.csv", bytes(range(256)) * 20, "binary.csv: a binary file"),
         ("no_price.csv", "timestamp,volume\n2025-10-03 09:30:00,75\n", "no_price.csv: no column for the price; found:"),
+        (
+            "semicolons.csv",
+            "ts;price;volume\n1;2,5;3\n",
+            "found: ts;price;volume; the separator seems to be ';': save the file with commas",
+        ),
+        ("tabs.csv", "ts\tprice\tvolume\n1\t2\t3\n", r"; the separator seems to be '\t': save the file with commas"),
         ("no_volume.csv", "timestamp,price\n2025-10-03 09:30:00,75\n", "no_volume.csv: no column for the volume"),
         ("fake.parquet", HEADER + GOOD, "fake.parquet: "),
         ("broken.csv.gz", b"\x1f\x8b" + bytes(50), "broken.csv.gz: "),
@@ -167,6 +178,20 @@ def test_a_failed_run_leaves_no_folder(run: Run, day: Path) -> None:
     ended = run("backtest", day, "--out", taken)
     assert (ended.code, len(ended.errors)) == (2, 1)
     assert Path("taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize("options", [[], ["--separate"]])
+def test_a_folder_that_is_no_run_is_refused_before_the_run(
+    run: Run, day: Path, broken: Callable[[BaseException], None], options: list[str]
+) -> None:
+    broken(AssertionError("it ran"))
+    folder = Path("mine", "day") if options else Path("mine")
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    ended = run("backtest", day, "--out", "mine", *options)
+    assert (ended.code, len(ended.errors)) == (2, 1)
+    assert f"{folder}: holds notes.txt and is not the folder of a run" in ended.errors[0]
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
 @pytest.fixture

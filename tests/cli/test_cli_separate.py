@@ -4,6 +4,7 @@ import json
 import re
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_one_failure_loses_no_other(outcomes: list[Outcome], capsys: pytest.Capt
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["Run", "a", "a-2", "broken.csv", "Results"]
     assert re.fullmatch(r"error: \S*broken\.csv: no column for the price.*\n", err)
+
+
+def test_notes_name_their_run(outcomes: list[Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    came = outcomes[1].came
+    assert isinstance(came, Finished)
+    noted = replace(came, figures=came.figures | {"notices": ["NFO was closed"]})
+    assert print_runs([outcomes[0], replace(outcomes[1], came=noted)], as_json=False) == 0
+    assert "\nNote on a-2: NFO was closed\nResults in " in capsys.readouterr().out
 
 
 def test_json_has_a_summary_or_an_error_for_each_file(

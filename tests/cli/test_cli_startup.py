@@ -100,7 +100,7 @@ def test_a_name_that_the_terminal_cannot_show_is_no_reason_to_fail(tmp_path: Pat
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "/d?.csv: 1 rows, 1 valid" in done.stdout
+    assert "/d?.csv: 1 row, 1 valid" in done.stdout
 
 
 def test_version(run: Run) -> None:

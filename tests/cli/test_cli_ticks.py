@@ -10,6 +10,7 @@ from myquant.ticks.source import open_ticks
 HEADER = "timestamp,price,volume\n"
 GOOD = "2025-10-03 09:30:00,100.05,75\n"
 BACK = "2025-10-03 09:29:00,100.05,75\n"
+LOT_MISSING = "the contract book has no lot size for NIFTY traded on that day: set instrument.lot_size"
 
 
 def rows_of(path: str) -> int:
@@ -31,6 +32,34 @@ def test_check_counts_by_reason_and_names_the_first_lines(run: Run, some_bad: st
         "non_finite_price 1 at 8",
         "time_backwards 3 at 4, 6, ...",
     ]
+
+
+def test_check_names_the_days_that_no_table_covers_and_the_closed_ones(run: Run) -> None:
+    rows = "".join(GOOD.replace("2025-10-03", day) for day in ("1999-10-01", "1999-10-04", "2025-10-03", "2025-10-04"))
+    Path("ticks.csv").write_text(HEADER + rows)
+    ended = run("ticks", "check", "ticks.csv")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "ticks.csv: 4 rows, 4 valid, 0 rejected",
+        "  note: a backtest would stop on 1999-10-01, 1999-10-04: " + LOT_MISSING,
+        "  note: NFO was closed on 2025-10-04: ticks of a closed day make no entries",
+    ]
+
+
+def test_check_looks_up_each_instrument_and_the_settings(run: Run) -> None:
+    rows = GOOD[:-1] + ",NIFTY\n" + GOOD[:-1] + ",ACME\n"
+    Path("ticks.csv").write_text(HEADER[:-1] + ",symbol\n" + rows)
+    (_, note) = run("ticks", "check", "ticks.csv").out.splitlines()
+    assert "would stop on 2025-10-03: the contract book does not know ACME" in note
+    own = ["instrument.lot_size=1", "instrument.tick_size=0.05", "charges.model=percent"]
+    settings = [word for setting in own for word in ("--set", setting)]
+    assert len(run("ticks", "check", "ticks.csv", *settings).out.splitlines()) == 1
+
+
+def test_check_asks_whether_a_file_is_newest_first(run: Run) -> None:
+    Path("ticks.csv").write_text(HEADER + "".join(GOOD.replace("09:30", f"09:{m}") for m in (33, 32, 31, 30)))
+    out = run("ticks", "check", "ticks.csv").out
+    assert "note: 3 of 4 rows go back in time and were not used: is the file newest first? Sort it by time" in out
 
 
 @pytest.mark.parametrize("examples", [0, 5])

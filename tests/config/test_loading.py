@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from myquant.config.loading import PROBLEMS_MAX, LoadedConfig, diff, load_config
+from myquant.config.problems import OWN_SECTION
 from myquant.config.schema import SECTIONS
 from myquant.errors import ConfigError
 
@@ -124,7 +125,7 @@ def test_problems_beyond_counting_are_cut() -> None:
 
 def test_values_that_are_no_mapping_are_refused() -> None:
     assert refused(values=[1]) == ["config values: must be a mapping of sections, not a list"]
-    assert refused(values={5: {"x": 1}}) == ["[5] (argument): unknown section"]
+    assert refused(values={5: {"x": 1}}) == [f"[5] (argument): unknown section{OWN_SECTION}"]
     assert refused(values={"risk": {5: 1}}) == ["risk.5 = 1 (argument): unknown key"]
 
 
@@ -188,7 +189,7 @@ def test_a_section_of_the_users_own() -> None:
 
 
 def test_a_section_without_its_model_is_unknown() -> None:
-    assert refused(values={"breakout": {"window": 30}}) == ["[breakout] (argument): unknown section"]
+    assert refused(values={"breakout": {"window": 30}}) == [f"[breakout] (argument): unknown section{OWN_SECTION}"]
 
 
 def test_a_parameter_without_a_default_must_be_set() -> None:

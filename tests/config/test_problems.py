@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 from pydantic_core import PydanticCustomError
 
 from myquant.config.layers import Models, Setting
-from myquant.config.problems import Given, check, misplaced
+from myquant.config.problems import OWN_SECTION, Given, check, misplaced
 from myquant.config.schema import SECTIONS
 
 
@@ -123,3 +123,28 @@ def test_a_good_section_is_converted() -> None:
     assert problems == []
     assert settings == Breakout(needed=1)
     assert values == {**GOOD, "levels": (1.0,)}
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("my_strategy", f"[my_strategy] (mine.toml): unknown section; did you mean [strategy]?{OWN_SECTION}"),
+        ("breakout", f"[breakout] (mine.toml): unknown section{OWN_SECTION}"),
+        ("riks", "[riks] (mine.toml): unknown section; did you mean [risk]?"),
+    ],
+)
+def test_a_section_that_may_be_a_strategy_s_own_says_how_it_becomes_known(section: str, said: str) -> None:
+    assert misplaced(Setting(section, "window", 5, "mine.toml"), SECTIONS) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [("5,10", "[5,10]"), ("(0.5; 1.25)", "[0.5,1.25]"), (5, "[5]"), ("[5,-1", "[5,-1]"), ("many", None), ([0], None)],
+)
+def test_a_list_in_another_form_is_shown_as_it_has_to_be(value: Any, form: str | None) -> None:
+    values = {"levels": value, "needed": 1}
+    _, _, problems = check(
+        Given("breakout", Breakout, values, dict.fromkeys(["breakout.levels", "breakout.needed"], "--set"))
+    )
+    (problem,) = problems
+    assert problem.partition("; write a list as in ")[2] == (f"'breakout.levels={form}'" if form else "")

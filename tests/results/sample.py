@@ -121,6 +121,7 @@ def make_record(
         counts=np.zeros((len(symbols), codes.COUNTS), dtype=np.int64),
         open_positions=tuple(still_open),
         rejected_examples={},
+        notices=(),
         first_ns=at("09:15:00", days[0]),
         last_ns=at("15:29:59", days[-1]),
         days=days,
@@ -249,4 +250,4 @@ def rich_record(rates: ChargeRates = SCHEDULE) -> RunRecord:
         "time_backwards": (RejectedExample("a <b>.csv", 17), RejectedExample("a <b>.csv", 29)),
         "unparsable_price": (RejectedExample("b.csv", 3),),
     }
-    return replace(record, halts=halts, rejected_examples=examples)
+    return replace(record, halts=halts, rejected_examples=examples, notices=("NFO <was> closed",))

@@ -50,10 +50,12 @@ def test_it_shows_what_was_refused_halted_or_left_open() -> None:
     for expected in (
         "Still open: position 4, 75 NIFTY07OCT2524900PE from 210.00, last 215.00:",
         "Halted at 15:22:00 on 2025-10-06: operator.",
-        "1,000 used, 8 rejected, 3 off the tick grid, 1 exits without a usable quote.",
+        "1,000 used, 8 rejected, 3 off the tick grid, 1 exit without a usable quote.",
         "Time backwards 7 a &lt;b&gt;.csv:17, a &lt;b&gt;.csv:29",
         "Green 400",
         "Size 4",
+        "Note: NFO &lt;was&gt; closed.",
+        "A day's drawdown is that of the rows of equity.csv",
         "Contract notes would bill ₹400.41 (−0.23)",
         "Paid for what is still open +18.90",
     ):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myquant.results.text import grouped, label, percentage, signed, whole
+from myquant.results.text import counted, grouped, label, listed, percentage, signed, whole
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,13 @@ def test_percentage_and_label() -> None:
     assert percentage(66.6667) == "66.67 %"
     assert percentage(None) == "–"
     assert label("take_profit_1") == "Take profit 1"
+
+
+def test_a_count_has_its_noun() -> None:
+    assert [counted(count, "tick") for count in (0, 1, 34_100)] == ["0 ticks", "1 tick", "34,100 ticks"]
+    assert counted(2, "entry", "entries") == "2 entries"
+
+
+def test_a_long_list_is_cut() -> None:
+    assert listed(["a", "b", "c"]) == "a, b, c"
+    assert listed(["a", "b", "c", "d"]) == "a, b, c and 1 more"

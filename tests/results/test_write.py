@@ -9,7 +9,7 @@ import pytest
 
 from myquant.errors import ConfigError, MyquantError
 from myquant.results import write
-from myquant.results.write import FILES, write_results
+from myquant.results.write import FILES, refuse_unusable, write_results
 from results.sample import TWO_POSITIONS, make_record, rich_record
 
 TABLES = ["trades.csv", "equity.csv", "summary.json", "config.toml"]
@@ -78,6 +78,19 @@ def test_a_run_with_a_file_of_the_users_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds notes\.txt"):
         write_results(make_record(TWO_POSITIONS), folder, report=False, excel=False)
     assert contents(folder) == before
+
+
+def test_a_folder_is_refused_before_a_run_as_after_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    for folder, words in (
+        (tmp_path, "holds notes.txt"),
+        (tmp_path / "notes.txt", "is a file"),
+        (tmp_path / "notes.txt" / "below", "can't be written"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            refuse_unusable(folder)
+    refuse_unusable(tmp_path / "new" / "folder")
+    assert names(tmp_path) == ["notes.txt"]
 
 
 def test_a_file_under_the_name_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from myquant.strategies.cache import ENGINES_KEPT
 from myquant.strategies.check import ARGUMENTS, MEMORY_MAX
 from myquant.strategies.lint import REFUSED
 from myquant.strategies.loading import load_strategy
-from strategies.texts import ENTRY, UPDATE, entry_of, sound, update_of, write
+from strategies.texts import ENTRY, HEAD, UPDATE, entry_of, sound, update_of, write
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "strategies.md").read_text(encoding="utf-8")
 
@@ -103,3 +103,9 @@ def test_the_errors_are_what_it_says(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=re.escape(shown[-1])):
         load_config(assignments=["mine.period=501"], sections={"mine": strategy.model})
     assert len(shown) == len(MISTAKES) + 1
+
+
+def test_annotations_come_from_the_package(tmp_path: Path) -> None:
+    (line,) = re.findall(r"annotations, which are optional: `(.*)`", PAGE)
+    text = sound(head=f"{HEAD}\n{line}\n").replace("tick,", "tick: Tick,").replace("context,", "context: Context,")
+    assert load_strategy(write(tmp_path, text)).name == "mine"

@@ -15,7 +15,7 @@ from myquant.errors import DataError
 from myquant.ticks.arrow_fields import ArrowFields
 from myquant.ticks.batch import NO_TIME, PRICE_NOT_FINITE, PRICE_UNPARSABLE, VOLUME_UNPARSABLE, Ints
 from myquant.ticks.columns import Column
-from myquant.ticks.parse import MAX_WHOLE
+from myquant.ticks.parse import MAX_PRICE, MAX_WHOLE
 
 NINE_TEN = datetime(2025, 10, 3, 9, 10)  # noqa: DTZ001  (naive times are what is tested)
 NINE_TEN_NS = 1_759_462_800_000_000_000  # 09:10 in India
@@ -55,12 +55,12 @@ def times(array: Any, clock: Any = None, unit_ns: int = 0) -> list[int]:
         (pa.array([295, 0, -3, None], pa.int64()), [29500, 0, 0, BAD]),
         (pa.array([255, 0], pa.uint8()), [25500, 0]),
         (pa.array([2**64 - 1, 7], pa.uint64()), [BAD, 700]),
-        (pa.array([10**13, 10**13 + 1, -(2**63)], pa.int64()), [MAX_WHOLE, BAD, 0]),
+        (pa.array([10**8, 10**8 + 1, -(2**63)], pa.int64()), [MAX_PRICE, BAD, 0]),
         (
             pa.array([295.105, 1.005, float("nan"), float("-inf"), None, -1.0, 1e300], pa.float64()),
             [29511, 101, ODD, ODD, BAD, 0, BAD],
         ),
-        (pa.array([295.105, 1.005, 1e13, None], pa.float32()), [29511, 101, MAX_WHOLE, BAD]),
+        (pa.array([295.105, 1.005, 1e8, 1.0001e8, None], pa.float32()), [29511, 101, MAX_PRICE, BAD, BAD]),
         (pa.array([Decimal("295.105"), None], pa.decimal128(12, 4)), [29511, BAD]),
         (pa.array([Decimal(29500), None], pa.decimal128(12, -2)), [2950000, BAD]),
         (pa.array(["295.105", " x", None, "nan"], pa.string()), [29511, BAD, BAD, ODD]),
@@ -78,15 +78,15 @@ def test_prices(array: Any, expected: list[int]) -> None:
 
 
 def test_prices_in_paise() -> None:
-    assert prices(pa.array([29510, -1, None, MAX_WHOLE + 1]), 0) == [29510, 0, BAD, BAD]
+    assert prices(pa.array([29510, -1, None, MAX_PRICE + 1]), 0) == [29510, 0, BAD, BAD]
     assert prices(pa.array([29510.0, 0.5]), 0) == [29510, 1]
 
 
-@given(st.lists(st.floats(0, 1e13) | st.decimals(0, 10**6, places=3).map(float), min_size=1), st.booleans())
+@given(st.lists(st.floats(0, 1e9) | st.decimals(0, 10**6, places=3).map(float), min_size=1), st.booleans())
 def test_a_float_stands_for_its_shortest_decimal(floats: list[float], is_single: bool) -> None:
     array = np.array(floats, np.float32 if is_single else np.float64)
     exact = [int((Decimal(str(value)) * 100).to_integral_value(ROUND_HALF_UP)) for value in array]
-    assert prices(pa.array(array)) == [paise if paise <= MAX_WHOLE else BAD for paise in exact]
+    assert prices(pa.array(array)) == [paise if paise <= MAX_PRICE else BAD for paise in exact]
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_float_that_is_not_finite() -> None:
         (
             pl.DataFrame(COLUMNS).lazy(),
             ConfigError,
-            "ticks: expected a path, a polars or a pandas DataFrame, got LazyFrame",
+            "ticks: expected a path, a list of paths, a polars or a pandas DataFrame, got LazyFrame",
         ),
         (np.zeros(3), ConfigError, "got ndarray"),
     ],

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from myquant.core.money import RATE_SCALE
 from myquant.ticks.batch import PRICE_NOT_FINITE, PRICE_UNPARSABLE, VOLUME_UNPARSABLE, Ints
-from myquant.ticks.parse import MAX_WHOLE, Bytes, gather, parse_prices, parse_volumes, split_rows
+from myquant.ticks.parse import MAX_PRICE, MAX_WHOLE, Bytes, gather, parse_prices, parse_volumes, split_rows
 
 
 def fields(*texts: str) -> tuple[Bytes, Ints, Ints]:
@@ -50,7 +51,9 @@ def volume_of(text: str) -> int:
         ("-12.5", 0),
         ("1e-400", 0),
         ("0e999999999", 0),
-        ("10000000000000", MAX_WHOLE),
+        ("100000000", MAX_PRICE),
+        ("100000000.004", MAX_PRICE),
+        ("100000000.01", PRICE_UNPARSABLE),
         ("10000000000000.01", PRICE_UNPARSABLE),
         ("1e400", PRICE_UNPARSABLE),
         ("nan", PRICE_NOT_FINITE),
@@ -76,9 +79,13 @@ def test_price_in_rupees(text: str, paise: int) -> None:
     assert price_of(text) == paise
 
 
-@given(st.decimals(min_value=0, max_value=10**13, allow_nan=False, places=None))
+@given(st.decimals(min_value=0, max_value=10**9, allow_nan=False, places=None))
 def test_price_is_the_exact_decimal_half_up(price: Decimal) -> None:
-    expected = int((price * 100).to_integral_value(ROUND_HALF_UP)) if price * 100 <= MAX_WHOLE else PRICE_UNPARSABLE
+    expected = (
+        int((price * 100).to_integral_value(ROUND_HALF_UP))
+        if price * 100 < MAX_PRICE + Decimal("0.5")
+        else PRICE_UNPARSABLE
+    )
     assert price_of(str(price)) == expected
     assert price_of(f"{price:e}") == expected
 
@@ -91,7 +98,11 @@ def test_what_is_no_plain_number_is_no_price(text: str) -> None:
         assert volume_of(text) == VOLUME_UNPARSABLE
     else:
         paise = (Decimal(text) * 100).to_integral_value(ROUND_HALF_UP)
-        assert price_of(text) == (max(0, paise) if paise <= MAX_WHOLE else PRICE_UNPARSABLE)
+        assert price_of(text) == (max(0, paise) if paise <= MAX_PRICE else PRICE_UNPARSABLE)
+
+
+def test_the_largest_price_times_any_rate_stays_inside_64_bits() -> None:
+    assert MAX_PRICE * RATE_SCALE < 2**63
 
 
 def test_price_in_paise() -> None:

@@ -70,12 +70,6 @@ def test_several_files_are_named_after_themselves(make: Make) -> None:
     assert symbols(*dates) == ["NIFTY"]
 
 
-def test_separate_files_are_instruments_of_their_own(make: Make) -> None:
-    days = [make(f"nifty_2025-10-0{day}.csv", rows((0, 1))) for day in (3, 6)]
-    assert symbols(*days, separate=True) == ["nifty_2025-10-03", "nifty_2025-10-06"]
-    assert symbols(days[0], separate=True) == ["nifty"]
-
-
 def test_files_merge_by_time_then_file_then_row(make: Make, read: Read) -> None:
     a = make("a.csv", rows((0, 1), (2, 2), (2, 3), (1, 4), (5, 5)))
     b = make("b.csv", rows((0, 11), (2, 12), (3, 13)) + "x,14,75\n")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from myquant.errors import ConfigError, DataError
 from myquant.ticks import write as write_module
 from myquant.ticks.batch import COLUMNS, NO_TIME, InstrumentName, TickBatch, joined
+from myquant.ticks.parse import MAX_PRICE
 from myquant.ticks.source import TickSource, open_ticks
 from myquant.ticks.write import SUFFIXES, Written, write_ticks
 
@@ -68,7 +69,9 @@ def test_optional_columns_survive(tmp_path: Path, suffix: str) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(
-    ticks=st.lists(st.tuples(st.integers(0, 2 * 10**18), st.integers(1, 10**15), st.integers(0, 10**15)), min_size=1),
+    ticks=st.lists(
+        st.tuples(st.integers(0, 2 * 10**18), st.integers(1, MAX_PRICE), st.integers(0, 10**15)), min_size=1
+    ),
     suffix=st.sampled_from(list(SUFFIXES)),
 )
 def test_any_number_survives(tmp_path: Path, ticks: list[tuple[int, int, int]], suffix: str) -> None:

@@ -12,7 +12,7 @@ from myquant.cli.folder import run_folder
 from myquant.cli.progress import progress_bar
 from myquant.cli.settings import load_settings
 from myquant.results.summary import summary
-from myquant.results.write import write_results
+from myquant.results.write import refuse_unusable, write_results
 from myquant.strategies.loading import LoadedStrategy, load_strategy
 from myquant.ticks.source import open_ticks
 
@@ -47,6 +47,8 @@ class Outcome:
 
 def run(request: Request, *, quiet: bool = False) -> Finished:
     """Run one backtest and write its results; `quiet`: nothing on stderr on the way. Raises MyquantError."""
+    if request.out is not None:
+        refuse_unusable(request.out)
     strategy = load_strategy(request.strategy)
     loaded = load_settings(strategy, config=request.config, assignments=request.assignments, flags=request.flags)
     config = loaded.config
@@ -64,7 +66,7 @@ def announce_compiling(strategy: LoadedStrategy) -> None:
     """Say on stderr that the engine has to be compiled, when it has to be: the first run of a version takes long."""
     if not strategy.compiled:
         print(
-            f"compiling the engine for strategy {strategy.name}: about half a minute, once for each version of it",
+            f"compiling the engine for strategy {strategy.name}: 10 to 30 seconds, once for each version of it",
             file=sys.stderr,
             flush=True,
         )

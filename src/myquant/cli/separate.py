@@ -15,6 +15,7 @@ from myquant.cli.folder import run_folder, run_name
 from myquant.cli.progress import progress_bar
 from myquant.cli.run import Finished, Outcome, Request, announce_compiling, run
 from myquant.cli.settings import load_settings
+from myquant.results.write import refuse_unusable
 from myquant.strategies.loading import load_strategy
 
 
@@ -27,9 +28,12 @@ def run_separately(request: Request) -> list[Outcome]:
     strategy = load_strategy(request.strategy)
     loaded = load_settings(strategy, config=request.config, assignments=request.assignments, flags=request.flags)
     with run_folder(request.out, loaded.config.results.directory, request.paths) as folder, _workers(request) as pool:
+        parts = [*_parts(request, folder)]
+        for part in parts:
+            refuse_unusable(part.out or folder)
         announce_compiling(strategy)
         running: dict[Future[Finished], int] = {}
-        for number, part in enumerate(_parts(request, folder)):
+        for number, part in enumerate(parts):
             running[_submit(pool, part)] = number
             if not strategy.compiled:
                 wait(running)  # the first run that gets as far as the engine compiles it for all

@@ -10,6 +10,7 @@ from myquant.cli.failures import DONE, Failure, tell
 from myquant.cli.output import console, counts, money, places, ratio
 from myquant.cli.run import Finished, Outcome
 from myquant.results.summary import summary_json
+from myquant.results.text import counted, listed
 
 INDENT = "  "
 
@@ -39,7 +40,11 @@ def print_runs(outcomes: Sequence[Outcome], *, as_json: bool) -> int:
     else:
         out = console()
         out.print(_runs(outcomes))
-        for folder in {each.came.folder.parent for each in outcomes if isinstance(each.came, Finished)}:
+        finished = [each.came for each in outcomes if isinstance(each.came, Finished)]
+        for each in finished:
+            for notice in each.figures["notices"]:
+                out.print(f"Note on {each.folder.name}: {notice}")
+        for folder in {each.folder.parent for each in finished}:
             out.print(f"Results in {folder}")
     failures = [each.came for each in outcomes if isinstance(each.came, Failure)]
     for failed in failures:
@@ -49,10 +54,9 @@ def print_runs(outcomes: Sequence[Outcome], *, as_json: bool) -> int:
 
 def _title(figures: dict[str, Any]) -> str:
     symbols = figures["symbols"]
-    named = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
     days = [day["date"] for day in figures["days"]]
     when = days[0] if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
-    return f"{named}, {when}: {figures['ticks']['used']:,} ticks, strategy {figures['strategy']}"
+    return f"{listed(symbols)}, {when}: {counted(figures['ticks']['used'], 'tick')}, strategy {figures['strategy']}"
 
 
 def _headlines(figures: dict[str, Any]) -> Table:
@@ -93,9 +97,9 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
     for number, (reason, found) in enumerate(rejected.items()):
         yield "" if number else "Rejected", f"{reason} {found['count']:,} ({places(found['examples'])})"
     if ticks["off_grid"]:
-        yield "Off the grid", f"{ticks['off_grid']:,} ticks with a price between the steps of the tick size"
+        yield "Off the grid", f"{counted(ticks['off_grid'], 'tick')} with a price between the steps of the tick size"
     if ticks["quote_fallbacks"]:
-        yield "No quote", f"{ticks['quote_fallbacks']:,} exits at the last price instead"
+        yield "No quote", f"{counted(ticks['quote_fallbacks'], 'exit')} at the last price instead"
     for halt in figures["halts"]:
         yield "Halted", f"{halt['reason']} at {halt['time']}"
     for held in figures["open_positions"]:
@@ -103,6 +107,8 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
             f"{held['quantity']:,} {held['symbol']} from {money(held['entry_price'])}, last {money(held['last_price'])}"
         )
         yield "Still open", f"{kept}, P&L {money(held['open_pnl'])}"
+    for notice in figures["notices"]:
+        yield "Note", notice
     report = folder / "report.html"
     yield ("Report", str(report)) if report.exists() else ("Results", str(folder))
 

@@ -7,6 +7,7 @@ from myquant.cli.output import counts
 from myquant.cli.progress import progress_bar
 from myquant.config.schema import Config
 from myquant.errors import ConfigError
+from myquant.results.text import counted
 from myquant.ticks.batch import TickBatch
 from myquant.ticks.source import open_ticks
 from myquant.ticks.write import write_ticks
@@ -32,4 +33,4 @@ def convert_files(sources: Sequence[Path], target: Path, config: Config, *, forc
                 tell(source.consumed_bytes)
 
         written = write_ticks(target, batches(), time_zone=zone, instruments=names)
-    print(f"{target}: {written.rows:,} ticks; left out: {counts(written.rejected) or 'none'}")
+    print(f"{target}: {counted(written.rows, 'tick')}; left out: {counts(written.rejected) or 'none'}")

@@ -14,6 +14,7 @@ from myquant.cli.tick_files import refuse_existing
 from myquant.config.schema import Config
 from myquant.market.calendar import Calendar
 from myquant.market.contracts import Contract, contract, parse_symbol, underlyings
+from myquant.results.text import counted
 from myquant.ticks.batch import EMPTY, InstrumentName, TickBatch
 from myquant.ticks.generate import GeneratedDay, Hours, generate_day, profile_named
 from myquant.ticks.write import write_ticks
@@ -44,8 +45,9 @@ def generate_file(target: Path, wish: Wish, config: Config, *, force: bool) -> N
                 tell(number)
 
         written = write_ticks(target, batches(), time_zone=config.session.timezone, instruments=names)
-    days = "1 day" if wish.days == 1 else f"{wish.days:,} days"
-    print(f"{target}: {written.rows:,} ticks of {days}, profile {wish.profile}, seed {wish.seed}")
+    print(
+        f"{target}: {counted(written.rows, 'tick')} of {counted(wish.days, 'day')}, profile {wish.profile}, seed {wish.seed}"
+    )
 
 
 def contract_of(config: Config, symbol: str, day: date) -> Contract:

@@ -33,13 +33,14 @@ def check(
 ) -> None:
     """Count the rows that a backtest would reject, by reason, and name the first lines.
 
+    Notes name the days that no table of the market covers and those on which it was closed.
     Exit code 3 when a file cannot be read or has no valid row; with --strict, when any row is rejected.
     """
     from myquant.cli.settings import load_settings
     from myquant.cli.tick_check import check_files
 
     flags = {"--strict": "data_quality.strict=true"} if strict else {}
-    check_files(files, load_settings(None, config=config, assignments=assignments, flags=flags).config)
+    check_files(files, load_settings(None, config=config, assignments=assignments, flags=flags))
 
 
 @app.command(

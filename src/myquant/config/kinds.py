@@ -65,6 +65,12 @@ def is_text(kind: Any) -> bool:
     return bare is str or (get_origin(bare) is Literal and all(isinstance(choice, str) for choice in get_args(bare)))
 
 
+def are_numbers(kind: Any) -> bool:
+    """Say whether it is a list of numbers."""
+    bare, _ = peel(kind)
+    return get_origin(bare) in (tuple, list) and peel(get_args(bare)[0])[0] in NUMBERS
+
+
 def convert(value: object, kind: Any) -> Any:
     """Return the value in its kind's own type, exactly; a RefusedError when it has none. Bounds are the model's.
 

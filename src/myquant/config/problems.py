@@ -1,5 +1,6 @@
 """What is wrong with the settings, one line each: the key, its value, where it was set, and what is allowed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,10 +10,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from myquant.config.kinds import RefusedError, allowed, convert, show
+from myquant.config.kinds import RefusedError, allowed, are_numbers, convert, show
 from myquant.config.layers import Models, Setting, plain
+from myquant.config.schema import SECTIONS
 
 NAME_MAX = 64  # a longer name is like none of ours, and slow to compare
+OWN_SECTION = " (the section of your own strategy is known with --strategy FILE.py only)"
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 BOUND_ERRORS = frozenset(get_args(ErrorType))  # pydantic's own: the kind and range of the key say them better
 
 
@@ -27,7 +31,9 @@ def misplaced(setting: Setting, models: Models) -> str | None:
         return f"{plain(key)} = {show(value)} ({origin}): stands outside any section{_home(key, models)}"
     if section not in models:
         near = _nearest(section, models)
-        return f"[{plain(section)}] ({origin}): unknown section" + (f"; did you mean [{near}]?" if near else "")
+        meant = f"; did you mean [{near}]?" if near else ""
+        may_be_own = models.keys() == SECTIONS.keys() and (near is None or near in section.split("_"))
+        return f"[{plain(section)}] ({origin}): unknown section{meant}{OWN_SECTION if may_be_own else ''}"
     keys = models[section].model_fields
     if key is None or key in keys:
         return None
@@ -69,7 +75,14 @@ class Given:
 
     def must_be(self, key: str) -> str:
         """Return the line that says what is allowed for a key."""
-        return f"{self.named(key)}: must be {allowed(self.model.model_fields[key])}"
+        field = self.model.model_fields[key]
+        return f"{self.named(key)}: must be {allowed(field)}{self._as_list(key) if are_numbers(field) else ''}"
+
+    def _as_list(self, key: str) -> str:
+        """Return the form of a list where single numbers were given: `risk.tp_points=5,10`."""
+        value = self.values.get(key)
+        numbers = [] if isinstance(value, list | tuple) else NUMBER.findall(show(value))
+        return f"; write a list as in '{self.section}.{key}=[{','.join(numbers)}]'" if numbers else ""
 
     def line(self, error: ErrorDetails) -> str:
         """Return an error of pydantic's as our line: a validator's own words, or the kind and range of the key."""

@@ -51,6 +51,7 @@ class RunRecord:
     counts: np.ndarray
     open_positions: tuple[OpenPosition, ...]
     rejected_examples: dict[str, tuple[RejectedExample, ...]]  # by reason
+    notices: tuple[str, ...]  # a line for each thing to know beyond the figures
     first_ns: int  # first and last accepted tick
     last_ns: int
     days: tuple[date, ...]

@@ -15,7 +15,7 @@ from myquant.errors import MyquantError
 from myquant.results import charts
 from myquant.results.curve import equity_curve
 from myquant.results.record import RunRecord
-from myquant.results.text import grouped, label, percentage, signed, whole
+from myquant.results.text import grouped, label, listed, percentage, signed, whole
 
 MAX_ROWS: Final = 2_000  # of the trade table
 MAX_NOTICES: Final = 4  # halts, and open positions, above the charts
@@ -36,6 +36,7 @@ def render_report(record: RunRecord, figures: dict[str, Any]) -> str:
         "percent": percentage,
         "whole": whole,
         "label": label,
+        "listed": listed,
         "day": lambda text: text[:10],
         "clock": lambda text: text[11:19],
     }

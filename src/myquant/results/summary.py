@@ -45,6 +45,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "orders": _orders(record),
         "gates": _counted(record, codes.COUNT_GATES, codes.GATE_NAMES),
         "denied_entries": _counted(record, codes.COUNT_DENIED, codes.DENIAL_NAMES),
+        "notices": list(record.notices),
         "config_hash": record.config_hash,
         "input_hash": record.input_hash,
         "engine_hash": record.engine_hash,

@@ -1,5 +1,6 @@
 """Figures as people read them: digits grouped as in India, a true minus sign, a dash for what is undefined."""
 
+from collections.abc import Sequence
 from typing import Final
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -31,6 +32,17 @@ def percentage(value: float | None, digits: int = 2) -> str:
 def whole(count: int) -> str:
     """Return a count with its digits grouped."""
     return grouped(count, 0)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: `1 tick`, `34,100 ticks`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def label(name: str) -> str:

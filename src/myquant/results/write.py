@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from myquant.errors import ConfigError, cannot_write
@@ -11,6 +12,7 @@ from myquant.results.summary import summary, summary_json
 from myquant.results.trades import csv_text, equity_frame, trades_frame
 
 FILES: Final = ("trades.csv", "equity.csv", "summary.json", "config.toml", "report.html", "workbook.xlsx")
+ELSEWHERE: Final = "choose another folder with --out"
 _MARK: Final = "summary.json"  # a folder of a run has it
 
 
@@ -30,10 +32,22 @@ def write_results(record: RunRecord, folder: Path, *, report: bool, excel: bool)
         names = _write_files(record, draft, report=report, excel=excel)
         _put(draft, place, former)
     except OSError as error:
-        raise cannot_write(folder, error, "choose another folder with --out") from error
+        raise cannot_write(folder, error, ELSEWHERE) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return [folder / name for name in names]
+
+
+def refuse_unusable(folder: Path) -> None:
+    """Raise ConfigError for a folder that `write_results` would refuse or could not write: before the run, not after it."""
+    try:
+        place = folder.resolve()
+        _refuse_foreign(place, folder)
+        parent = next(each for each in place.parents if each.exists())
+        with TemporaryDirectory(prefix=f".{place.name}.", dir=parent):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error, ELSEWHERE) from error
 
 
 def _refuse_foreign(place: Path, folder: Path) -> None:

@@ -26,6 +26,8 @@ class Engine:
         desk: one record with the fields account, rules, params.
         instruments: one record per instrument.
         days: the prepared day of each instrument.
+        book_symbol: the symbol whose contract holds for all instruments; None: each has its own.
+        date_of: from a time in ns to its calendar date.
         commands: the outbox, a ring; command number k (from 1) is at place (k - 1) modulo its length.
     """
 
@@ -41,8 +43,8 @@ class Engine:
         self.strategy = strategy
         self.names = names
         self.drive = strategy.drive
-        self._book_symbol = loaded.config.instrument.symbol if symbols_are_labels else None
-        self._date_of = local_date(loaded.config.session.timezone)
+        self.book_symbol = loaded.config.instrument.symbol if symbols_are_labels else None
+        self.date_of = local_date(loaded.config.session.timezone)
         self.day_rules: dict[tuple[int, date], DayRules] = {}
         self.desk = np.zeros(1, strategy.desk_dtype())
         self.instruments = np.zeros(len(names), strategy.instrument_dtype())
@@ -71,9 +73,9 @@ class Engine:
 
     def prepare_day(self, who: int, time_ns: int) -> None:
         """Make the rules of the day that holds a time known to an instrument; errors as `rules.day_rules`."""
-        on = self._date_of(time_ns)
+        on = self.date_of(time_ns)
         name = self.names[who]
-        found = day_rules(self.loaded, self._book_symbol or name.symbol, name.exchange, on)
+        found = day_rules(self.loaded, self.book_symbol or name.symbol, name.exchange, on)
         self.day_rules[who, on] = found
         self.days[who] = found.day
 

@@ -107,11 +107,15 @@ def core_charges(rates: ChargeRates) -> Charges:
 
 @dataclass(frozen=True)
 class DayRules:
-    """What holds for one instrument on one day: the core's record and the facts that it was made from."""
+    """What holds for one instrument on one day: the core's record and the facts that it was made from.
+
+    `hours` are the open and the close of the session; None: the market is closed.
+    """
 
     date: date
     contract: Contract
     rates: ChargeRates
+    hours: tuple[time, time] | None
     day: Day
 
 
@@ -145,7 +149,7 @@ def day_rules(loaded: LoadedConfig, symbol: str, named_exchange: str | None, on:
         known.freeze_quantity or 0,
         core_charges(rates),
     )
-    return DayRules(on, known, rates, day)
+    return DayRules(on, known, rates, hours, day)
 
 
 def _contract(loaded: LoadedConfig, symbol: str, named_exchange: str | None, on: date) -> Contract:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from myquant.errors import DataError
 from myquant.ticks.batch import EMPTY, NO_TIME, PRICE_NOT_FINITE, PRICE_UNPARSABLE, VOLUME_UNPARSABLE, Ints
 from myquant.ticks.columns import Column
-from myquant.ticks.parse import MAX_WHOLE, parse_prices, parse_volumes
+from myquant.ticks.parse import MAX_PRICE, MAX_WHOLE, parse_prices, parse_volumes
 from myquant.ticks.parse_time import EPOCH_MAX_NS, epoch_to_ns, parse_dates_and_clocks, parse_times
 from myquant.ticks.rows import Labels
 from myquant.ticks.zone import utc_from_local, utc_of
@@ -38,7 +38,7 @@ class ArrowFields:
         out = _new(len(array))
         if kind.is_integer(array.type):
             scale = 10**column.decimals
-            values, unreadable = _integers(array, MAX_WHOLE // scale)
+            values, unreadable = _integers(array, MAX_PRICE // scale)
             np.maximum(values, 0, out=out)
             if scale > 1:
                 out *= scale
@@ -161,8 +161,8 @@ def _round_floats(floats: NDArray[Any], decimals: int, out: Ints) -> None:
     """Write floats times 10**decimals, half up, into `out`, each float being the shortest decimal that stands for it."""
     finite = np.isfinite(floats)
     scaled = np.where(finite, floats, 0.0).astype(np.float64) * 10**decimals
-    fits = finite & (scaled <= 2 * MAX_WHOLE)
-    scaled = np.clip(scaled, 0.0, 2 * MAX_WHOLE)
+    fits = finite & (scaled <= 2 * MAX_PRICE)
+    scaled = np.clip(scaled, 0.0, 2 * MAX_PRICE)
     down = np.floor(scaled)
     above_half = scaled - down - 0.5
     out[:] = down
@@ -171,7 +171,7 @@ def _round_floats(floats: NDArray[Any], decimals: int, out: Ints) -> None:
     for row in np.flatnonzero(doubtful & fits):
         exact = Decimal(str(floats[row])).scaleb(decimals)
         out[row] = max(0, int(exact.to_integral_value(ROUND_HALF_UP)))
-    out[~fits | (out > MAX_WHOLE)] = PRICE_UNPARSABLE
+    out[~fits | (out > MAX_PRICE)] = PRICE_UNPARSABLE
     out[~finite] = PRICE_NOT_FINITE
 
 

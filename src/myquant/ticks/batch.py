@@ -48,7 +48,7 @@ class TickBatch:
     """
 
     time_ns: Ints  # since the epoch, UTC; NO_TIME: unparsable
-    price: Ints  # paise; PRICE_UNPARSABLE, PRICE_NOT_FINITE, or 0 for what is negative or rounds to nothing
+    price: Ints  # paise; PRICE_UNPARSABLE (also above ten crore rupees), PRICE_NOT_FINITE, or 0 for what is negative or rounds to nothing
     volume: Ints  # units; VOLUME_UNPARSABLE: not a whole number of at least 0
     bid: Ints = field(
         default_factory=_none

@@ -22,6 +22,9 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+SEPARATORS: Final = (";", "\t", "|")  # of files that are CSV in name only
+
+
 class Column(NamedTuple):
     """A column of a file: its place, its name there, and how its numbers count."""
 
@@ -116,8 +119,13 @@ def _required(column: Column | None, meaning: str, names: Sequence[str], where: 
     if any(_is_number(name) for name in names) and not any(name.strip().lower() in known for name in names):
         raise DataError(f"{where}: the first row is no header; put one above it, such as: timestamp,price,volume")
     found = ", ".join(name.strip() or "(no name)" for name in names[:20])
-    accepted = ", ".join(ALIASES[meaning])
-    raise DataError(f"{where}: no column for the {meaning}; found: {found}; name it one of: {accepted}")
+    remedy = f"name it one of: {', '.join(ALIASES[meaning])}"
+    separator = next((each for each in SEPARATORS if len(names) == 1 and each in names[0]), None)
+    if separator is not None:
+        remedy = (
+            f"the separator seems to be {separator!r}: save the file with commas between columns and points in numbers"
+        )
+    raise DataError(f"{where}: no column for the {meaning}; found: {found}; {remedy}")
 
 
 def _is_number(text: str) -> bool:

@@ -32,7 +32,9 @@ def source_from_frame(
     elif pandas is not None and isinstance(frame, pandas.DataFrame):
         table = _table_of_pandas(frame)
     else:
-        raise ConfigError(f"ticks: expected a path, a polars or a pandas DataFrame, got {type(frame).__name__}")
+        raise ConfigError(
+            f"ticks: expected a path, a list of paths, a polars or a pandas DataFrame, got {type(frame).__name__}"
+        )
     return _source(table, zone, symbol, batch_rows)
 
 

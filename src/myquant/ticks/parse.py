@@ -20,7 +20,9 @@ TAB, NEWLINE, RETURN, SPACE, QUOTE = 9, 10, 13, 32, 34
 PLUS, COMMA, MINUS, POINT, ZERO, NINE, LOWER_E = 43, 44, 45, 46, 48, 57, 101
 NAN, INF, INFINITY = (int.from_bytes(word, "big") for word in (b"nan", b"inf", b"infinity"))
 
-MAX_WHOLE: Final = 10**15  # the largest price in paise, and the largest volume: ten lakh crore rupees
+MAX_WHOLE: Final = 10**15  # the largest volume, and far above every price
+# The largest price, paise: ten crore rupees. The core multiplies prices by rates of up to 10^8, in 64 bits.
+MAX_PRICE: Final = 10**10
 
 
 @entry_point
@@ -166,7 +168,7 @@ def parse_prices(text: Bytes, starts: Ints, ends: Ints, decimals: int, out: Ints
         is_number, negative, digits, exponent, _ = _decimal(text, starts[i], ends[i])
         if is_number:
             price = 0 if negative else _scaled(digits, exponent + decimals)
-            out[i] = price if price >= 0 else PRICE_UNPARSABLE
+            out[i] = price if 0 <= price <= MAX_PRICE else PRICE_UNPARSABLE
         else:
             out[i] = PRICE_NOT_FINITE if _not_finite(text, starts[i], ends[i]) else PRICE_UNPARSABLE
 

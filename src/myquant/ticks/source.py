@@ -172,14 +172,13 @@ def open_ticks(
     time_zone: str,
     symbol: str,
     batch_rows: int = BATCH_ROWS,
-    separate: bool = False,
 ) -> TickSource:
     """Open CSV (plain, gzip, zstd) and Parquet files as one source, told apart by their first bytes.
 
     Times without an offset are local ones of `time_zone`. A file without a symbol column holds the instrument `symbol`
     if it is the only file; of several, each is named after its file, without a date at the end of the name: files that
-    differ in the date alone are days of one instrument. With `separate`, every file, also a single one, is an instrument
-    of its own named after its file. Raises DataError for a file that can't be used, ConfigError for an unknown zone.
+    differ in the date alone are days of one instrument. Raises DataError for a file that can't be used, ConfigError for an
+    unknown zone.
     """
     zone = zone_of(time_zone)
     names = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
@@ -189,11 +188,9 @@ def open_ticks(
         if sum(other.absolute() == name.absolute() for other in names) > 1:
             raise DataError(f"{name}: is named twice; its ticks would count twice")
     files = [_open(name, zone) for name in names]
-    if len(files) == 1 and not separate:
+    if len(files) == 1:
         return TickSource(files, [symbol], batch_rows=batch_rows)
     symbols = [symbol_of(name) or symbol for name in names]
-    if separate and len(set(symbols)) < len(symbols):
-        symbols = [_stem(name) for name in names]
     labels = all(parse_symbol(name) is None for name in symbols)
     return TickSource(files, symbols, batch_rows=batch_rows, symbols_are_labels=labels)
 

@@ -1,5 +1,7 @@
 """Inside its band a price changes nothing that the band is about; just outside it does."""
 
+from typing import get_type_hints
+
 from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from myquant.core.account import observe_equity
 from myquant.core.calm import NO_BAND, Band
 from myquant.core.records import NEVER, NO_POSITION, Account, Position
 
-EMPTY_ACCOUNT = Account(*[0] * len(Account._fields))._replace(day_stopped=False, flatten=False, feed_stale=False)
+EMPTY_ACCOUNT = Account(**{name: kind(0) for name, kind in get_type_hints(Account).items()})
 
 
 @jitted

@@ -59,9 +59,19 @@ class Columns(NamedTuple):
     instrument: np.ndarray[Any, Any]
 
 
+class Stretch(NamedTuple):
+    """Rows of one instrument in a row, from `begin` to `end`; `sequence` is the input sequence of the first of all rows."""
+
+    begin: int
+    end: int
+    who: int
+    sequence: int
+
+
 @inlined
-def _tick_event(quotes: bool, columns: Columns, i: int, who: int, sequence: int) -> Event:
+def _tick_event(quotes: bool, columns: Columns, stretch: Stretch, i: int) -> Event:
     at = np.uint64(i)  # an unsigned index is not checked for counting from the end
+    who, sequence = stretch.who, stretch.sequence + i
     bid = ask = 0
     if quotes:
         bid, ask = columns.bid[at], columns.ask[at]
@@ -75,10 +85,7 @@ def _watch(
     calm: bool,
     quotes: bool,
     columns: Columns,
-    begin: int,
-    end: int,
-    who: int,
-    sequence: int,
+    stretch: Stretch,
     account: Account,
     instrument: Instrument,
     state: State,
@@ -93,12 +100,12 @@ def _watch(
     An open position is not even asked at prices inside its band.
     """
     due = NOTHING
-    i = begin
+    i = stretch.begin
     quantity = instrument.position.quantity
-    besides = account.open_value - quantity * instrument.tape.last_price
+    besides = account.open_value - quantity * instrument.tape.last_price  # what is not of this position
     band = NO_BAND
-    while i < end:
-        event = _tick_event(quotes, columns, i, who, sequence + i)
+    while i < stretch.end:
+        event = _tick_event(quotes, columns, stretch, i)
         if interrupted(instrument.tape, event):
             break
         instrument, state = observe(instrument, state, day, event, False, rules, params, memory)
@@ -120,13 +127,10 @@ def _watch(
 
 
 @inlined
-def _watch_either(
+def _watch_calm(
     quotes: bool,
     columns: Columns,
-    begin: int,
-    end: int,
-    who: int,
-    sequence: int,
+    stretch: Stretch,
     account: Account,
     instrument: Instrument,
     state: State,
@@ -138,38 +142,14 @@ def _watch_either(
 ) -> tuple[int, int, Account, Instrument, State]:
     """Watch with a position or without: the loop is compiled for each, and what a flat one never needs drops out."""
     if instrument.position.quantity <= 0:
-        instrument = instrument._replace(position=NO_POSITION)
-        return _watch(
-            True,
-            quotes,
-            columns,
-            begin,
-            end,
-            who,
-            sequence,
-            account,
-            instrument,
-            state,
-            day,
-            rules,
-            params,
-            counts,
-            memory,
-        )
-    return _watch(
-        True, quotes, columns, begin, end, who, sequence, account, instrument, state, day, rules, params, counts, memory
-    )
+        flat = instrument._replace(position=NO_POSITION)
+        return _watch(True, quotes, columns, stretch, account, flat, state, day, rules, params, counts, memory)
+    return _watch(True, quotes, columns, stretch, account, instrument, state, day, rules, params, counts, memory)
 
 
 @inlined
 def _glide(
-    columns: Columns,
-    begin: int,
-    end: int,
-    who: int,
-    sequence: int,
-    desk: np.ndarray[Any, Any],
-    instruments: np.ndarray[Any, Any],
+    columns: Columns, stretch: Stretch, desk: np.ndarray[Any, Any], instruments: np.ndarray[Any, Any]
 ) -> tuple[int, int]:
     """Load the state, watch, and store it.
 
@@ -177,75 +157,34 @@ def _glide(
     position opens and closes outside, so the loop is compiled for each case: where it is constant, what depends on it
     is compiled away.
     """
-    record = instruments[who]
+    record = instruments[stretch.who]
     counts, memory = record["counts"], record["memory"]
     account = load_account(desk[0]["account"])
     rules = load_rules(desk[0]["rules"])
     params = load_params(desk[0]["params"])
-    instrument = load_instrument(record["core"])
+    before = instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
     day = load_day(record["day"])
     quotes = len(columns.bid) > 0
     if not is_calm(account, instrument, rules):
         stop, due, account, instrument, state = _watch(
-            False,
-            quotes,
-            columns,
-            begin,
-            end,
-            who,
-            sequence,
-            account,
-            instrument,
-            state,
-            day,
-            rules,
-            params,
-            counts,
-            memory,
+            False, quotes, columns, stretch, account, instrument, state, day, rules, params, counts, memory
         )
     else:
-        before = instrument
         account, instrument, rules = as_calm(account, instrument, rules)
         if is_usual(rules, params) and not quotes:
             rules, params = as_usual(rules, params)
-            stop, due, account, instrument, state = _watch_either(
-                False,
-                columns,
-                begin,
-                end,
-                who,
-                sequence,
-                account,
-                instrument,
-                state,
-                day,
-                rules,
-                params,
-                counts,
-                memory,
+            stop, due, account, instrument, state = _watch_calm(
+                False, columns, stretch, account, instrument, state, day, rules, params, counts, memory
             )
         else:
-            stop, due, account, instrument, state = _watch_either(
-                quotes,
-                columns,
-                begin,
-                end,
-                who,
-                sequence,
-                account,
-                instrument,
-                state,
-                day,
-                rules,
-                params,
-                counts,
-                memory,
+            stop, due, account, instrument, state = _watch_calm(
+                quotes, columns, stretch, account, instrument, state, day, rules, params, counts, memory
             )
         instrument = after_calm(before, instrument)
     observed = stop + 1 if due != NOTHING else stop
-    strays = count_off_grid(columns.price, begin, observed, day.tick_size, day.grid)
-    count_ticks(counts, observed - begin, strays, instrument.position)
+    strays = count_off_grid(columns.price, stretch.begin, observed, day.tick_size, day.grid)
+    count_ticks(counts, observed - stretch.begin, strays, instrument.position)
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
     store_state(record["strategy"], state)
@@ -322,9 +261,10 @@ def run(
             who, end = columns.instrument[i], i + 1
             while end < count and columns.instrument[end] == who:
                 end += 1
-        i, due = _glide(columns, i, min(end, i + GLIDE), who, sequence, desk, instruments)
+        stretch = Stretch(i, min(end, i + GLIDE), who, sequence)
+        i, due = _glide(columns, stretch, desk, instruments)
         if i < end:
-            event = _tick_event(len(columns.bid) > 0, columns, i, who, sequence + i)
+            event = _tick_event(len(columns.bid) > 0, columns, stretch, i)
             tape = instruments[who]["core"]["tape"]
             if due == NOTHING and lacks_day(tape["last_ns"], tape["day_end_ns"], days[who], event):
                 return i

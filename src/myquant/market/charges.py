@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 from myquant.errors import DataError
@@ -142,6 +142,7 @@ def brokerages() -> tuple[Brokerage, ...]:
     return rows("charges", "brokerage", Brokerage)
 
 
+@lru_cache(64)
 def percent_rates(
     *,
     commission_percent: Decimal,

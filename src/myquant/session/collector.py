@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import direct, entry_point
+from myquant.core.compiled import entry_point
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command
 
@@ -36,11 +36,10 @@ class Collector:
 
     def take(self, commands: np.ndarray[Any, Any]) -> None:
         """Take some commands in order; what is kept of them is copied."""
-        self._kept = _with_room(self._kept, self._counts[0] + len(commands))
-        self._marks = _with_room(self._marks, self._counts[1] + len(commands))
+        self._kept = _with_room(self._kept, self._counts[0], len(commands))
+        self._marks = _with_room(self._marks, self._counts[1], len(commands))
         rows = commands.view(np.int64).reshape(-1, _FIELDS)
-        arguments = (rows, _IS_KEPT, self._kept, self._marks, self._counts)
-        direct(_sort_out, *arguments)(*arguments)
+        _sort_out(rows, _IS_KEPT, self._kept, self._marks, self._counts)
         if self._counts[1] > 2 * self.max_marks:
             self._thin_out()
 
@@ -49,7 +48,7 @@ class Collector:
         while True:
             used = self._used(1)
             last = np.full(used[:, _INSTRUMENT].max(initial=0) + 1, _NO_INTERVAL)
-            self._counts[1] = direct(_keep_last, used, self._interval_ns, last)(used, self._interval_ns, last)
+            self._counts[1] = _keep_last(used, self._interval_ns, last, np.empty(len(used), np.bool_))
             if self._counts[1] <= self.max_marks or self._interval_ns >= _LONGEST_NS:
                 return
             self._interval_ns *= 2
@@ -62,7 +61,7 @@ class Collector:
         if kind not in KEPT:
             raise KeyError(kind)
         kept = self._used(0)
-        return _records(kept[kept[:, _KIND] == kind])
+        return _records(kept.compress(kept[:, _KIND] == kind, axis=0))
 
     def _used(self, which: int) -> np.ndarray[Any, Any]:
         return (self._kept, self._marks)[which][: self._counts[which]]
@@ -92,12 +91,13 @@ def _sort_out(
 
 
 @entry_point
-def _keep_last(marks: np.ndarray[Any, Any], interval_ns: int, last: np.ndarray[Any, Any]) -> int:
+def _keep_last(
+    marks: np.ndarray[Any, Any], interval_ns: int, last: np.ndarray[Any, Any], stays: np.ndarray[Any, Any]
+) -> int:
     """Move each instrument's last mark of every interval forward, in their order; return how many they are.
 
-    `last` is one interval per instrument, at first `_NO_INTERVAL`.
+    `last` is one interval per instrument, at first `_NO_INTERVAL`; `stays` has a place per mark.
     """
-    stays = np.zeros(len(marks), np.bool_)
     for i in range(len(marks) - 1, -1, -1):
         who, interval = marks[i, _INSTRUMENT], marks[i, _TIME_NS] // interval_ns
         stays[i] = interval != last[who]
@@ -115,12 +115,12 @@ def _rows(count: int) -> np.ndarray[Any, Any]:
     return np.empty((count, _FIELDS), np.int64)
 
 
-def _with_room(rows: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
-    """Return rows with room for as many, at least twice the old ones where they must grow."""
-    if count <= len(rows):
+def _with_room(rows: np.ndarray[Any, Any], used: int, more: int) -> np.ndarray[Any, Any]:
+    """Return rows with room for `more` after those in use, at least twice the old ones where they must grow."""
+    if used + more <= len(rows):
         return rows
-    grown = _rows(max(count, 2 * len(rows)))
-    grown[: len(rows)] = rows
+    grown = _rows(max(used + more, 2 * len(rows)))
+    grown[:used] = rows[:used]
     return grown
 
 

@@ -16,7 +16,7 @@ from myquant.session.rules import DayRules, core_rules, day_rules, local_date, p
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import InstrumentName, TickBatch
 
-OUTBOX: Final = 1 << 10  # commands; a power of two
+OUTBOX: Final = 1 << 12  # commands; a power of two
 
 
 class Engine:
@@ -55,6 +55,7 @@ class Engine:
         self._step: Callable[..., Any] | None = None
         self._direct_run: Callable[..., Any] | None = None
         self._drained = 0
+        self._commands_so_far = self.desk["account"]["commands"]
         self._set_up()
 
     def _set_up(self) -> None:
@@ -146,7 +147,7 @@ class Engine:
             on_commands(self.commands.take(np.arange(drained, emitted) % OUTBOX))
 
     def _emitted(self) -> int:
-        return int(self.desk[0]["account"]["commands"])
+        return int(self._commands_so_far[0])
 
     def _full(self) -> int:
         """Return the number of commands from which on the outbox has to be drained."""

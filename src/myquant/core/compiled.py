@@ -16,10 +16,10 @@ from numba.extending import lower_builtin
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Nothing compiled here allocates, so nothing is counted: without `_nrt=False` Numba counts the references to every array
+# The core allocates nothing, so nothing is counted: without `_nrt=False` Numba counts the references to every array
 # that is handed on, atomically, which took a third of an act's time.
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
-_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for compiled callers only
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+_INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for compiled callers only
 
 
 def inlined(function: Function) -> Function:
@@ -29,7 +29,7 @@ def inlined(function: Function) -> Function:
 
 def entry_point(function: Function) -> Function:
     """Compile a function that Python calls and keep its machine code on disk, beside the module's source."""
-    return njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+    return njit(cache=True, **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 def direct(function: Function, *arguments: Any) -> Function:

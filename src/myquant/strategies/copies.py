@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from numba import njit
 
+from myquant.core.compiled import OPTIONS
 from myquant.core.layout import is_record
 from myquant.strategies.source import Source
 
@@ -29,7 +30,7 @@ def compiled_copies(source: Source, name: str) -> "Copies":
 
 
 def _compiled(function: FunctionType) -> Any:
-    options: dict[str, Any] = {"error_model": "numpy", "nogil": True}  # as the core's
+    options = {**OPTIONS, "_nrt": True}  # a user may make arrays
     callers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # compiled ones only
     return njit(forceinline=True, boundscheck=True, **options, **callers)(function)
 

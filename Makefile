@@ -43,7 +43,7 @@ format: setup ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: setup ## measure: the engine against its C limit and its peers, memory, start-up
-	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench.run
 
 bench-peers: setup ## make the peers' own environments (bench/.env-*), which `make bench` then includes
 	bash bench/peers/setup.sh

@@ -14,8 +14,8 @@ from core.jit import jitted, plain
 from laws.driver import settings
 from myquant.core import codes, guard
 from myquant.core.codes import BEFORE_ALL, NO_TIME
-from myquant.core.guard import guard_ticks
 from myquant.session.rules import core_rules
+from myquant.ticks.guarded import guard_ticks
 
 BAD, NAN, ZERO, NEGATIVE = codes.PRICE_UNPARSABLE, codes.PRICE_NOT_FINITE, 0, -3
 

@@ -11,12 +11,12 @@ import numpy as np
 from myquant.cli.progress import progress_bar
 from myquant.config.loading import LoadedConfig
 from myquant.core import codes
-from myquant.core.guard import guard_ticks
 from myquant.errors import ConfigError, DataError
 from myquant.results.text import counted, listed
 from myquant.session.explain import going_back
 from myquant.session.rules import SECOND_NS, day_rules, local_date
 from myquant.ticks.batch import TickBatch
+from myquant.ticks.guarded import guard_ticks
 from myquant.ticks.source import TickSource, open_ticks
 
 QUARTER_NS: Final = 900 * SECOND_NS  # no zone has an offset that is finer: a day begins with one

@@ -3,7 +3,7 @@
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import entry_point, inlined
+from myquant.core.compiled import inlined
 from myquant.core.money import RATE_SCALE
 from myquant.core.records import Rules
 
@@ -77,23 +77,3 @@ def count_green(green: int, price: int, previous: int, tick_size: int, rules: Ru
     if move > band:
         return green + 1
     return 0 if move < -band else green
-
-
-@entry_point
-def guard_ticks(
-    time_ns: np.ndarray,
-    price: np.ndarray,
-    volume: np.ndarray,
-    instrument: np.ndarray,
-    last_ns: np.ndarray,
-    reasons: np.ndarray,
-) -> None:
-    """Write each tick's rejection reason (0: accepted) into `reasons`, carrying `last_ns` per instrument on.
-
-    All are int64 of length n, `last_ns` one per instrument, `instrument` of length 0 where there is one only.
-    """
-    for i in range(len(time_ns)):
-        who = instrument[i] if len(instrument) > 0 else 0
-        reasons[i] = refuse(last_ns[who], time_ns[i], price[i], volume[i])
-        if reasons[i] == codes.ACCEPTED:
-            last_ns[who] = time_ns[i]

@@ -5,9 +5,9 @@ from typing import Any, Final
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import entry_point
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command
+from myquant.ticks.compiled import kept
 
 KEPT: Final = (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)
 
@@ -67,7 +67,7 @@ class Collector:
         return (self._kept, self._marks)[which][: self._counts[which]]
 
 
-@entry_point
+@kept
 def _sort_out(
     rows: np.ndarray[Any, Any],
     is_kept: np.ndarray[Any, Any],
@@ -90,7 +90,7 @@ def _sort_out(
     counts[0], counts[1] = keeping, marking
 
 
-@entry_point
+@kept
 def _keep_last(
     marks: np.ndarray[Any, Any], interval_ns: int, last: np.ndarray[Any, Any], stays: np.ndarray[Any, Any]
 ) -> int:

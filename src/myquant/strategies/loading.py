@@ -37,9 +37,8 @@ from myquant.strategies.default import FIRST_STATE, MEMORY, Params, State, as_us
 # declared types, so that an int is good enough for a float.
 USER_ADAPTER: Final = """\
 import sys
-from myquant.core import slot
+from myquant.core import codes, slot
 from myquant.core.compiled import inlined
-from myquant.core.slot import as_usual, is_usual
 user = sys.modules["{handle}"].strategy
 Params, State, FIRST_STATE, MEMORY = user.params, user.state, user.first_state, user.memory
 HAS_STOP, HAS_EXIT = {has_stop}, {has_exit}
@@ -63,6 +62,14 @@ def stop(state, tick, context, params):
 @inlined
 def exit_(state, tick, context, params):
     return bool(_exit(state, tick, context, params))
+
+@inlined
+def is_usual(rules, params):
+    return not rules.noise_filter_enabled and rules.stop_mode != codes.STOP_BY_ATR
+
+@inlined
+def as_usual(rules, params):
+    return rules._replace(noise_filter_enabled=False, stop_mode=codes.STOP_BY_POINTS), params
 """
 
 

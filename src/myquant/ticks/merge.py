@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from myquant.core.codes import NO_TIME
-from myquant.core.compiled import entry_point
 from myquant.ticks.batch import Ints, TickBatch, joined
+from myquant.ticks.compiled import kept
 
 
 class Keyed(NamedTuple):
@@ -42,7 +42,7 @@ class Keys:
         return keys
 
 
-@entry_point
+@kept
 def _fill_keys(time_ns: Ints, instrument: Ints, latest_ns: Ints, previous: Ints, keys: Ints) -> None:
     for i in range(time_ns.shape[0]):
         who = instrument[i] if instrument.shape[0] > 0 else 0

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myquant.core.codes import PRICE_NOT_FINITE, PRICE_UNPARSABLE
-from myquant.core.compiled import entry_point, inlined
+from myquant.core.compiled import inlined
+from myquant.ticks.compiled import kept
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -25,7 +26,7 @@ MAX_WHOLE: Final = 10**15  # the largest volume, and far above every price
 MAX_PRICE: Final = 10**10
 
 
-@entry_point
+@kept
 def split_rows(
     text: Bytes, begin: int, end: int, line: int, slots: Ints, starts: Ints, ends: Ints, lines: Ints
 ) -> tuple[int, int, int]:
@@ -161,7 +162,7 @@ def _not_finite(text: Bytes, at: int, end: int) -> bool:
     return word in (NAN, INF, INFINITY)
 
 
-@entry_point
+@kept
 def parse_prices(text: Bytes, starts: Ints, ends: Ints, decimals: int, out: Ints) -> None:
     """Write each field times 10**decimals, half up, into `out`; or 0 for a negative one, or a code of `TickBatch.price`."""
     for i in range(out.shape[0]):
@@ -173,7 +174,7 @@ def parse_prices(text: Bytes, starts: Ints, ends: Ints, decimals: int, out: Ints
             out[i] = PRICE_NOT_FINITE if _not_finite(text, starts[i], ends[i]) else PRICE_UNPARSABLE
 
 
-@entry_point
+@kept
 def parse_volumes(text: Bytes, starts: Ints, ends: Ints, out: Ints) -> None:
     """Write each field into `out` if it is a whole number from 0 to MAX_WHOLE ("75", "75.0", "7.5e1"), else -1."""
     for i in range(out.shape[0]):
@@ -187,7 +188,7 @@ def parse_volumes(text: Bytes, starts: Ints, ends: Ints, out: Ints) -> None:
             out[i] = _scaled(digits, max(exponent, 0))
 
 
-@entry_point
+@kept
 def gather(text: Bytes, starts: Ints, ends: Ints, out: Bytes, offsets: Ints) -> None:
     """Copy fields one after the other into `out`; field i is then out[offsets[i]:offsets[i + 1]]."""
     at = 0

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myquant.core.codes import NO_TIME
-from myquant.core.compiled import entry_point, inlined
+from myquant.core.compiled import inlined
+from myquant.ticks.compiled import kept
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Ints: TypeAlias = NDArray[np.int64]
@@ -25,13 +26,14 @@ HOUR_NS: Final = 60 * MINUTE_NS
 DAY_NS: Final = 24 * HOUR_NS
 MIN_YEAR, MAX_YEAR = 1678, 2261  # what int64 nanoseconds hold
 NO_DAY: Final = -(2**31)
+_SHORT: Final = (4, 6, 9, 11)  # months of 30 days
 
 EPOCH_MIN: Final = 10**8  # as seconds: March 1973; fewer digits are a date, a time of day or nothing
 EPOCH_MAX_NS: Final = 92 * 10**17
 BEFORE_OVERFLOW: Final = (2**63 - 10) // 10  # ten times this, and a digit, is an int64
 
 
-@entry_point
+@kept
 def parse_times(text: Bytes, starts: Ints, ends: Ints, unit_ns: Ints, out: Ints, naive: Flags) -> None:
     """Write each field's nanoseconds into `out` (NO_TIME: none), and into `naive` whether they are local ones.
 
@@ -50,7 +52,7 @@ def parse_times(text: Bytes, starts: Ints, ends: Ints, unit_ns: Ints, out: Ints,
         out[i], naive[i] = _instant(day if at > begin else NO_DAY, text, at, end)
 
 
-@entry_point
+@kept
 def parse_dates_and_clocks(
     dates: Bytes,
     date_starts: Ints,
@@ -67,7 +69,7 @@ def parse_dates_and_clocks(
         out[i], naive[i] = _instant(day if at == date_ends[i] else NO_DAY, clocks, clock_starts[i], clock_ends[i])
 
 
-@entry_point
+@kept
 def epoch_to_ns(numbers: Ints, unit_ns: Ints, out: Ints) -> None:
     """Write epoch numbers as nanoseconds into `out`, by the rules of `parse_times`."""
     for i in range(out.shape[0]):
@@ -192,7 +194,7 @@ def _day(year: int, month: int, day: int) -> int:
     if not (MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= 31):
         return NO_DAY
     leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
-    if (month == 2 and day > 28 + leap) or (day == 31 and month in {4, 6, 9, 11}):
+    if (month == 2 and day > 28 + leap) or (day == 31 and month in _SHORT):
         return NO_DAY
     # Counted in years that begin in March, so that the leap day comes last and five months have 153 days.
     years = year - (month <= 2)

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from myquant.core.codes import ACCEPTED, BEFORE_ALL, NO_TIME, REJECTION_NAMES
-from myquant.core.guard import guard_ticks
 from myquant.errors import ConfigError, DataError, cannot_write
 from myquant.ticks.batch import InstrumentName, Ints, TickBatch, joined
+from myquant.ticks.guarded import guard_ticks
 from myquant.ticks.source import TickSource
 from myquant.ticks.zone import zone_of
 

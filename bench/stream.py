@@ -4,6 +4,7 @@ What is measured runs in processes of its own: `python -m bench.stream whole FIL
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def measure(rounds: int, *, quick: bool) -> Section:
         for count, path in paths.items():
             began = perf_counter()
             write_ticks(path, days_of(count), time_zone=ZONE)
+            os.sync()  # or the system would write it while we measure
             seconds, size_mb = perf_counter() - began, path.stat().st_size / 1e6
             section.notes.append(
                 f"{count:,} ticks written in {seconds:.1f} s, {size_mb:,.0f} MB in the canonical layout"

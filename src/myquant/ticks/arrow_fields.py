@@ -17,6 +17,7 @@ from myquant.ticks.parse_time import EPOCH_MAX_NS, epoch_to_ns, parse_dates_and_
 from myquant.ticks.rows import Labels
 from myquant.ticks.zone import utc_from_local, utc_of
 
+UTC_NS: Final = pa.timestamp("ns", "UTC")
 NS_PER: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 # How far a float's product with a power of ten may lie from the product of the decimal that it stands for.
 RELATIVE_ERROR: Final = {"float32": 2.0**-22, "float64": 2.0**-50}
@@ -25,8 +26,12 @@ RELATIVE_ERROR: Final = {"float32": 2.0**-22, "float64": 2.0**-50}
 class ArrowFields:
     """The columns of one record batch (see `rows.Fields`). Raises DataError for a column of a type that can't be read."""
 
-    def __init__(self, batch: pa.RecordBatch, zone: ZoneInfo, where: str) -> None:
-        """Take the columns by name; naive times are local ones of `zone`; errors begin with `where`."""
+    def __init__(self, batch: pa.RecordBatch, zone: ZoneInfo, where: str, *, ours: bool = False) -> None:
+        """Take the columns by name; naive times are local ones of `zone`; errors begin with `where`.
+
+        `ours`: nobody else holds the batch's memory, so that a column which is as it should be needs no copy.
+        """
+        self._ours = ours
         names = [name.strip().lower() for name in batch.schema.names]
         self._arrays = dict(zip(names, batch.columns, strict=True))
         self._zone = zone
@@ -35,9 +40,11 @@ class ArrowFields:
     def prices(self, column: Column) -> Ints:
         """Return paise, or the codes of `TickBatch.price`; a float stands for its shortest decimal."""
         array = self._array(column)
+        scale = 10**column.decimals
+        if scale == 1 and (values := self._as_it_is(array, MAX_PRICE)) is not None:
+            return values
         out = _new(len(array))
         if kind.is_integer(array.type):
-            scale = 10**column.decimals
             values, unreadable = _integers(array, MAX_PRICE // scale)
             np.maximum(values, 0, out=out)
             if scale > 1:
@@ -53,6 +60,8 @@ class ArrowFields:
     def volumes(self, column: Column) -> Ints:
         """Return units, or VOLUME_UNPARSABLE."""
         array = self._array(column)
+        if (values := self._as_it_is(array, MAX_WHOLE)) is not None:
+            return values
         out = _new(len(array))
         if kind.is_integer(array.type) or kind.is_float32(array.type) or kind.is_float64(array.type):
             values, unreadable = _integers(array, MAX_WHOLE)
@@ -65,6 +74,8 @@ class ArrowFields:
     def times(self, column: Column, clock: Column | None, unit_ns: Ints) -> Ints:
         """Return UTC nanoseconds, or NO_TIME."""
         array = self._array(column)
+        if self._ours and clock is None and array.type == UTC_NS and not array.null_count:
+            return _memory_of(array)
         out = _new(len(array))
         if clock is not None:
             naive = np.zeros(len(out), np.bool_)
@@ -101,6 +112,13 @@ class ArrowFields:
         array = self._arrays[column.name]
         return array.dictionary_decode() if kind.is_dictionary(array.type) else array
 
+    def _as_it_is(self, array: Any, largest: int) -> Ints | None:
+        """Return a column's own memory if it holds int64 from 0 to `largest` and nothing else."""
+        if not self._ours or array.type != pa.int64() or array.null_count or not len(array):
+            return None
+        values = _memory_of(array)
+        return values if values.min() >= 0 and values.max() <= largest else None
+
     def _text(self, column: Column, array: Any) -> tuple[NDArray[np.uint8], Ints, Ints]:
         """Return the texts of an array as (bytes, starts, ends); a null is an empty one."""
         if kind.is_boolean(array.type) or kind.is_nested(array.type) or kind.is_duration(array.type):
@@ -133,19 +151,36 @@ def _new(count: int) -> Ints:
     return np.frombuffer(pa.allocate_buffer(8 * count), np.int64)
 
 
+class _Memory:
+    """The values of an Arrow array of 64 bits each as NumPy may take them over, alive as long as NumPy holds on to it."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        start = array.buffers()[1].address + 8 * array.offset
+        self.__array_interface__ = {"data": (start, False), "shape": (len(array),), "typestr": "<i8", "version": 3}
+
+
+def _memory_of(array: Any) -> Ints:
+    return np.asarray(_Memory(array))
+
+
 def _nulls(array: Any) -> Ints:
     """Return the rows that are null."""
     return np.flatnonzero(array.is_null()) if array.null_count else EMPTY
 
 
+def _filled(array: Any, value: float) -> Any:
+    return array.fill_null(value) if array.null_count else array  # without a null it would copy
+
+
 def _floats(array: Any) -> NDArray[Any]:
-    floats: NDArray[Any] = array.fill_null(0.0).to_numpy(zero_copy_only=False)
+    floats: NDArray[Any] = _filled(array, 0.0).to_numpy(zero_copy_only=False)
     return floats
 
 
 def _integers(array: Any, largest: int) -> tuple[Ints, Ints]:
     """Return the values of an array of integers or floats, and the rows that are null, not whole or too large."""
-    values: NDArray[Any] = array.fill_null(0).to_numpy(zero_copy_only=False)
+    values: NDArray[Any] = _filled(array, 0).to_numpy(zero_copy_only=False)
     nulls = _nulls(array)
     if values.dtype.kind == "f":
         bad = ~((np.floor(values) == values) & (np.abs(values) <= largest))
@@ -177,7 +212,7 @@ def _round_floats(floats: NDArray[Any], decimals: int, out: Ints) -> None:
 
 def _copy_timestamps(array: Any, out: Ints) -> None:
     """Write Arrow timestamps of any unit as nanoseconds into `out`; NO_TIME: null, or beyond what nanoseconds hold."""
-    counts = array.view(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    counts = _filled(array.view(pa.int64()), 0).to_numpy(zero_copy_only=False)
     unit_ns = NS_PER[array.type.unit]
     np.copyto(out, counts)
     if unit_ns > 1:

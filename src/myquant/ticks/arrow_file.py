@@ -46,7 +46,7 @@ class ParquetFile:
                 row = lines.stop
                 self.consumed_bytes = self.total_bytes * (row - 1) // self._rows
                 if part.num_rows:
-                    yield reader.batch(ArrowFields(part, self._zone, self.name), lines)
+                    yield reader.batch(ArrowFields(part, self._zone, self.name, ours=True), lines)
 
     def _open(self) -> Any:
         return pq.ParquetFile(self.path, buffer_size=READ_BYTES)

@@ -3,9 +3,11 @@
 import hashlib
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -111,15 +113,32 @@ class TickSource:
     @cached_property
     def input_hash(self) -> str:
         """The SHA-256 of the files' bytes, one file after the other (of a frame: of its ticks), in hex digits."""
+        return self._hash(Event())
+
+    def _hash(self, stop: Event) -> str:
         digest = hashlib.sha256()
         for file in self._files:
             for block in _blocks_of(file):
                 digest.update(block)
+                if stop.is_set():
+                    break
         return digest.hexdigest()
 
     def batches(self) -> Iterator[TickBatch]:
-        """Yield all rows in order, made ahead by a thread while the last batch is worked on. Raises DataError."""
-        return read_ahead(self._batches())
+        """Yield all rows in order, made ahead by a thread while the last batch is worked on. Raises DataError.
+
+        Another thread takes the hash of the files meanwhile.
+        """
+        stop, are_files = Event(), len(self.paths) == len(self._files)
+        with ThreadPoolExecutor(1, thread_name_prefix="input-hash") as thread:
+            hashing = thread.submit(self._hash, stop) if are_files and "input_hash" not in vars(self) else None
+            try:
+                yield from read_ahead(self._batches())
+            except BaseException:
+                stop.set()
+                raise
+            if hashing is not None:
+                self.input_hash = hashing.result()
 
     def _batches(self) -> Generator[TickBatch, None, None]:
         for file in self._files:

@@ -1,6 +1,6 @@
 """A file that is streamed, against the same ticks in memory: speed and memory of a backtest by `compose`.
 
-What is measured runs in processes of its own: `python -m bench.stream whole FILE` and `... compare FILE`.
+What is measured runs in processes of its own: `python -m bench.stream whole FILE` and `... memory FILE`, `... compare FILE`.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 from bench import company, jobs
 from bench.company import quiet_rounds
 from bench.limit.ticks import DAY_NS
-from bench.measure import Goal, Row, Section, Spread, interleaved, ratio, spread
+from bench.measure import Goal, Row, Section, interleaved, ratio, spread
 from myquant import compose
 from myquant.config.loading import LoadedConfig
 from myquant.strategies.loading import default_strategy
@@ -64,8 +64,10 @@ def measure(rounds: int, *, quick: bool) -> Section:
         found = _child("compare", paths[compared], rounds)
         company.add(found["tally"])
         section.rows += _compared(found["seconds"], compared)
-        runs = quiet_rounds(lambda: _child("whole", paths[whole], 1), WHOLE_RUNS)
-        section.rows += _whole(runs, whole, spread(found["seconds"]["memory"]).scaled(PER_NS / compared))
+        runs = quiet_rounds(
+            lambda: (_child("whole", paths[whole], whole), _child("memory", paths[whole], whole)), WHOLE_RUNS
+        )
+        section.rows += _whole(runs, whole)
     speeds = (f"{row.name} {1e3 / row.ours.median:.0f}" for row in section.rows if row.unit == "ns/tick")
     section.notes.append("in M ticks a second: " + ", ".join(speeds))
     return section
@@ -84,8 +86,8 @@ def _folder() -> Path:
     return jobs.OUT
 
 
-def _child(mode: str, path: Path, rounds: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.stream", mode, str(path), str(rounds)]
+def _child(mode: str, path: Path, count: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.stream", mode, str(path), str(count)]
     answer = subprocess.run(command, cwd=jobs.ROOT, check=True, capture_output=True, text=True).stdout
     found: dict[str, Any] = json.loads(answer.splitlines()[-1])
     return found
@@ -98,19 +100,28 @@ def _compared(seconds: dict[str, list[float]], count: int) -> list[Row]:
     name = f"streamed, {count // 10**6} M ticks"
     reading = spread(seconds["reading"]).scaled(per_tick)
     return [
-        Row(name, "ns/tick", spread(seconds["stream"]).scaled(per_tick), "in memory", memory, of_memory, Goal(0.5)),
+        Row(name, "ns/tick", spread(seconds["stream"]).scaled(per_tick), "in memory", memory, of_memory),
         Row("  the reading alone", "ns/tick", reading, note="decoding, one thread ahead of the engine"),
     ]
 
 
-def _whole(runs: list[dict[str, Any]], count: int, in_memory: Spread) -> list[Row]:
-    """The whole file in fresh processes; fewer ticks stand for it in memory."""
-    per_tick = [run["seconds"] * PER_NS / count for run in runs]
-    of_memory = spread([in_memory.median / one for one in per_tick])
-    name, note = f"streamed, {count // 10**6} M ticks, a fresh process", f"{runs[0]['trades']:,} trades"
-    peak = spread([run["peak_mib"] for run in runs])
+def _whole(runs: list[tuple[dict[str, Any], dict[str, Any]]], count: int) -> list[Row]:
+    """The whole file, and as many ticks in memory, each in a fresh process."""
+    streamed, in_memory = ([side["seconds"] for side in sides] for sides in zip(*runs, strict=True))
+    name, note = f"streamed, {count // 10**6} M ticks, a fresh process", f"{runs[0][0]['trades']:,} trades"
+    peak = spread([run["peak_mib"] for run, _ in runs])
+    per_tick = PER_NS / count
     return [
-        Row(name, "ns/tick", spread(per_tick), "in memory", in_memory, of_memory, Goal(0.5), note),
+        Row(
+            name,
+            "ns/tick",
+            spread(streamed).scaled(per_tick),
+            "in memory",
+            spread(in_memory).scaled(per_tick),
+            ratio(in_memory, streamed),
+            Goal(0.5),
+            note,
+        ),
         Row("  its peak memory", "MiB", peak, goal=Goal(MEMORY_MAX_MIB, at_least=False)),
     ]
 
@@ -139,6 +150,15 @@ def run_whole(path: Path) -> dict[str, Any]:
     return {"seconds": seconds, "trades": trades, "peak_mib": peak_mib}
 
 
+def run_memory(count: int) -> dict[str, Any]:
+    """Run as many ticks that are in memory."""
+    loaded = settings()
+    whole = joined(list(days_of(count)))
+    backtest_seconds(InMemory(next(days_of(1000))), loaded)
+    seconds, trades = backtest_seconds(InMemory(whole), loaded)
+    return {"seconds": seconds, "trades": trades}
+
+
 def run_compare(path: Path, rounds: int) -> dict[str, Any]:
     """Stream a file, run the same ticks in memory, and read without running, by turns."""
     loaded = settings()
@@ -162,5 +182,10 @@ def run_compare(path: Path, rounds: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    MODE, FILE, ROUNDS_TEXT = sys.argv[1:]
-    print(json.dumps(run_whole(Path(FILE)) if MODE == "whole" else run_compare(Path(FILE), int(ROUNDS_TEXT))))
+    MODE, FILE, COUNT = sys.argv[1:]
+    modes = {
+        "whole": lambda: run_whole(Path(FILE)),
+        "memory": lambda: run_memory(int(COUNT)),
+        "compare": lambda: run_compare(Path(FILE), int(COUNT)),
+    }
+    print(json.dumps(modes[MODE]()))

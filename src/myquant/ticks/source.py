@@ -24,7 +24,7 @@ from myquant.ticks.read_ahead import read_ahead
 from myquant.ticks.rows import RowReader
 from myquant.ticks.zone import zone_of
 
-BATCH_ROWS: Final = 1 << 18
+BATCH_ROWS: Final = 1 << 19
 MERGE_MIN_ROWS: Final = 1 << 13
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd"}
 # A date at the end of a file's name, with what separates it: nifty_option_2025-10-03, BANKNIFTY 20251003.

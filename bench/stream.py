@@ -1,6 +1,7 @@
 """A file that is streamed, against the same ticks in memory: speed and memory of a backtest by `compose`.
 
-What is measured runs in processes of its own: `python -m bench.stream whole FILE` and `... memory FILE`, `... compare FILE`.
+What is measured runs in processes of its own: `python -m bench.stream whole FILE COUNT`, `... memory FILE COUNT`,
+`... compare FILE ROUNDS`.
 """
 
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -28,7 +30,8 @@ from myquant.ticks.write import write_ticks
 
 ZONE = "Asia/Kolkata"
 COUNTS = {False: (100_000_000, 10_000_000), True: (5_000_000, 5_000_000)}  # quick: (whole, compared) ticks
-WHOLE_RUNS = 3
+WHOLE_RUNS = 5
+WARM_BATCHES = 20
 MEMORY_MAX_MIB = 1024.0
 PER_NS = 1e9
 
@@ -142,9 +145,11 @@ def backtest_seconds(source: Any, loaded: LoadedConfig) -> tuple[float, int]:
 
 
 def run_whole(path: Path) -> dict[str, Any]:
-    """Stream a file once after the machine code is loaded."""
+    """Stream a file once, after the machine code is loaded and the reader has met its first pages of memory."""
     loaded = settings()
     backtest_seconds(InMemory(next(days_of(1000))), loaded)
+    for _ in islice(opened(path).batches(), WARM_BATCHES):
+        pass
     seconds, trades = backtest_seconds(opened(path), loaded)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "trades": trades, "peak_mib": peak_mib}

@@ -1,5 +1,6 @@
 """Arrow columns of every type to integers."""
 
+from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -22,8 +23,8 @@ NINE_TEN_NS = 1_759_462_800_000_000_000  # 09:10 in India
 BAD, ODD, NEVER = PRICE_UNPARSABLE, PRICE_NOT_FINITE, NO_TIME
 
 
-def fields(**arrays: Any) -> ArrowFields:
-    return ArrowFields(pa.RecordBatch.from_pydict(arrays), ZoneInfo("Asia/Kolkata"), "f.parquet")
+def fields(*, ours: bool = False, **arrays: Any) -> ArrowFields:
+    return ArrowFields(pa.RecordBatch.from_pydict(arrays), ZoneInfo("Asia/Kolkata"), "f.parquet", ours=ours)
 
 
 def as_list(column: Ints) -> list[int]:
@@ -33,20 +34,41 @@ def as_list(column: Ints) -> list[int]:
     return [int(value) for value in column]
 
 
+def either_way(read: Callable[[bool], Ints]) -> list[int]:
+    """Return the values of a column, which do not depend on whose memory it is."""
+    copied, taken = as_list(read(False)), as_list(read(True))
+    assert copied == taken
+    return copied
+
+
 def prices(array: Any, decimals: int = 2) -> list[int]:
-    found = fields(price=array).prices(Column(0, "price", decimals))
-    return as_list(found)
+    return either_way(lambda ours: fields(ours=ours, price=array).prices(Column(0, "price", decimals)))
 
 
 def volumes(array: Any) -> list[int]:
-    return as_list(fields(volume=array).volumes(Column(0, "volume")))
+    return either_way(lambda ours: fields(ours=ours, volume=array).volumes(Column(0, "volume")))
 
 
 def times(array: Any, clock: Any = None, unit_ns: int = 0) -> list[int]:
     two = {} if clock is None else {"time": clock}
     column = None if clock is None else Column(1, "time")
-    found = fields(ts=array, **two).times(Column(0, "ts"), column, np.array([unit_ns]))
-    return as_list(found)
+    return either_way(
+        lambda ours: fields(ours=ours, ts=array, **two).times(Column(0, "ts"), column, np.array([unit_ns]))
+    )
+
+
+def test_memory_of_ours_is_taken_as_it_is_and_lives_as_long_as_the_column() -> None:
+    array = pa.array(range(3, 103), pa.int64())[1:]
+    taken = fields(ours=True, price=array).prices(Column(0, "price", 0))
+    copied = fields(price=array).prices(Column(0, "price", 0))
+    stamps = fields(ours=True, ts=array.cast(pa.timestamp("ns", "UTC"))).times(Column(0, "ts"), None, np.array([0]))
+    assert taken.ctypes.data == array.buffers()[1].address + 8
+    assert copied.ctypes.data != array.buffers()[1].address + 8
+    del array
+    assert taken.tolist() == copied.tolist() == stamps.tolist() == list(range(4, 103))
+    odd = pa.array([5, None, -7, MAX_PRICE, MAX_PRICE + 1], pa.int64())
+    assert prices(odd, 0) == [5, BAD, 0, MAX_PRICE, BAD]
+    assert volumes(pa.array([5, -7, MAX_WHOLE, MAX_WHOLE + 1])) == [5, VOLUME_UNPARSABLE, MAX_WHOLE, VOLUME_UNPARSABLE]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,13 @@ def test_the_hash_is_that_of_the_bytes(make: Make) -> None:
     a, b = make("a.csv", rows((0, 1))), make("b.csv.gz", gzip.compress(rows((0, 1)).encode()))
     assert opened(a, b).input_hash == hashlib.sha256(a.read_bytes() + b.read_bytes()).hexdigest()
     assert opened(a, b).paths == (a, b)
+    source = opened(a, b)
+    first = source.batches()
+    next(first)
+    first.close()
+    assert "input_hash" not in vars(source)
+    list(source.batches())
+    assert vars(source)["input_hash"] == opened(a, b).input_hash
 
 
 def test_naive_times_are_local_ones_of_the_zone(make: Make, read: Read) -> None:

@@ -124,7 +124,7 @@ class TickSource:
                     break
         return digest.hexdigest()
 
-    def batches(self) -> Iterator[TickBatch]:
+    def batches(self) -> Generator[TickBatch, None, None]:
         """Yield all rows in order, made ahead by a thread while the last batch is worked on. Raises DataError.
 
         Another thread takes the hash of the files meanwhile.
@@ -134,11 +134,10 @@ class TickSource:
             hashing = thread.submit(self._hash, stop) if are_files and "input_hash" not in vars(self) else None
             try:
                 yield from read_ahead(self._batches())
-            except BaseException:
+                if hashing is not None:
+                    self.input_hash = hashing.result()
+            finally:  # whoever stops early does not wait for the rest of a large file
                 stop.set()
-                raise
-            if hashing is not None:
-                self.input_hash = hashing.result()
 
     def _batches(self) -> Generator[TickBatch, None, None]:
         for file in self._files:

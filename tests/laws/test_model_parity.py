@@ -75,6 +75,7 @@ def agree(ticks: Ticks, values: dict[str, Any], *, instruments: int = 1) -> int:
     assert sum(rejected.values()) == sum(model.rejected.values())
     if not loaded.config.execution.close_at_end:
         assert record.account.max_drawdown == model.max_drawdown
+        assert record.account.drawdown_peak == model.drawdown_peak
     assert sum(int(net) for net in record.trades["net"]) == record.account.cash - record.initial_capital or (
         record.open_positions
     )

@@ -42,7 +42,7 @@ class Account:
         self.settings = settings
         self.books = [Book(settings, of_instrument) for of_instrument in days]
         self.cash = self.peak = self.equity_at_day_start = paise(settings.initial_capital)
-        self.max_drawdown = 0
+        self.max_drawdown = self.drawdown_peak = 0
         self.day_start_ns: int | None = None
         self.day_stopped = False
         self.orders_today = 0
@@ -97,7 +97,8 @@ class Account:
 
     def observe_equity(self) -> None:
         self.peak = max(self.peak, self.equity())
-        self.max_drawdown = max(self.max_drawdown, self.peak - self.equity())
+        if self.peak - self.equity() > self.max_drawdown:
+            self.max_drawdown, self.drawdown_peak = self.peak - self.equity(), self.peak
 
     def stop_day_at_loss(self) -> None:
         limit = paise(self.settings.max_day_loss)
@@ -300,6 +301,7 @@ class Account:
             gates=dict(self.gates),
             denied=dict(self.denied),
             max_drawdown=self.max_drawdown,
+            drawdown_peak=self.drawdown_peak,
             open_positions=open_positions,
         )
 

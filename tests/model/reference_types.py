@@ -151,7 +151,7 @@ class ModelOpenPosition:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What a run did. Counts hold only the reasons that occurred; `max_drawdown` is in paise below the peak."""
+    """What a run did. Counts hold only the reasons that occurred; `max_drawdown` is in paise below `drawdown_peak`."""
 
     trades: list[ModelTrade]
     cash: int
@@ -162,4 +162,5 @@ class ModelResult:
     gates: dict[str, int]
     denied: dict[str, int]
     max_drawdown: int
+    drawdown_peak: int
     open_positions: list[ModelOpenPosition]

@@ -61,6 +61,7 @@ class _Ledger:
     open_value: int = 0
     peak: int = 0
     drawdown: int = 0
+    drawdown_peak: int = 0
     paid: dict[str, int] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
 
@@ -74,7 +75,8 @@ class _Ledger:
     def emit(self, **fields: int) -> None:
         equity = self.cash + self.open_value
         self.peak = max(self.peak, equity)
-        self.drawdown = max(self.drawdown, self.peak - equity)
+        if self.peak - equity > self.drawdown:
+            self.drawdown, self.drawdown_peak = self.peak - equity, self.peak
         self.commands.append(
             NO_COMMAND._replace(
                 sequence=len(self.commands) + 1, cash=self.cash, equity=equity, drawdown=self.drawdown, **fields
@@ -195,6 +197,7 @@ def _account(ledger: _Ledger, positions: Sequence[Held], trades: int) -> Account
         open_value=ledger.open_value,
         peak_equity=ledger.peak,
         max_drawdown=ledger.drawdown,
+        drawdown_peak=ledger.drawdown_peak,
         orders=len(positions) + trades,
         positions=len(positions),
         trades=trades,

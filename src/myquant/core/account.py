@@ -44,7 +44,9 @@ def observe_equity(account: Account) -> Account:
     """Take the equity that the last event left into the peak and the drawdown."""
     now = account.cash + account.open_value
     peak = max(account.peak_equity, now)
-    return account._replace(peak_equity=peak, max_drawdown=max(account.max_drawdown, peak - now))
+    if peak - now > account.max_drawdown:
+        return account._replace(peak_equity=peak, max_drawdown=peak - now, drawdown_peak=peak)
+    return account._replace(peak_equity=peak)
 
 
 @inlined

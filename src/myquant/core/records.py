@@ -126,6 +126,7 @@ class Account(NamedTuple):
     day_start_equity: int
     peak_equity: int
     max_drawdown: int  # paise, >= 0
+    drawdown_peak: int  # the peak that the deepest drawdown is below
     day_stopped: bool
     flatten: bool  # an operator asked for it; ends when he resumes
     halt: int  # codes.HALT_NAMES, save the day loss

@@ -14,7 +14,6 @@ class Curve(NamedTuple):
     cash: np.ndarray[Any, Any]
     equity: np.ndarray[Any, Any]
     drawdown: np.ndarray[Any, Any]  # below the highest equity of the rows so far
-    max_drawdown: np.ndarray[Any, Any]  # the deepest so far, at every tick and not only at these rows
 
 
 def equity_curve(record: RunRecord) -> Curve:
@@ -34,11 +33,7 @@ def equity_curve(record: RunRecord) -> Curve:
     time_ns = np.maximum.accumulate(column("time_ns", record.first_ns, record.last_ns))
     cash = column("cash", record.initial_capital, account.cash)
     equity = column("equity", record.initial_capital, account.cash + account.open_value)
-    deepest = column("drawdown", 0, account.max_drawdown)
     moved = (np.diff(time_ns) != 0) | (np.diff(cash) != 0) | (np.diff(equity) != 0)
     keep = np.concatenate([[True], moved])
     equity = equity[keep]
-    drawdown = np.maximum.accumulate(equity) - equity
-    # Of rows that are alike the last one knows the deepest drawdown best.
-    last_of_run = np.concatenate([moved, [True]])
-    return Curve(time_ns[keep], cash[keep], equity, drawdown, deepest[last_of_run])
+    return Curve(time_ns[keep], cash[keep], equity, np.maximum.accumulate(equity) - equity)

@@ -33,7 +33,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "last_tick": iso_time(record.last_ns, zone),
         **_results(record),
         **_wins_and_losses(record),
-        **_risk(record, curve),
+        **_risk(record),
         "charges_paid": _charges_paid(record),
         "contract_notes": _contract_notes(record),
         "exits": _by_code(record.trades, "reason", codes.EXIT_NAMES),
@@ -127,15 +127,12 @@ def _closed_positions(record: RunRecord) -> np.ndarray[Any, Any]:
     return net
 
 
-def _risk(record: RunRecord, curve: Curve) -> dict[str, Any]:
-    deepest = record.account.max_drawdown
-    # The first row that knows of it; the peak it fell from stands before that row.
-    known = int(np.argmax(curve.max_drawdown >= deepest))
-    peak = int(curve.equity[: max(1, known)].max())
+def _risk(record: RunRecord) -> dict[str, Any]:
+    account = record.account
     ticks, held = (int(record.counts[:, place].sum()) for place in (codes.COUNT_TICKS, codes.COUNT_OPEN_TICKS))
     return {
-        "max_drawdown": rupees(deepest),
-        "max_drawdown_percent": percent(deepest, peak),
+        "max_drawdown": rupees(account.max_drawdown),
+        "max_drawdown_percent": percent(account.max_drawdown, account.drawdown_peak or record.initial_capital),
         "exposure_percent": percent(held, ticks),
     }
 

@@ -150,7 +150,7 @@ def test_progress_is_told_the_rows_read(day: Path) -> None:
         ),
         ({"ticks": b"day.csv"}, ConfigError, "a list must hold paths, not int"),
         ({"strategy": len}, ConfigError, r"strategy: expected FILE\.py or FILE\.py:Name as text or path, got builtin"),
-        ({"config": 3}, ConfigError, "config: expected the path of a TOML file or a mapping, got int"),
+        ({"config": 3}, ConfigError, "config: expected the path of a TOML file, a mapping or a loaded conf"),
     ],
 )
 def test_mistakes_are_named(day: Path, arguments: dict[str, Any], error: type[Exception], words: str) -> None:
@@ -174,6 +174,22 @@ def test_the_package_shows_its_names_and_no_others() -> None:
     assert mq.load_config().config.instrument.symbol == "NIFTY"
     with pytest.raises(AttributeError, match="module 'myquant' has no attribute 'backtests'"):
         _ = mq.backtests
+
+
+def test_a_configuration_is_loaded_by_itself_and_run_with(day: Path, tmp_path: Path, result: mq.Result) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[risk]\nbase_sl_points = 20\n", encoding="utf-8")
+    for given in (path, str(path), {"risk.base_sl_points": 20}, {"risk": {"base_sl_points": 20}}):
+        loaded = mq.load_config(given)
+        assert float(loaded.config.risk.base_sl_points) == 20.0
+        assert mq.load_config(loaded) is loaded
+    assert mq.backtest(day, config=mq.load_config(result.config)).summary == result.summary
+    with pytest.raises(ConfigError, match=r"close_at_end: set execution\.close_at_end in the configuration"):
+        mq.backtest(day, config=loaded, close_at_end=True)
+    strategy = Path(__file__).resolve().parents[1] / "examples" / "rsi_pullback.py"
+    with pytest.raises(ConfigError, match=r"was loaded without this strategy: load_config\(\.\.\., strategy="):
+        mq.backtest(day, config=loaded, strategy=strategy)
+    assert "rsi_pullback" in mq.load_config({"rsi_pullback.rsi_length": 20}, strategy=strategy).sections
 
 
 def test_a_result_shows_itself_in_one_line(result: mq.Result) -> None:

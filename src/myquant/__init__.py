@@ -10,8 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from myquant.api import Result, backtest
-    from myquant.config.loading import load_config
+    from myquant.api import Result, backtest, load_config
     from myquant.core.records import Context, Tick
 
 __all__ = ["Context", "Result", "Tick", "__version__", "backtest", "load_config"]
@@ -22,7 +21,7 @@ _HOMES: Final = {
     "Result": "myquant.api",
     "Tick": "myquant.core.records",
     "backtest": "myquant.api",
-    "load_config": "myquant.config.loading",
+    "load_config": "myquant.api",
 }
 
 

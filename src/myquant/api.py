@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from myquant import compose
-from myquant.config.loading import LoadedConfig, load_config
+from myquant.config import loading
+from myquant.config.loading import LoadedConfig
 from myquant.errors import ConfigError
 from myquant.results.record import RunRecord
 from myquant.results.summary import summary
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from myquant.ticks.batch import TickBatch
 
 Ticks: TypeAlias = "str | Path | Sequence[str | Path] | pl.DataFrame | pd.DataFrame"
-Settings: TypeAlias = "str | Path | Mapping[str, Any] | None"
+Settings: TypeAlias = "str | Path | Mapping[str, Any] | LoadedConfig | None"
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,9 +115,9 @@ def backtest(
 
     Args:
         ticks: the path of a file, several paths (merged by time, one account), or a polars or pandas frame.
-        config: the path of a TOML file, or a mapping of sections (`{"risk": {"base_sl_points": 20}}`) or of dotted keys
-            (`{"risk.base_sl_points": 20}`). Variables such as MYQUANT_RISK__BASE_SL_POINTS go before it, as they do on
-            the command line.
+        config: the path of a TOML file, a mapping of sections (`{"risk": {"base_sl_points": 20}}`) or of dotted keys
+            (`{"risk.base_sl_points": 20}`), or what `load_config` returned. Variables such as
+            MYQUANT_RISK__BASE_SL_POINTS go before it, as they do on the command line.
         strategy: `FILE.py` or `FILE.py:Name`; None is the default strategy.
         out: a folder to write the results into, as `Result.save` does.
         close_at_end: whether to exit what is open after the last tick; None leaves it to the configuration.
@@ -146,10 +147,22 @@ def backtest(
     return result
 
 
+def load_config(config: Settings = None, *, strategy: str | Path | None = None) -> LoadedConfig:
+    """Return the effective configuration that `backtest` would use for the same `config` and `strategy`.
+
+    `LoadedConfig` has `config` (the sections), `values` and `origins` by `section.key`, `hash` and `to_toml()`. Raises
+    ConfigError.
+    """
+    _refuse_other_kinds(config, strategy)
+    return _settings(config, load_strategy(strategy), None)
+
+
 def _refuse_other_kinds(config: object, strategy: object) -> None:
     """Raise ConfigError for a configuration or a strategy of a kind that nothing here can read."""
-    if config is not None and not isinstance(config, str | Path | Mapping):
-        raise ConfigError(f"config: expected the path of a TOML file or a mapping, got {type(config).__name__}")
+    if config is not None and not isinstance(config, str | Path | Mapping | LoadedConfig):
+        raise ConfigError(
+            f"config: expected the path of a TOML file, a mapping or a loaded configuration, got {type(config).__name__}"
+        )
     if strategy is not None and not isinstance(strategy, str | Path):
         raise ConfigError(
             f"strategy: expected FILE.py or FILE.py:Name as text or path, got {type(strategy).__name__}; write the strategy"
@@ -159,7 +172,15 @@ def _refuse_other_kinds(config: object, strategy: object) -> None:
 
 def _settings(config: Settings, strategy: LoadedStrategy, close_at_end: bool | None) -> LoadedConfig:
     close = [] if close_at_end is None else [f"execution.close_at_end={str(close_at_end).lower()}"]
-    loaded = load_config(
+    if isinstance(config, LoadedConfig):
+        if strategy.model is not None and strategy.section not in config.sections:
+            raise ConfigError(
+                f"config: was loaded without this strategy: load_config(..., strategy={str(strategy.path)!r})"
+            )
+        if close:
+            raise ConfigError("close_at_end: set execution.close_at_end in the configuration that is loaded")
+        return config
+    loaded = loading.load_config(
         file=Path(config) if isinstance(config, str | Path) else None,
         values=_sections(config) if isinstance(config, Mapping) else None,
         environment=os.environ,

@@ -141,6 +141,7 @@ def _record(
         config_hash=loaded.hash,
         input_hash=source.input_hash,
         strategy=strategy.name,
+        strategy_file=(strategy.path.name, strategy.text) if strategy.path else None,
         engine_hash=strategy.engine_hash,
         versions={
             "myquant": myquant.__version__,

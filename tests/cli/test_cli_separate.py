@@ -87,6 +87,38 @@ def test_what_concerns_all_is_said_once(run: Run, option: tuple[str, str]) -> No
     assert not Path("runs").exists()
 
 
+def folder_of_a_run(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text("{}")
+    return folder
+
+
+def test_a_foreign_folder_is_refused_before_anything_runs(run: Run, day: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separate, "_submit", None)
+    folder_of_a_run(Path("single"))
+    folder_of_a_run(Path("file/day"))
+    Path("file/a.txt").write_text("mine")
+    Path("folder/photos").mkdir(parents=True)
+    Path("folder/photos/a.jpg").write_text("mine")
+    refusals = {
+        "single": "single: holds summary.json and is not a folder of runs: choose another folder with --out",
+        "file": "file: holds a.txt and is not a folder of runs: choose another folder with --out",
+        "folder": "folder/photos: holds a.jpg and is not the folder of a run: choose another with --out",
+    }
+    for out, refusal in refusals.items():
+        before = sorted(Path(out).rglob("*"))
+        ended = run("backtest", day, day, "--separate", "--out", out)
+        assert (ended.code, ended.out, ended.errors) == (2, "", [refusal])
+        assert sorted(Path(out).rglob("*")) == before
+
+
+def test_a_folder_of_runs_is_used_again(run: Run) -> None:
+    Path("broken.csv").write_text("timestamp,volume\n1,2\n")
+    (folder_of_a_run(Path("all/earlier")) / "notes.txt").write_text("mine")  # stays, as no run replaces it
+    Path("all/interrupted").mkdir()
+    assert run("backtest", "broken.csv", "--separate", "--out", "all").code == 3
+
+
 def test_names_never_clash() -> None:
     paths = tuple(map(Path, ("a.csv", "x/a.csv", "a-2.csv", "y/a.csv.gz")))
     folders = [str(part.out) for part in _parts(Request(paths), Path("all"))]

@@ -12,6 +12,8 @@ GOOD = "2025-10-03 09:30:00,100.05,75\n"
 BACK = "2025-10-03 09:29:00,100.05,75\n"
 LOT_MISSING = "the contract book has no lot size for NIFTY traded on that day: set instrument.lot_size"
 
+SORTED_BY_TIME = [(5, "nan", "A"), (6, "1", "A"), (3, "nan", "B"), (4, "nan", "B")]  # minute, price, symbol
+
 
 def rows_of(path: str) -> int:
     return sum(len(batch) for batch in open_ticks(path, time_zone="Asia/Kolkata", symbol="NIFTY").batches())
@@ -32,6 +34,14 @@ def test_check_counts_by_reason_and_names_the_first_lines(run: Run, some_bad: st
         "non_finite_price 1 at 8",
         "time_backwards 3 at 4, 6, ...",
     ]
+
+
+def test_check_names_lines_in_ascending_order_where_symbols_are_sorted_by_time(run: Run) -> None:
+    rows = [f"2025-10-03 09:3{minute}:00,{price},75,{name}\n" for minute, price, name in SORTED_BY_TIME]
+    Path("ticks.csv").write_text(HEADER[:-1] + ",symbol\n" + "".join(rows))
+    ended = run("ticks", "check", "ticks.csv", "--strict", "--set", "data_quality.rejected_examples=2")
+    assert ended.out.splitlines()[1].split() == ["non_finite_price", "3", "at", "2,", "4,", "..."]
+    assert ended.errors[0].startswith("ticks.csv:2: the first of 3 rejected rows")
 
 
 def test_check_names_the_days_that_no_table_covers_and_the_closed_ones(run: Run) -> None:
@@ -112,6 +122,19 @@ def test_no_file_is_written_over_unless_forced(run: Run, command: list[str]) -> 
     assert Path("mine.csv").read_text() == "mine"
     assert run(*command, "mine.csv", "--force").code == 0
     assert rows_of("mine.csv") > 1
+
+
+def test_convert_never_writes_over_an_input(run: Run) -> None:
+    Path("a.csv").write_text(HEADER + GOOD)
+    Path("b.csv").write_text(HEADER + GOOD)
+    Path("link.csv").symlink_to("b.csv")
+    Path("hard.csv").hardlink_to("b.csv")
+    for target in ("b.csv", Path("b.csv").absolute(), f"../{Path.cwd().name}/b.csv", "link.csv", "hard.csv"):
+        for options in ([], ["--force"]):
+            ended = run("ticks", "convert", "a.csv", "b.csv", target, *options)
+            assert (ended.code, ended.out, len(ended.errors)) == (2, "", 1)
+            assert ended.errors[0].startswith(f"{target}: is read and can't be written over")
+    assert Path("b.csv").read_text() == HEADER + GOOD
 
 
 def test_generate_gives_the_same_bytes_for_the_same_seed(run: Run) -> None:

@@ -145,6 +145,18 @@ def test_what_the_book_does_not_cover_is_an_error(symbol: str, day: str, missing
     assert remedy in str(caught.value)
 
 
+@pytest.mark.parametrize("symbol", ["banknifty", "BankNifty", "nifty07oct2524900ce"])
+def test_a_symbol_in_small_letters_is_asked_about(symbol: str) -> None:
+    with pytest.raises(DataError, match=rf"does not know {symbol}, did you mean {symbol.upper()}\?"):
+        contract(symbol, date(2025, 10, 3))
+
+
+@pytest.mark.parametrize("symbol", ["reliance", "RELIANCE", "nifty 50"])
+def test_a_symbol_unknown_in_capitals_too_is_not_asked_about(symbol: str) -> None:
+    with pytest.raises(DataError, match=rf"does not know {symbol} \(it has"):
+        contract(symbol, date(2025, 10, 3))
+
+
 @pytest.mark.parametrize(
     ("underlying", "day", "freeze_quantity"),
     [

@@ -134,6 +134,7 @@ def make_record(
         config_hash="c" * 64,
         input_hash="1" * 64,
         strategy="default",
+        strategy_file=None,
         engine_hash="e" * 20,
         versions={"python": "3.11.2", "myquant": "0.1.0"},
     )

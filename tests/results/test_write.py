@@ -39,6 +39,16 @@ def test_it_writes_what_is_asked_for(tmp_path: Path, *, report: bool, excel: boo
     assert names(folder.parent) == ["one"]
 
 
+def test_it_keeps_the_file_of_a_users_strategy(tmp_path: Path) -> None:
+    text = "def entry(state, tick, context, params):\n    return tick.price > 100  # \u20b9\n"
+    own = replace(rich_record(), strategy_file=("mine.py", text))
+    written = write_results(own, tmp_path / "one", report=False, excel=False)
+    assert written == [tmp_path / "one" / name for name in (*TABLES, "strategy/mine.py")]
+    assert written[-1].read_text(encoding="utf-8") == text
+    write_results(rich_record(), tmp_path / "one", report=False, excel=False)  # it may be replaced like any other run
+    assert names(tmp_path / "one") == sorted(TABLES)
+
+
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_results(rich_record(), tmp_path / name, report=True, excel=True)

@@ -53,6 +53,8 @@ from strategies.texts import HEAD, Refused, entry_of, later, sound, update_of, w
         ),
         (later("return np.random.random() > 0.5"), "random", "the same ticks must give the same trades"),
         (later("return params.model_dump() is None"), "model_dump", "Params has no model_dump"),
+        (later("return context.last_exit != 'stop_loss'"), "stop_loss", "no number equals a text; reasons are codes"),
+        (later("return context.last_exit in ('stop_loss', 'x')"), "stop_loss", "context.last_exit == codes.STOP_LOSS"),
     ],
 )
 def test_a_body_that_cannot_be_compiled(refused: Refused, body: str, at: str, words: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from myquant.strategies import trial
 from myquant.strategies.loading import load_strategy
 from myquant.strategies.trial import made_up_ticks
 from strategies.texts import Refused, entry_of, sound, update_of, write
@@ -92,6 +93,18 @@ def test_a_window_longer_than_the_memory(refused: Refused) -> None:
 )
 def test_arithmetic_that_only_plain_python_refuses_is_left_alone(tmp_path: Path, value: str) -> None:
     load_strategy(write(tmp_path, entry_of(f"return {value} > 1.0")))
+
+
+def test_it_says_so_when_it_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trial, "PATIENCE_S", 0.0)
+    body = "x = 0\nwhile x < 300_000:\n    x = x + 1\nreturn x > 1"
+    load_strategy(write(tmp_path, entry_of(body)))
+    assert "py: its functions still run on made-up ticks after 0 s; does every loop end?\n" in capsys.readouterr().err
+    monkeypatch.undo()
+    load_strategy(write(tmp_path, entry_of("return tick.price > 17.0")))
+    assert capsys.readouterr().err == ""
 
 
 def test_what_it_prints_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,6 +59,32 @@ def test_one_file_is_the_symbol_that_is_asked_for(make: Make) -> None:
     assert (source.instruments, source.symbols_are_labels, source.has_symbols) == ((("NIFTY", None),), False, False)
 
 
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("NIFTY07OCT2524900CE.csv", "NIFTY07OCT2524900CE"),
+        ("BANKNIFTY28OCT2556000CE_2025-10-03.csv", "BANKNIFTY28OCT2556000CE"),
+        ("RELIANCE28OCT25FUT.csv", "RELIANCE28OCT25FUT"),
+        ("BANKNIFTY 20251003.csv", "BANKNIFTY"),
+        ("RELIANCE.csv", "NIFTY"),  # no index of the book: a word like any other
+        ("banknifty.csv", "NIFTY"),
+        ("2025-10-03.csv", "NIFTY"),
+    ],
+)
+def test_one_file_named_after_a_contract_holds_it(make: Make, name: str, symbol: str) -> None:
+    source = opened(make(name, rows((0, 1))))
+    assert (source.instruments, source.symbols_are_labels) == (((symbol, None),), False)
+
+
+def test_names_of_which_only_some_are_contracts(make: Make) -> None:
+    contract, other = make("NIFTY07OCT2524900CE.csv", rows((0, 1))), make("day.csv", rows((0, 1)))
+    with pytest.raises(
+        ConfigError, match=r"day\.csv is not named after a contract, but .*24900CE\.csv is: rename it after"
+    ):
+        opened(contract, other)
+    assert symbols(make("RELIANCE.csv", rows((0, 1))), contract) == ["RELIANCE", "NIFTY07OCT2524900CE"]
+
+
 def test_several_files_are_named_after_themselves(make: Make) -> None:
     days = [make(f"nifty_option_2025-10-0{day}.csv", rows((day, day))) for day in (6, 3)]
     assert symbols(*days) == ["nifty_option"]

@@ -9,14 +9,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import Final
 
 from myquant.cli.failures import FAILED, Failure, failure
 from myquant.cli.folder import run_folder, run_name
 from myquant.cli.progress import progress_bar
 from myquant.cli.run import Finished, Outcome, Request, announce_compiling, run
 from myquant.cli.settings import load_settings
-from myquant.results.write import refuse_unusable
+from myquant.errors import ConfigError, cannot_write
+from myquant.results.write import ELSEWHERE, refuse_unusable
 from myquant.strategies.loading import load_strategy
+
+MARK: Final = "summary.json"  # a folder of a run has it
 
 
 def run_separately(request: Request) -> list[Outcome]:
@@ -25,6 +29,8 @@ def run_separately(request: Request) -> list[Outcome]:
     The results are those of single runs. Raises MyquantError for what concerns them all: configuration, strategy,
     folder.
     """
+    if request.out is not None:
+        _refuse_foreign(request.out)
     strategy = load_strategy(request.strategy)
     loaded = load_settings(strategy, config=request.config, assignments=request.assignments, flags=request.flags)
     with run_folder(request.out, loaded.config.results.directory, request.paths) as folder, _workers(request) as pool:
@@ -44,6 +50,20 @@ def run_separately(request: Request) -> list[Outcome]:
                 outcomes[number] = Outcome(request.paths[number], _came(request.paths[number], done))
                 tell(len(outcomes))
     return [outcomes[number] for number in sorted(outcomes)]
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Raise ConfigError for a folder that is there and holds anything but folders of runs, or empty ones."""
+    try:
+        found = sorted(out.iterdir()) if out.is_dir() else []
+        strange = [each.name for each in found if not each.is_dir()]
+        unmarked = [each for each in found if each.is_dir() and not (each / MARK).exists()]
+    except OSError as error:
+        raise cannot_write(out, error, ELSEWHERE) from error
+    if strange:
+        raise ConfigError(f"{out}: holds {', '.join(strange[:3])} and is not a folder of runs: {ELSEWHERE}")
+    for folder in unmarked:
+        refuse_unusable(folder)
 
 
 def _parts(request: Request, folder: Path) -> Iterator[Request]:

@@ -85,18 +85,25 @@ def _check(path: Path, loaded: LoadedConfig) -> tuple[TickSource, Checked]:
         for batch in source.batches():
             reasons = guard.reasons(batch)
             checked.rows += len(batch)
-            if not checked.first_line and reasons.any():
-                checked.first_line = batch.where(int(np.flatnonzero(reasons)[0]))[1]
-            for code in np.unique(reasons[reasons != codes.ACCEPTED]).tolist():
-                name = codes.REJECTION_NAMES[code]
-                rows = np.flatnonzero(reasons == code)
-                lines = checked.lines.setdefault(name, [])
-                checked.rejected[name] = checked.rejected.get(name, 0) + len(rows)
-                missing = config.data_quality.rejected_examples - len(lines)
-                lines += [batch.where(row)[1] for row in rows[: max(0, missing)].tolist()]
+            if (reasons != codes.ACCEPTED).any():
+                _note_rejected(checked, batch, reasons, config.data_quality.rejected_examples)
             _note_quarters(checked, batch, reasons == codes.ACCEPTED, len(source.instruments))
             tell(source.consumed_bytes)
     return source, checked
+
+
+def _note_rejected(
+    checked: Checked, batch: TickBatch, reasons: np.ndarray[Any, np.dtype[np.int64]], examples: int
+) -> None:
+    """Count the rejected rows by reason and keep the first lines; the rows come in order of time, not of lines."""
+    rejected = np.flatnonzero(reasons != codes.ACCEPTED)
+    lines = np.asarray(batch.take(rejected).lines)
+    checked.first_line = min(checked.first_line or int(lines[0]), int(lines.min()))
+    for code in np.unique(reasons[rejected]).tolist():
+        name = codes.REJECTION_NAMES[code]
+        found = lines[reasons[rejected] == code]
+        checked.rejected[name] = checked.rejected.get(name, 0) + len(found)
+        checked.lines[name] = sorted([*checked.lines.get(name, []), *np.sort(found)[:examples].tolist()])[:examples]
 
 
 def _note_quarters(

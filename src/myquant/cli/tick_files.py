@@ -19,8 +19,16 @@ def refuse_existing(target: Path, *, force: bool) -> None:
         raise ConfigError(f"{target}: is there already; name a new file, or write over it with --force")
 
 
+def _refuse_input(sources: Sequence[Path], target: Path) -> None:
+    """Raise ConfigError for a target that is one of the files to read, under whatever name."""
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ConfigError(f"{target}: is read and can't be written over ({source} is an input); name a new file")
+
+
 def convert_files(sources: Sequence[Path], target: Path, config: Config, *, force: bool) -> None:
     """Write the valid ticks of files into one, and print how many they are."""
+    _refuse_input(sources, target)
     refuse_existing(target, force=force)
     zone = config.session.timezone
     source = open_ticks(sources, time_zone=zone, symbol=config.instrument.symbol)

@@ -193,7 +193,9 @@ def _lot_size(symbol: str, parsed: ParsedSymbol, day: date) -> int:
     of_underlying = [row for row in lots() if row.underlying == parsed.underlying]
     if not of_underlying:
         names = ", ".join(underlyings())
-        raise DataError(f"the contract book does not know {symbol} (it has {names}; {_FORM}): set instrument.lot_size")
+        raise DataError(
+            f"the contract book does not know {symbol}{_in_capitals(symbol)} (it has {names}; {_FORM}): set instrument.lot_size"
+        )
     trading = [row for row in of_underlying if row.valid_from <= day <= row.valid_to]
     if parsed.expiry is None:
         listed = min((row for row in trading if row.expiry_to >= day), key=lambda row: row.expiry_from, default=None)
@@ -203,6 +205,14 @@ def _lot_size(symbol: str, parsed: ParsedSymbol, day: date) -> int:
     if listed is None:
         raise DataError(f"the contract book has no lot size for {symbol} traded on {day}: set instrument.lot_size")
     return listed.lot_size
+
+
+def _in_capitals(symbol: str) -> str:
+    """Return the question whether a symbol in capitals was meant; nothing where the book does not know that either."""
+    capitals = symbol.upper()
+    parsed = parse_symbol(capitals)
+    known = capitals != symbol and parsed is not None and parsed.underlying in underlyings()
+    return f", did you mean {capitals}?" if known else ""
 
 
 def _option_tick(symbol: str, parsed: ParsedSymbol, known: Underlying | None, day: date) -> int:

@@ -62,5 +62,6 @@ class RunRecord:
     config_hash: str
     input_hash: str
     strategy: str
+    strategy_file: tuple[str, str] | None  # name and text of a user's file
     engine_hash: str
     versions: dict[str, str]  # myquant, python, numpy, numba, polars

@@ -12,6 +12,7 @@ from myquant.results.summary import summary, summary_json
 from myquant.results.trades import csv_text, equity_frame, trades_frame
 
 FILES: Final = ("trades.csv", "equity.csv", "summary.json", "config.toml", "report.html", "workbook.xlsx")
+STRATEGY: Final = "strategy"  # the folder of a user's file
 ELSEWHERE: Final = "choose another folder with --out"
 _MARK: Final = "summary.json"  # a folder of a run has it
 
@@ -56,7 +57,7 @@ def _refuse_foreign(place: Path, folder: Path) -> None:
     if not place.is_dir():
         raise ConfigError(f"{folder}: is a file: choose another folder with --out")
     found = sorted(entry.name for entry in place.iterdir())
-    strange = [name for name in found if name not in FILES]
+    strange = [name for name in found if name not in {*FILES, STRATEGY}]
     if found and (strange or _MARK not in found):
         raise ConfigError(
             f"{folder}: holds {', '.join((strange or found)[:3])} and is not the folder of a run: choose another with --out"
@@ -76,6 +77,10 @@ def _write_files(record: RunRecord, draft: Path, *, report: bool, excel: bool) -
         from myquant.results.report import render_report  # noqa: PLC0415  (jinja2 for those who want the page)
 
         texts["report.html"] = render_report(record, figures)
+    if record.strategy_file is not None:
+        name, text = record.strategy_file
+        (draft / STRATEGY).mkdir()
+        texts[f"{STRATEGY}/{name}"] = text
     for name, text in texts.items():
         (draft / name).write_text(text, encoding="utf-8", newline="\n")
     if not excel:

@@ -40,6 +40,7 @@ REFUSED: Final[Mapping[type[ast.AST], tuple[str, str]]] = {
     ast.NamedExpr: (":=", "set the name on a line of its own"),
     ast.JoinedStr: ("an f-string", "it computes with numbers"),
 }
+CODES: Final = "reasons are codes: context.last_exit == codes.STOP_LOSS, with `from myquant.core import codes`"
 ARRAY_BYTES_MAX: Final = 1_000_000  # a larger constant keeps Numba from storing the machine code
 RANDOM: Final = ("random", "numpy.random", "secrets", "uuid")
 
@@ -94,6 +95,13 @@ def _node_of(function: FunctionType, source: Source) -> ast.FunctionDef | None:
     return None
 
 
+def _asks_for_text(node: ast.Compare) -> bool:
+    """Return whether something is compared for equality with a text; compiled code would answer False on every tick."""
+    equal = any(isinstance(each, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for each in node.ops)
+    parts = [part for side in (node.left, *node.comparators) for part in getattr(side, "elts", [side])]
+    return equal and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in parts)
+
+
 class _Code:
     """The source of one function, with what its names mean."""
 
@@ -116,6 +124,8 @@ class _Code:
                 yield from self._name(node)
             elif isinstance(node, ast.Call):
                 yield from self._call(node)
+            elif isinstance(node, ast.Compare) and _asks_for_text(node):
+                yield _Found(node.lineno, f"{ast.unparse(node)}: no number equals a text; {CODES}")
         for line, name in unset_names(self.node, set(self.code.co_varnames) | set(self.code.co_cellvars)):
             yield _Found(line, f"{name} is not set on every path to here; set it before the if")
 

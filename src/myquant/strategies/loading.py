@@ -102,6 +102,7 @@ class LoadedStrategy:
     has_stop: bool
     adapter: str
     path: Path | None = None
+    text: str = ""  # of the user's file
 
     @cached_property
     def drive(self) -> ModuleType:
@@ -187,8 +188,9 @@ def load_strategy(target: str | Path | None) -> LoadedStrategy:
     """
     if target is None:
         return default_strategy()
-    text, colon, name = str(target).partition(".py:")
-    with imported(Path(f"{text}.py" if colon else text)) as source:
+    stem, colon, name = str(target).partition(".py:")
+    with imported(Path(f"{stem}.py" if colon else stem)) as source:
+        text = source.path.read_text(encoding="utf-8")
         found = check_strategy(source, name)
         handle = f"myquant_user_{source.digest(name)}"
         adapter = _adapter(found, handle)
@@ -208,6 +210,7 @@ def load_strategy(target: str | Path | None) -> LoadedStrategy:
         has_stop="stop" in found.functions,
         adapter=adapter,
         path=source.path,
+        text=text,
     )
 
 

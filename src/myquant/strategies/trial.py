@@ -2,9 +2,11 @@
 
 import io
 import math
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from operator import attrgetter
+from threading import Timer
 from types import FunctionType
 from typing import Any, Final, NoReturn
 
@@ -24,6 +26,7 @@ TICKS: Final = 60  # beside as many as fill the memory once
 MEMORY_TICKS_MAX: Final = 1000
 START_NS: Final = 1_759_463_100_000_000_000  # 2025-10-03 09:15 in Asia/Kolkata
 SECOND_NS: Final = 10**9
+PATIENCE_S: Final = 5.0
 
 NEVER_TRADED: Final = Context(0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 4, 0.0)
 STOPPED_OUT: Final = Context(0, 0.0, 0.0, 0.0, 0, codes.STOP_LOSS, START_NS, 1, 0, -1125.0)
@@ -47,7 +50,7 @@ def try_strategy(found: Found, source: Source) -> None:
     def ask(name: str, context: Context) -> Any:
         return _call(functions[name], source, state, tick, context, params)
 
-    with redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+    with _patience(source), redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         for tick in made_up_ticks(TICKS + min(found.memory, MEMORY_TICKS_MAX)):
             try:
                 state = _checked_state(_call(functions["update"], source, state, tick, params, *memory), found)
@@ -59,6 +62,21 @@ def try_strategy(found: Found, source: Source) -> None:
                     _check_bool(ask("exit", IN_POSITION), found.functions["exit"])
             except ArithmeticError:
                 return
+
+
+@contextmanager
+def _patience(source: Source) -> Iterator[None]:
+    """Say so on stderr when the trial, which takes a tenth of a second, does not end."""
+    text = (
+        f"note: {source.path}: its functions still run on made-up ticks after {PATIENCE_S:g} s; does every loop end?\n"
+    )
+    timer = Timer(PATIENCE_S, sys.stderr.write, (text,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def made_up_ticks(count: int) -> Iterator[Tick]:

@@ -1,7 +1,8 @@
 """Compiled parsing of times written as text or as epoch numbers, exact to the nanosecond.
 
-Accepted are YYYY-MM-DD, YYYY/MM/DD, DD-MM-YYYY and YYYYMMDD; then T or space; then HH:MM, HH:MM:SS or HH:MM:SS.f (1 to
-9 digits); then nothing, Z, +HH:MM, +HHMM or +HH. Or a whole number of s, ms, us or ns since the epoch.
+Accepted are YYYY-MM-DD, DD-MM-YYYY (the day first, as in India), both also with slashes, and YYYYMMDD; then T or space;
+then HH:MM, HH:MM:SS or HH:MM:SS.f (1 to 9 digits); then nothing, Z, +HH:MM, +HHMM or +HH. Or a whole number of s, ms, us
+or ns since the epoch.
 """
 
 from typing import Final, TypeAlias
@@ -112,7 +113,7 @@ def _date(text: Bytes, at: int, end: int) -> tuple[int, int]:
     first, after = _digits(text, at, end, 8)
     if after - at == 8:
         return _day(first // 10_000, first // 100 % 100, first % 100), after
-    if after >= end or (text[after] != MINUS and (text[after] != SLASH or after - at != 4)):
+    if after >= end or (text[after] != MINUS and text[after] != SLASH):
         return NO_DAY, at
     separator = text[after]
     second, middle = _digits(text, after + 1, end, 2)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from myquant.errors import ConfigError, DataError
-from myquant.market.contracts import parse_symbol
+from myquant.market.contracts import parse_symbol, underlyings
 from myquant.ticks.batch import COLUMNS, EMPTY, NO_TIME, InstrumentName, Ints, TickBatch
 from myquant.ticks.byte_stream import kind_of, unreadable
 from myquant.ticks.columns import Layout
@@ -193,10 +193,10 @@ def open_ticks(
 ) -> TickSource:
     """Open CSV (plain, gzip, zstd) and Parquet files as one source, told apart by their first bytes.
 
-    Times without an offset are local ones of `time_zone`. A file without a symbol column holds the instrument `symbol`
-    if it is the only file; of several, each is named after its file, without a date at the end of the name: files that
-    differ in the date alone are days of one instrument. Raises DataError for a file that can't be used, ConfigError for an
-    unknown zone.
+    Times without an offset are local ones of `time_zone`. A file without a symbol column holds the instrument that it is
+    named after, without a date at the end of the name: files that differ in the date alone are days of one instrument. A
+    single file that is not named after a contract holds `symbol`. Raises DataError for a file that can't be used,
+    ConfigError for an unknown zone, and where some names are contracts and others are not.
     """
     zone = zone_of(time_zone)
     names = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
@@ -206,16 +206,29 @@ def open_ticks(
         if sum(other.absolute() == name.absolute() for other in names) > 1:
             raise DataError(f"{name}: is named twice; its ticks would count twice")
     files = [_open(name, zone) for name in names]
-    if len(files) == 1:
-        return TickSource(files, [symbol], batch_rows=batch_rows)
     symbols = [symbol_of(name) or symbol for name in names]
-    labels = all(parse_symbol(name) is None for name in symbols)
-    return TickSource(files, symbols, batch_rows=batch_rows, symbols_are_labels=labels)
+    if len(files) == 1:
+        return TickSource(files, symbols if is_contract(symbols[0]) else [symbol], batch_rows=batch_rows)
+    odd = [name for name, each in zip(names, symbols, strict=True) if parse_symbol(each) is None]
+    plain = [file for file in files if file.layout.symbol is None]
+    contracts = [name for name, each in zip(names, symbols, strict=True) if is_contract(each)]
+    if odd and contracts and len(plain) == len(files):
+        raise ConfigError(
+            f"{odd[0]} is not named after a contract, but {contracts[0]} is: rename it after the contract that it holds"
+            f" (NIFTY07OCT2524900CE{''.join(odd[0].suffixes)}), or run each file by itself"
+        )
+    return TickSource(files, symbols, batch_rows=batch_rows, symbols_are_labels=len(odd) == len(names))
 
 
 def symbol_of(path: Path) -> str:
     """Return the name of a file without its suffixes and without a date at its end; empty: it is a date only."""
     return NAME_DATE.sub("", _stem(path))
+
+
+def is_contract(name: str) -> bool:
+    """Return whether a name is a trading symbol with an expiry, or an index of the contract book."""
+    parsed = parse_symbol(name)
+    return parsed is not None and (parsed.expiry is not None or parsed.underlying in underlyings())
 
 
 def _stem(path: Path) -> str:

@@ -76,6 +76,21 @@ def test_one_file_named_after_a_contract_holds_it(make: Make, name: str, symbol:
     assert (source.instruments, source.symbols_are_labels) == (((symbol, None),), False)
 
 
+@pytest.mark.parametrize(
+    "name", ["NIFTY25O0724900CE.csv", "BANKNIFTY25NOV56000PE_2025-10-03.csv", "SENSEX2591684500CE.csv"]
+)
+def test_a_contract_in_another_form_is_refused(make: Make, name: str) -> None:
+    path = make(name, rows((0, 1)))
+    with pytest.raises(
+        ConfigError, match="is not written as we write a contract; rename it, as in NIFTY07OCT2524900CE"
+    ):
+        opened(path)
+    with pytest.raises(ConfigError, match="is not written as we write a contract"):
+        opened(path, make("day.csv", rows((0, 1))))
+    named = make(f"x_{name}", "timestamp,symbol,price,volume\n2025-10-03T09:15:00Z,NIFTY,1,1\n")
+    assert symbols(named) == ["NIFTY"]
+
+
 def test_names_of_which_only_some_are_contracts(make: Make) -> None:
     contract, other = make("NIFTY07OCT2524900CE.csv", rows((0, 1))), make("day.csv", rows((0, 1)))
     with pytest.raises(

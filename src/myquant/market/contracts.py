@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 from myquant.errors import ConfigError, DataError
 from myquant.market.tables import on_day, rows
@@ -92,6 +92,7 @@ class Freeze:
     source: str
 
 
+STRIKE_MIN: Final = 1000  # rupees; no index of the book has ever stood so low
 _FORM = "a contract is written with day, month, year and strike, as in NIFTY07OCT2524900CE"
 
 
@@ -133,7 +134,8 @@ def parse_symbol(symbol: str) -> ParsedSymbol | None:
         return None
     if parts["strike"] is None:
         return ParsedSymbol(parts["underlying"], expiry, None, "FUT")
-    if Decimal(parts["strike"]) == 0:  # NIFTY25OCT25000CE: a month and a strike in a form that is not ours
+    # NIFTY25OCT25000CE, NIFTY25NOV26100CE: a year, a month and a strike, a form that is not ours.
+    if Decimal(parts["strike"]) < (STRIKE_MIN if parts["underlying"] in underlyings() else 1):
         return None
     right: Right = "CE" if parts["right"] == "CE" else "PE"
     return ParsedSymbol(parts["underlying"], expiry, Decimal(parts["strike"]), right)

@@ -1,6 +1,6 @@
 """The default strategy: every enabled signal must be true, as a state and not as an event.
 
-Its arithmetic is fixed by the project's strategy specification; ASSUMPTIONS.md repeats what matters to a user.
+docs/settings.md says what it does, ASSUMPTIONS.md how it counts.
 """
 
 from typing import Final, NamedTuple

@@ -32,6 +32,9 @@ NAME_DATE: Final = re.compile(
     r"(^|[ _.-])(\d{4}([-_]?)(0[1-9]|1[0-2])\3([0-2]\d|3[01])|[0-3]\d-(0[1-9]|1[0-2])-\d{4})$"
 )
 
+# A contract as some brokers write it: NIFTY25O0724900CE, NIFTY25NOV26100PE.
+SHORT_FORM: Final = re.compile(r"[A-Z&-]+\d{2}[A-Z\d]*\d(CE|PE)", re.ASCII)
+
 
 class TickFile(Protocol):
     """A file, or a table in memory, that yields batches, each time from its beginning."""
@@ -207,6 +210,11 @@ def open_ticks(
             raise DataError(f"{name}: is named twice; its ticks would count twice")
     files = [_open(name, zone) for name in names]
     symbols = [symbol_of(name) or symbol for name in names]
+    for name, file, each in zip(names, files, symbols, strict=True):
+        if file.layout.symbol is None and SHORT_FORM.fullmatch(each) and parse_symbol(each) is None:
+            raise ConfigError(
+                f"{name}: {each} is not written as we write a contract; rename it, as in NIFTY07OCT2524900CE"
+            )
     if len(files) == 1:
         return TickSource(files, symbols if is_contract(symbols[0]) else [symbol], batch_rows=batch_rows)
     odd = [name for name, each in zip(names, symbols, strict=True) if parse_symbol(each) is None]

@@ -219,6 +219,7 @@ def _act_one(
             account, instrument, state, record["day"], event, rules, params, days, counts, record["memory"], commands
         )
         day = peek_day(record["day"])  # it may have begun with this tick
+        store_state(record["strategy"], state)
     else:
         account, instrument = act(due, account, instrument, state, day, event, False, rules, params, counts, commands)
     while instrument.order.state == SENT:
@@ -226,7 +227,6 @@ def _act_one(
         account, instrument = on_answer(account, instrument, state, day, fill, rules, params, counts, commands)
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
-    store_state(record["strategy"], state)
 
 
 @entry_point

@@ -106,6 +106,14 @@ def test_convert_merges_files_by_time(run: Run) -> None:
     ]
 
 
+def test_convert_keeps_the_contract_that_a_file_is_named_after(run: Run) -> None:
+    Path("BANKNIFTY28OCT2556000CE.csv").write_text(HEADER + GOOD)
+    assert run("ticks", "convert", "BANKNIFTY28OCT2556000CE.csv", "b.csv").code == 0
+    head, first = Path("b.csv").read_text().splitlines()[:2]
+    assert "symbol" in head
+    assert "BANKNIFTY28OCT2556000CE" in first
+
+
 def test_convert_takes_naive_times_in_the_configured_zone(run: Run) -> None:
     Path("a.csv").write_text(HEADER + GOOD)
     assert run("ticks", "convert", "a.csv", "b.csv", "--set", "session.timezone=America/New_York").code == 0

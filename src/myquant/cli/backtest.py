@@ -42,7 +42,7 @@ def backtest(
 
     The results are a folder with trades.csv, equity.csv, summary.json, config.toml and report.html. Several files share
     one account, their ticks merged by time, unless --separate is given. A file without a symbol column holds
-    instrument.symbol; where there are several files, the instrument that its name says.
+    the contract that it is named after, else instrument.symbol.
     """
     from myquant.cli.run import Request, run
     from myquant.cli.summary import print_runs, print_summary

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import Final
 
 from myquant.cli.failures import FAILED, Failure, failure
 from myquant.cli.folder import run_folder, run_name
@@ -17,10 +16,8 @@ from myquant.cli.progress import progress_bar
 from myquant.cli.run import Finished, Outcome, Request, announce_compiling, run
 from myquant.cli.settings import load_settings
 from myquant.errors import ConfigError, cannot_write
-from myquant.results.write import ELSEWHERE, refuse_unusable
+from myquant.results.write import ELSEWHERE, RUN_MARK, refuse_unusable
 from myquant.strategies.loading import load_strategy
-
-MARK: Final = "summary.json"  # a folder of a run has it
 
 
 def run_separately(request: Request) -> list[Outcome]:
@@ -57,7 +54,7 @@ def _refuse_foreign(out: Path) -> None:
     try:
         found = sorted(out.iterdir()) if out.is_dir() else []
         strange = [each.name for each in found if not each.is_dir()]
-        unmarked = [each for each in found if each.is_dir() and not (each / MARK).exists()]
+        unmarked = [each for each in found if each.is_dir() and not (each / RUN_MARK).exists()]
     except OSError as error:
         raise cannot_write(out, error, ELSEWHERE) from error
     if strange:

@@ -32,7 +32,10 @@ def convert_files(sources: Sequence[Path], target: Path, config: Config, *, forc
     refuse_existing(target, force=force)
     zone = config.session.timezone
     source = open_ticks(sources, time_zone=zone, symbol=config.instrument.symbol)
-    names = source.instruments if source.has_symbols or len(source.instruments) > 1 else ()
+    named = (
+        source.instruments[0].symbol != config.instrument.symbol
+    )  # the file's name says which: the new one's need not
+    names = source.instruments if source.has_symbols or len(source.instruments) > 1 or named else ()
     with progress_bar(target.name, source.total_bytes) as tell:
 
         def batches() -> Iterator[TickBatch]:

@@ -14,7 +14,7 @@ from myquant.results.trades import csv_text, equity_frame, trades_frame
 FILES: Final = ("trades.csv", "equity.csv", "summary.json", "config.toml", "report.html", "workbook.xlsx")
 STRATEGY: Final = "strategy"  # the folder of a user's file
 ELSEWHERE: Final = "choose another folder with --out"
-_MARK: Final = "summary.json"  # a folder of a run has it
+RUN_MARK: Final = "summary.json"  # a folder of a run has it
 
 
 def write_results(record: RunRecord, folder: Path, *, report: bool, excel: bool) -> list[Path]:
@@ -58,7 +58,7 @@ def _refuse_foreign(place: Path, folder: Path) -> None:
         raise ConfigError(f"{folder}: is a file: choose another folder with --out")
     found = sorted(entry.name for entry in place.iterdir())
     strange = [name for name in found if name not in {*FILES, STRATEGY}]
-    if found and (strange or _MARK not in found):
+    if found and (strange or RUN_MARK not in found):
         raise ConfigError(
             f"{folder}: holds {', '.join((strange or found)[:3])} and is not the folder of a run: choose another with --out"
         )

@@ -22,6 +22,18 @@ class DataError(MyquantError):
     exit_code = 3
 
 
+class JournalError(MyquantError):
+    """The journal can't be written or read: names the folder, the record where there is one, and the remedy."""
+
+    exit_code = 4
+
+
+class BrokerError(MyquantError):
+    """A broker refused or could not be reached: names the broker, what was asked, its answer, and the remedy."""
+
+    exit_code = 5
+
+
 def cannot_write(path: Path, error: OSError, remedy: str) -> MyquantError:
     """Return the error for a file that can't be written: the disk's fault (full, broken), or that of the path chosen."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}:

@@ -32,6 +32,8 @@ Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=PERCENT_DECIMALS
 PositivePercent = Annotated[Decimal, Field(gt=0, le=100, decimal_places=PERCENT_DECIMALS)]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, decimal_places=PERCENT_DECIMALS)]
 PositiveFraction = Annotated[Decimal, Field(gt=0, le=1, decimal_places=PERCENT_DECIMALS)]
+Seconds = Annotated[Decimal, Field(gt=0, le=3600, decimal_places=PERCENT_DECIMALS)]
+Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
 Tiers = Field(min_length=1, max_length=8)
 
 
@@ -163,9 +165,34 @@ class RiskSettings(Section):
 class ExecutionSettings(Section):
     """How orders are filled."""
 
-    fill_model: Literal["ltp", "quote"]
+    fill_model: Literal["ltp", "quote", "limit"]
     close_at_end: bool
-    order_timeout_s: Annotated[Decimal, Field(gt=0, le=3600, decimal_places=PERCENT_DECIMALS)]
+    order_timeout_s: Seconds
+    on_stop: Literal["keep", "flatten"]
+    latency_ms: Milliseconds
+    latency_jitter_ms: Annotated[int, Field(ge=0, le=2000)]
+    protection_percent: Percent
+    protection_ticks: Annotated[int, Field(ge=1, le=1000)]
+    participation_percent: PositivePercent
+    order_life_s: Seconds
+
+
+class FeedSettings(Section):
+    """The broker's feed, and when it counts as stale."""
+
+    mode: Literal["snap_quote", "quote"]
+    stall_s: Annotated[Decimal, Field(ge=Decimal("0.1"), le=60, decimal_places=PERCENT_DECIMALS)]
+    halt_after_s: Seconds
+    reconnect_max_s: Annotated[Decimal, Field(ge=Decimal("0.1"), le=300, decimal_places=PERCENT_DECIMALS)]
+    max_clock_jump_s: Annotated[Decimal, Field(gt=0, le=86_400, decimal_places=PERCENT_DECIMALS)]
+
+
+class JournalSettings(Section):
+    """How a session is kept on disk."""
+
+    durability: Literal["process", "power"]
+    segment_mib: Annotated[int, Field(ge=1, le=4096)]
+    snapshot_interval_s: Annotated[int, Field(ge=1, le=86_400)]
 
 
 class CapitalSettings(Section):
@@ -245,6 +272,8 @@ class Config(BaseModel):
     strategy: StrategySettings
     risk: RiskSettings
     execution: ExecutionSettings
+    feed: FeedSettings
+    journal: JournalSettings
     capital: CapitalSettings
     session: SessionSettings
     instrument: InstrumentSettings

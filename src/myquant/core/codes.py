@@ -15,6 +15,8 @@ CANCELLED: Final = 6
 FEED_STATUS: Final = 7
 OPERATOR: Final = 8
 END_OF_DATA: Final = 9
+QUOTE: Final = 10
+ALARM: Final = 11
 
 EVENT_NAMES: Final = {
     TICK: "tick",
@@ -26,6 +28,8 @@ EVENT_NAMES: Final = {
     FEED_STATUS: "feed_status",
     OPERATOR: "operator",
     END_OF_DATA: "end_of_data",
+    QUOTE: "quote",
+    ALARM: "alarm",
 }
 
 # Commands: what goes out.
@@ -98,7 +102,7 @@ HALT: Final = 1
 FEED_STALE: Final = 2
 DAY_STOPPED: Final = 3
 ORDER_RATE: Final = 4
-QUOTE: Final = 5
+NO_QUOTE: Final = 5
 STOP_NOT_WARM: Final = 6
 SIZE: Final = 7
 CASH: Final = 8
@@ -109,7 +113,7 @@ DENIAL_NAMES: Final = {
     FEED_STALE: "feed_stale",
     DAY_STOPPED: "day_loss",
     ORDER_RATE: "order_rate",
-    QUOTE: "quote",
+    NO_QUOTE: "quote",
     STOP_NOT_WARM: "stop_not_warm",
     SIZE: "size",
     CASH: "cash",
@@ -147,6 +151,8 @@ BY_DAY_LOSS: Final = 2
 BY_REJECTS: Final = 3
 BY_UNKNOWN_ORDER: Final = 4
 BY_IMPOSSIBLE_EVENT: Final = 5
+BY_JOURNAL: Final = 6
+BY_STALE_FEED: Final = 7
 
 HALT_NAMES: Final = {
     BY_OPERATOR: "operator",
@@ -154,10 +160,13 @@ HALT_NAMES: Final = {
     BY_REJECTS: "rejects_in_a_row",
     BY_UNKNOWN_ORDER: "order_of_unknown_state",
     BY_IMPOSSIBLE_EVENT: "impossible_order_event",
+    BY_JOURNAL: "journal",
+    BY_STALE_FEED: "stale_feed",
 }
 
 # What an operator may ask for (`Event.code` of OPERATOR), what the end of the data asks for
-# (of END_OF_DATA), and what a feed may say of itself (of FEED_STATUS).
+# (of END_OF_DATA), and what a feed may say of itself (of FEED_STATUS). `Event.code` of ALARM is a reason to halt; of
+# ORDER_REJECT it says who refused.
 ASK_HALT: Final = 1
 ASK_RESUME: Final = 2
 ASK_FLATTEN: Final = 3
@@ -165,6 +174,8 @@ LAST_MARK: Final = 0
 CLOSE_OPEN: Final = 1
 FEED_HEALTHY: Final = 0
 FEED_IS_STALE: Final = 1
+BY_VENUE: Final = 0
+NOT_SENT: Final = 1  # we did not send it
 
 # Modes of the configuration.
 STOP_BY_POINTS: Final = 0
@@ -173,6 +184,7 @@ STOP_BY_ATR: Final = 2
 STOP_BY_STRATEGY: Final = 3
 FILL_AT_LTP: Final = 0
 FILL_AT_QUOTE: Final = 1
+FILL_AT_LIMIT: Final = 2
 
 # Places in an instrument's counters (`Instrument` record, field `counts`).
 COUNT_TICKS: Final = 0

@@ -21,7 +21,7 @@ from myquant.core.exits import (
     tier_quantity,
     trail,
 )
-from myquant.core.fills import apply_fill, finish_order
+from myquant.core.fills import apply_fill, finish_order, halt
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
 from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
@@ -30,7 +30,9 @@ from myquant.core.routine import (
     answer_order,
     ask_operator,
     context_of,
+    halt_if_blind,
     mark,
+    note_feed,
     open_day,
     reject_tick,
     tick_of,
@@ -298,15 +300,20 @@ def on_notice(
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Take a timer, the feed's status, an operator's wish or the end of the data."""
+    """Take a quote, a timer, the feed's status, an operator's wish, an alarm or the end of the data."""
     if event.kind == codes.END_OF_DATA:
         return end_data(account, instrument, event, rules, counts, commands)
     if event.kind == codes.FEED_STATUS:
-        return account._replace(feed_stale=event.code != codes.FEED_HEALTHY), instrument
+        return note_feed(account, event), instrument
+    if event.kind == codes.QUOTE:
+        return account, instrument._replace(tape=instrument.tape._replace(bid=event.bid, ask=event.ask))
     if event.kind == codes.OPERATOR:
         account = ask_operator(account, event, commands)
+    elif event.kind == codes.ALARM:
+        account = halt(account, event.code, event, commands)
     elif event.kind == codes.TIMER:
         account, instrument = time_out_order(account, instrument, event, rules, commands)
+        account = halt_if_blind(account, instrument.position, event, rules, commands)
     else:
         raise ValueError("an event of unknown kind")
     if instrument.position.quantity > 0 or is_working(instrument.order.state):

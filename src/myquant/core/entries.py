@@ -56,7 +56,7 @@ def approve(account: Account, tape: Tape, atr: Atr, level: float, day: Day, rule
     if order_rate_reached(account, rules, tape.last_ns):
         return _denied(codes.ORDER_RATE)
     if rules.fill_model == codes.FILL_AT_QUOTE and not quote_is_usable(tape):
-        return _denied(codes.QUOTE)
+        return _denied(codes.NO_QUOTE)
     if rules.stop_mode == codes.STOP_BY_ATR and atr.changes < rules.atr_len:
         return _denied(codes.STOP_NOT_WARM)
     price = buy_price(tape, rules)

@@ -131,6 +131,7 @@ class Account(NamedTuple):
     flatten: bool  # an operator asked for it; ends when he resumes
     halt: int  # codes.HALT_NAMES, save the day loss
     feed_stale: bool
+    stale_since_ns: int  # when the feed became stale
     second: int  # the exchange's calendar second of the last order
     orders_in_second: int
     orders_today: int
@@ -210,6 +211,7 @@ class Rules(NamedTuple):
     max_orders_per_day: int
     max_rejects: int
     order_timeout_ns: int
+    stale_halt_ns: int  # a feed that is stale for so long, with a position open, halts
     mark_interval_ns: int  # spacing of the marks at first
     max_marks: int  # when exceeded, the spacing doubles
 
@@ -218,7 +220,7 @@ class Event(NamedTuple):
     """One thing that happened; `kind` says which of the fields count."""
 
     kind: int
-    instrument: int  # -1: all (TIMER, FEED_STATUS, OPERATOR)
+    instrument: int  # -1: all (TIMER, FEED_STATUS, OPERATOR, ALARM)
     sequence: int  # of the input
     time_ns: int  # exchange time
     receive_ns: int

@@ -10,7 +10,19 @@ from myquant.core.compiled import inlined
 from myquant.core.fills import halt
 from myquant.core.indicators import wilder
 from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, next_state
-from myquant.core.records import NO_COMMAND, Account, Atr, Context, Day, Event, Instrument, Rules, Tape, Tick
+from myquant.core.records import (
+    NO_COMMAND,
+    Account,
+    Atr,
+    Context,
+    Day,
+    Event,
+    Instrument,
+    Position,
+    Rules,
+    Tape,
+    Tick,
+)
 
 PAISE: float = 100.0  # in a rupee
 
@@ -140,6 +152,26 @@ def time_out_order(
     unknown = order._replace(state=next_state(order.state, ON_TIMEOUT))
     account = halt(account, codes.BY_UNKNOWN_ORDER, event._replace(order_id=order.id), commands)
     return account, instrument._replace(order=unknown)
+
+
+@inlined
+def note_feed(account: Account, event: Event) -> Account:
+    """Take what the feed says of itself; the time since when it is stale is that of the first such word."""
+    stale = event.code != codes.FEED_HEALTHY
+    since = account.stale_since_ns if stale and account.feed_stale else event.time_ns
+    return account._replace(feed_stale=stale, stale_since_ns=since if stale else 0)
+
+
+@inlined
+def halt_if_blind(
+    account: Account, position: Position, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
+) -> Account:
+    """Halt when a position has been open without a feed for too long."""
+    if not account.feed_stale or position.quantity == 0 or account.halt != codes.NOT_HALTED:
+        return account
+    if event.time_ns - account.stale_since_ns < rules.stale_halt_ns:
+        return account
+    return halt(account, codes.BY_STALE_FEED, event, commands)
 
 
 @inlined

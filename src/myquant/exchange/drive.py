@@ -274,7 +274,7 @@ def run(
 
 
 @inlined
-def _step_one(
+def step_one(
     who: int,
     event: Event,
     desk: np.ndarray[Any, Any],
@@ -321,8 +321,8 @@ def step(
     if not -1 <= event.instrument < len(instruments):
         raise IndexError("an event of an unknown instrument")
     if event.instrument >= 0:
-        _step_one(event.instrument, event, desk, instruments, days, commands)
+        step_one(event.instrument, event, desk, instruments, days, commands)
     else:
         for who in range(len(instruments)):
-            _step_one(who, event._replace(instrument=who), desk, instruments, days, commands)
+            step_one(who, event._replace(instrument=who), desk, instruments, days, commands)
     return int(desk[0]["account"]["commands"])

@@ -139,6 +139,10 @@ class Engine:
         self.inputs += 1
         self.drain(on_commands)
 
+    def has_news(self) -> bool:
+        """Return whether commands have been emitted since they were last handed over."""
+        return self._emitted() != self._drained
+
     def drain(self, on_commands: Callable[[np.ndarray], None]) -> None:
         """Hand over the commands emitted since the last time, oldest first."""
         emitted, drained = self._emitted(), self._drained

@@ -27,7 +27,7 @@ _STOP_MODES: Final = {
     "percent": codes.STOP_BY_PERCENT,
     "atr": codes.STOP_BY_ATR,
 }
-_FILL_MODELS: Final = {"ltp": codes.FILL_AT_LTP, "quote": codes.FILL_AT_QUOTE}
+_FILL_MODELS: Final = {"ltp": codes.FILL_AT_LTP, "quote": codes.FILL_AT_QUOTE, "limit": codes.FILL_AT_LIMIT}
 
 
 def paise(rupees: Decimal) -> int:
@@ -79,6 +79,7 @@ def core_rules(config: Config, *, strategy_has_stop: bool) -> Rules:
         max_orders_per_day=risk.max_orders_per_day,
         max_rejects=risk.max_rejects,
         order_timeout_ns=int(execution.order_timeout_s * SECOND_NS),
+        stale_halt_ns=int(config.feed.halt_after_s * SECOND_NS),
         mark_interval_ns=config.results.mark_interval_s * SECOND_NS,
         max_marks=config.results.max_marks,
     )

@@ -24,7 +24,7 @@ from myquant.strategies.lint import check_code
 from myquant.strategies.parameters import plain_parameters
 from myquant.strategies.problems import one_line
 from myquant.strategies.source import Source, imported
-from myquant.strategies.specialise import engine_name, has_compiled, is_compiled, specialise
+from myquant.strategies.specialise import engine_name, handle_of, has_compiled, is_compiled, specialise
 from myquant.strategies.state import records_in
 from myquant.strategies.trial import try_strategy
 
@@ -110,13 +110,18 @@ class LoadedStrategy:
         return specialise(self.adapter)
 
     @property
+    def handle(self) -> ModuleType:
+        """The module with this engine's `handle`."""
+        return handle_of(self.drive)
+
+    @property
     def compiled(self) -> bool:
         """Whether the machine code of this engine's `run` is on disk; else the first call compiles for a while."""
         ticks = np.zeros(0, np.int64)
         columns = self.drive.Columns(*[ticks] * len(self.drive.Columns._fields))
         instruments = np.zeros(1, self.instrument_dtype())
         desk, commands = np.zeros(1, self.desk_dtype()), np.zeros(1, layout.dtype_of(Command))
-        return is_compiled(self.drive, (columns, 0, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands))
+        return is_compiled(self.drive.run, (columns, 0, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands))
 
     @property
     def engine_hash(self) -> str:

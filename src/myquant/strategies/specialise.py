@@ -21,9 +21,17 @@ from myquant.core.compiled import jit_enabled
 from myquant.strategies.cache import cache_folder, engine_folder
 
 ROOT: Final = Path(myquant.__file__).parent
-SOURCES: Final = ("core/*.py", "exchange/*.py", "strategies/*.py", "indicators.py")
-TEMPLATES: Final = {"engine": Path("core", "engine.py"), "drive": Path("exchange", "drive.py")}
-IMPORTS: Final = {"strategy": "from myquant.core.slot import", "engine": "from myquant.core.engine import"}
+SOURCES: Final = ("core/*.py", "journal/record.py", "exchange/*.py", "strategies/*.py", "indicators.py")
+TEMPLATES: Final = {
+    "engine": Path("core", "engine.py"),
+    "drive": Path("exchange", "drive.py"),
+    "handle": Path("exchange", "handle.py"),
+}
+IMPORTS: Final = {
+    "strategy": "from myquant.core.slot import",
+    "engine": "from myquant.core.engine import",
+    "drive": "from myquant.exchange.drive import",
+}
 
 
 def source_hash(adapter: str, root: Path = ROOT) -> str:
@@ -51,8 +59,8 @@ def engine_name(adapter: str) -> str:
 def specialise(adapter: str) -> ModuleType:
     """Return the `drive` module of the engine specialised on a strategy.
 
-    `adapter` is the source of a module with the names of `core.slot`. `run` and `step` compile on the first call, or
-    load from disk when this same engine was compiled before.
+    `adapter` is the source of a module with the names of `core.slot`. `run` and `step`, and `handle` in the module beside
+    it (`handle_of`), compile on the first call, or load from disk when this same engine was compiled before.
     """
     name = engine_name(adapter)
     if f"{name}_drive" not in sys.modules:
@@ -63,16 +71,21 @@ def specialise(adapter: str) -> ModuleType:
     return sys.modules[f"{name}_drive"]
 
 
-def is_compiled(drive: ModuleType, arguments: Sequence[Any]) -> bool:
-    """Return whether `run` has machine code on disk for arguments of these types, whole and for this processor.
+def handle_of(drive: ModuleType) -> ModuleType:
+    """Return the `handle` module of the engine whose `drive` module this is."""
+    return sys.modules[drive.__name__.removesuffix("drive") + "handle"]
+
+
+def is_compiled(function: Any, arguments: Sequence[Any]) -> bool:
+    """Return whether an entry point has machine code on disk for arguments of these types, whole and for this processor.
 
     Damaged machine code is thrown away, so that it is compiled anew.
     """
     if not jit_enabled():
         return True
     # Numba has no public question for this.
-    cache = drive.run._cache  # noqa: SLF001
-    key = cache._index_key(tuple(map(typeof, arguments)), drive.run.targetctx.codegen())  # noqa: SLF001
+    cache = function._cache  # noqa: SLF001
+    key = cache._index_key(tuple(map(typeof, arguments)), function.targetctx.codegen())  # noqa: SLF001
     try:
         return cache._cache_file.load(key) is not None  # noqa: SLF001
     except Exception:  # noqa: BLE001  (a damaged pickle can raise anything)

@@ -1,0 +1,88 @@
+"""Angel One's answers: the envelope in its two spellings, and what to do about each error code."""
+
+import json
+from decimal import Decimal
+from typing import Any, Final
+
+from myquant.brokers.port import Remedy, RequestError
+
+BROKER_NAME: Final = "Angel One"
+
+REMEDIES: Final = {
+    "AG8001": Remedy.RELOGIN,  # token invalid
+    "AG8002": Remedy.RELOGIN,  # token expired
+    "AG8003": Remedy.RELOGIN,  # token missing
+    "AB1010": Remedy.RELOGIN,  # session expired
+    "AB8050": Remedy.RELOGIN,  # refresh token invalid
+    "AB8051": Remedy.RELOGIN,  # refresh token expired
+    "AG8004": Remedy.CONFIG,  # API key invalid or missing
+    "AB1000": Remedy.STOP,  # credentials and permissions
+    "AB1001": Remedy.STOP,
+    "AB1007": Remedy.STOP,
+    "AB1011": Remedy.STOP,
+    "AB1002": Remedy.BUG,  # bad input
+    "AB1003": Remedy.BUG,
+    "AB1005": Remedy.BUG,
+    "AB1012": Remedy.BUG,
+    "AB1008": Remedy.BUG,  # bad variety
+    "AB1009": Remedy.REFRESH_MASTER,  # unknown symbol or token
+    "AB1018": Remedy.REFRESH_MASTER,
+    "AB4006": Remedy.REFRESH_MASTER,
+    "AB4018": Remedy.REFRESH_MASTER,
+    "AB1013": Remedy.RECONCILE,  # order, trade, holding, position not found
+    "AB1014": Remedy.RECONCILE,
+    "AB1015": Remedy.RECONCILE,
+    "AB1016": Remedy.RECONCILE,
+    "AB1017": Remedy.REFUSED,  # conversion of a position failed
+    "AB1004": Remedy.AMBIGUOUS,  # internal errors
+    "AB2000": Remedy.AMBIGUOUS,
+    "AB2001": Remedy.AMBIGUOUS,
+    **{f"AB{number}": Remedy.REFUSED for number in range(9000, 9019)},  # orders that wait at the broker
+}
+
+SAID_MAX: Final = 300
+
+
+def opened(request: str, body: bytes, status: int) -> Any:
+    """Return the data of an envelope of success; numbers with a point are `Decimal`.
+
+    Raises RequestError for any other: `status` (or `success`) that is not the boolean true, or HTTP other than 200.
+    """
+    envelope = json.loads(body, parse_float=Decimal)
+    if not isinstance(envelope, dict):
+        raise RequestError(BROKER_NAME, request, "its answer is no envelope", Remedy.UNKNOWN)
+    ok = envelope.get("status", envelope.get("success"))
+    if ok is True and status == 200:
+        return envelope.get("data")
+    code = envelope.get("errorcode") or envelope.get("errorCode") or ""
+    message = envelope.get("message") or "no reason given"
+    raise refusal(request, str(code), str(message), status)
+
+
+def refusal(request: str, code: str, message: str, status: int = 200) -> RequestError:
+    """Return the error for a failure that the broker gave a code; an unknown one is named as such."""
+    words = message[:SAID_MAX]
+    if code in REMEDIES:
+        return RequestError(BROKER_NAME, request, f"{code} ({words})", REMEDIES[code], code)
+    http = "" if status == 200 else f", HTTP {status}"
+    said = f"unknown error code {code[:SAID_MAX]!r} ({words}{http})" if code else f"no error code ({words}{http})"
+    remedy = Remedy.RELOGIN if status == 401 and not code else Remedy.UNKNOWN
+    return RequestError(BROKER_NAME, request, said, remedy, code)
+
+
+def text_of(request: str, data: Any, name: str) -> str:
+    """Return a text of an answer's data. Raises RequestError where there is none."""
+    value = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(value, str) or not value:
+        raise RequestError(BROKER_NAME, request, f"its answer has no {name}", Remedy.UNKNOWN)
+    return value
+
+
+def paise_of(request: str, data: Any, name: str) -> int:
+    """Return an amount in rupees (a text or a number) of an answer's data as paise; finer parts are cut towards zero."""
+    value = data.get(name) if isinstance(data, dict) else None
+    try:
+        amount = Decimal(value) if isinstance(value, str) or type(value) in {int, Decimal} else Decimal("NaN")
+        return int(amount * 100)
+    except (ArithmeticError, ValueError):
+        raise RequestError(BROKER_NAME, request, f"its answer has no amount {name}", Remedy.UNKNOWN) from None

@@ -1,0 +1,117 @@
+"""What `myquant journal` prints."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myquant.cli.output import NOTHING, counts
+from myquant.cli.tick_files import refuse_existing
+from myquant.errors import JournalError
+from myquant.journal.check import verify
+from myquant.journal.columns import KINDS, columns
+from myquant.journal.export import export
+from myquant.journal.reader import JournalReader
+from myquant.journal.segment import Rows
+from myquant.journal.statistics import statistics
+from myquant.results.text import counted
+
+POLL_S: Final = 0.1
+_HEAD: Final = ("number", "holds", "kind")
+
+
+def print_records(
+    folder: Path, kinds: Sequence[str], *, first: int, limit: int | None, follow: bool, as_json: bool
+) -> None:
+    """Print records from number `first` on. Raises JournalError behind the last sound one where there is damage."""
+    reader = JournalReader(folder)
+    reader.next = first
+    blocks = reader.follow(lambda: time.sleep(POLL_S)) if follow else reader.blocks(first)
+    printed = 0
+    for record in islice(chain.from_iterable(_records(block, kinds) for block in blocks), limit):
+        print(json.dumps(record) if as_json else _line(record), flush=follow)
+        printed += 1
+    if limit is None or printed < limit:
+        reader.end().refuse_damage()
+
+
+def print_findings(folder: Path) -> None:
+    """Print how far a journal is sound; raise JournalError with a line for each finding."""
+    found = verify(folder)
+    for remark in found.remarks:
+        print(remark)
+    held = f"{counted(found.inputs, 'input')}, {counted(found.commands, 'command')}"
+    print(f"{folder}: last sound record {found.last} ({held}), {counted(found.snapshots, 'sound snapshot')}")
+    if found.damage:
+        raise JournalError("\n".join(found.damage))
+
+
+def print_statistics(folder: Path, *, as_json: bool) -> None:
+    """Print how much a journal holds. Raises JournalError where it is damaged, after what is sound."""
+    found = statistics(folder)
+    if as_json:
+        times = {"first_time": _time(found.first_ns), "last_time": _time(found.last_ns)}
+        figures = found._asdict() | {"last_record": found.end.last, "end": found.end.what} | times
+        print(json.dumps(figures, indent=2))
+    else:
+        rate = NOTHING if found.records_per_s is None else f"{found.records_per_s:,.1f}"
+        lines = {
+            "Records": f"{found.end.last:,} ({counts(found.records) or NOTHING})",
+            "Inputs": counts(found.inputs) or NOTHING,
+            "Commands": counts(found.commands) or NOTHING,
+            "Notes": counts(found.notes) or NOTHING,
+            "First": _time(found.first_ns) or NOTHING,
+            "Last": _time(found.last_ns) or NOTHING,
+            "Per second": rate,
+            "Bytes": f"{found.record_bytes:,} in {counted(found.segments, 'segment')}",
+            "Snapshots": f"{found.snapshots:,}",
+            "Behind them": found.end.text or "nothing",
+        }
+        for name, text in lines.items():
+            print(f"  {name:<12}  {text}")
+    found.end.refuse_damage()
+
+
+def export_records(folder: Path, target: Path, kind: str, *, force: bool) -> None:
+    """Write a table and print its size. Raises JournalError where the journal is damaged, after what is sound."""
+    refuse_existing(target, force=force)
+    done = export(folder, target, kind)
+    print(f"{target}: {counted(done.rows, 'record')} of kind {kind}")
+    done.end.refuse_damage()
+
+
+def _records(block: Rows, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the records of some kinds in their order, as names and values."""
+    found: list[dict[str, Any]] = []
+    for kind in kinds:
+        made = columns(block, KINDS[kind])
+        values = zip(*map(_plain, made.values()), strict=True)
+        found += [{"number": row[0], "holds": str(kind), **dict(zip(made, row, strict=True))} for row in values]
+    yield from sorted(found, key=lambda record: record["number"])
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    """Return values that JSON knows: times as text, None where there is none."""
+    if values.dtype.kind != "M":
+        return values.tolist()  # type: ignore[no-any-return]
+    return [None if text == "NaT" else f"{text}Z" for text in np.datetime_as_string(values).tolist()]
+
+
+def _line(record: dict[str, Any]) -> str:
+    """Return a record in one line; a time stands for the ns beside it."""
+    head = " ".join(str(record[name]) for name in _HEAD if name in record)
+    fields = (
+        f"{name}={value}"
+        for name, value in record.items()
+        if (value or name == "instrument") and name not in _HEAD and name.removesuffix("_ns") not in set(record) - {name}
+    )
+    return " ".join([head, *fields])
+
+
+def _time(time_ns: int) -> str | None:
+    return f"{np.datetime64(time_ns, 'ns')}Z" if time_ns else None

@@ -1,0 +1,124 @@
+"""A block of a journal as columns that a person can read: names for numbers, units in the columns' names.
+
+Times in ns since the epoch have a column of the same name without `_ns` beside them, as a timestamp; prices and money are in
+paise.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myquant.core import codes
+from myquant.errors import JournalError
+from myquant.journal.reader import of_kind
+from myquant.journal.record import COMMAND, DAY, HOLDS_NAMES, INPUT, NOTE, NOTE_NAMES, WORDS
+from myquant.journal.segment import Rows
+
+Columns: TypeAlias = dict[str, NDArray[Any]]  # int64, strings (object) or datetime64[ns]; all of one length
+
+KINDS: Final = {HOLDS_NAMES[holds]: holds for holds in (INPUT, COMMAND, DAY, NOTE)}  # by the name on the command line
+
+_ENTRY: Final = {codes.NO_EXIT: "entry"}
+_SIDES: Final = {0: "", codes.BUY: "buy", codes.SELL: "sell"}
+
+# What a field means depends on the record's kind. A kind that is not named here does not use the field.
+_EVENT_CODES: Final = {
+    codes.FEED_STATUS: {codes.FEED_HEALTHY: "healthy", codes.FEED_IS_STALE: "stale"},
+    codes.OPERATOR: {codes.ASK_HALT: "halt", codes.ASK_RESUME: "resume", codes.ASK_FLATTEN: "flatten"},
+    codes.END_OF_DATA: {codes.LAST_MARK: "last_mark", codes.CLOSE_OPEN: "close_open"},
+    codes.ALARM: codes.HALT_NAMES,
+    codes.ORDER_REJECT: {codes.BY_VENUE: "by_venue", codes.NOT_SENT: "not_sent"},
+}
+_REASONS: Final = {
+    codes.SUBMIT: _ENTRY | codes.EXIT_NAMES,
+    codes.CANCEL: _ENTRY | codes.EXIT_NAMES,
+    codes.TRADE_CLOSED: _ENTRY | codes.EXIT_NAMES,
+    codes.DENIED: codes.DENIAL_NAMES,
+    codes.TICK_REJECTED: codes.REJECTION_NAMES,
+    codes.HALTED: codes.HALT_NAMES,
+}
+
+_PAISE: Final = {
+    *("price", "bid", "ask", "value"),
+    *("entry_price", "gross", "charges", "net", "cash", "equity", "drawdown", "stop"),
+    *("tick_size", "charges_brokerage_min"),
+}
+_MONOTONIC: Final = {"arrived_ns": "arrived_monotonic_ns", "decoded_ns": "decoded_monotonic_ns"}
+_CLOCKLESS: Final = {*_MONOTONIC.values(), "monotonic_ns"}
+_UNUSED: Final = {"spare", "spare_too"}
+
+
+def columns(block: Rows, holds: int) -> Columns:
+    """Return the records of a block that hold one kind (INPUT, COMMAND, DAY or NOTE).
+
+    Raises JournalError at a number that this version has no name for.
+    """
+    records = of_kind(block, holds)
+    result: Columns = {"number": records["number"]}
+    for name, values in _flat(records["body"]):
+        if name.endswith("_ns") and name not in _CLOCKLESS:
+            result[name.removesuffix("_ns")] = _timestamps(values)
+        result[name] = values
+    if holds == INPUT:
+        result["code_name"] = _by_kind(result, "code", _EVENT_CODES)
+        _name(result, "kind", codes.EVENT_NAMES)
+    elif holds == COMMAND:
+        result["reason"] = _by_kind(result, "reason", _REASONS)
+        _name(result, "kind", codes.COMMAND_NAMES)
+        _name(result, "side", _SIDES)
+    elif holds == NOTE:
+        _name(result, "kind", NOTE_NAMES)
+    return result
+
+
+def empty(holds: int) -> Columns:
+    """Return the columns of no records."""
+    return columns(np.zeros((0, WORDS), np.int64), holds)
+
+
+def _flat(body: NDArray[Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the fields of a body: of inner records, too, and the values of a tuple one by one, from 1."""
+    for name in body.dtype.names or ():
+        values = body[name]
+        if values.dtype.names:
+            yield from _flat(values, "charges_" if name == "charges" else "")
+        elif values.ndim == 2:
+            yield from ((f"value_{place + 1}", values[:, place]) for place in range(values.shape[1]))
+        elif name not in _UNUSED:
+            full = f"{prefix}{name}"
+            yield _MONOTONIC.get(full, f"{full}_paise" if full in _PAISE else full), values
+
+
+def _timestamps(time_ns: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    """Return times; 0, which is not known, and what lies before all times are no time."""
+    times = time_ns.astype("datetime64[ns]")
+    times[(time_ns == 0) | (time_ns <= codes.BEFORE_ALL)] = np.datetime64("NaT")
+    return times
+
+
+def _name(result: Columns, column: str, names: Mapping[int, str]) -> None:
+    result[column] = _named(result["number"], column, result[column], names)
+
+
+def _by_kind(result: Columns, column: str, names: Mapping[int, Mapping[int, str]]) -> NDArray[np.object_]:
+    """Return names for numbers that mean something else in each kind; "" where a kind does not use them."""
+    kinds, numbers, values = result["kind"], result["number"], result[column]
+    texts = np.full(len(kinds), "", object)
+    for kind in set(np.unique(kinds).tolist()) & set(names):
+        chosen = kinds == kind
+        texts[chosen] = _named(numbers[chosen], column, values[chosen], names[kind])
+    return texts
+
+
+def _named(
+    numbers: NDArray[np.int64], column: str, values: NDArray[np.int64], names: Mapping[int, str]
+) -> NDArray[np.object_]:
+    texts = np.full(len(values), None, object)
+    for value in np.unique(values).tolist():
+        if value not in names:
+            number = numbers[values == value][0]
+            raise JournalError(f"record {number}: {column} {value} has no name here: use the version that wrote it")
+        texts[values == value] = names[value]
+    return texts

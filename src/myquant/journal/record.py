@@ -1,0 +1,150 @@
+"""The journal's record: 24 words of 8 bytes. Three of them head it, the other 21 are an input, a command, a day or a note.
+
+    word 0      checksum of all the other words and of the journal's key (`checksum`)
+    word 1      number of the record in its journal, from 1: record k stands at place k
+    word 2      what it holds (`INPUT`...)
+    words 3-23  the body: an `Input`, a `core.records.Command`, a `DayNote` or a `Note`; zeros of a padding
+
+All words are little-endian int64. Numbers of kinds keep their meaning for ever; a new one takes the next free number.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from myquant.core.compiled import inlined
+from myquant.core.layout import dtype_of
+from myquant.core.records import Command, Day, Event
+
+FORMAT: Final = 1  # of records and segments; another one can't be read by this version
+
+WORDS: Final = 24
+RECORD_BYTES: Final = 8 * WORDS
+CHECKSUM, NUMBER, HOLDS, BODY = range(4)  # places of the words
+BODY_WORDS: Final = WORDS - BODY
+
+# What a record holds.
+INPUT: Final = 1
+COMMAND: Final = 2
+DAY: Final = 3
+NOTE: Final = 4
+PADDING: Final = 5  # nothing: the next input and its commands might not have fitted into the rest of the segment
+
+HOLDS_NAMES: Final = {INPUT: "input", COMMAND: "command", DAY: "day", NOTE: "note", PADDING: "padding"}
+
+# Kinds of notes: what a session says of itself. Nothing of them reaches the core.
+STARTED: Final = 1  # a process begins or goes on with the session; values: pid, inputs so far, commands so far
+SNAPSHOT: Final = 2  # the state was put on disk; values: inputs, commands, and four words of its hash
+BEAT: Final = 3  # once per timer; values: see session
+FEED: Final = 4  # what became of a connection; code: what, values: connection, ...
+COUNTS: Final = 5  # what the feed did not use, by reason, so far; code: connection
+STOPPED: Final = 6  # the process leaves the session; code: its exit code
+TROUBLE: Final = 7  # something went wrong beside the inputs; code: what
+
+NOTE_NAMES: Final = {
+    STARTED: "started",
+    SNAPSHOT: "snapshot",
+    BEAT: "beat",
+    FEED: "feed",
+    COUNTS: "counts",
+    STOPPED: "stopped",
+    TROUBLE: "trouble",
+}
+
+NOTE_VALUES: Final = 16
+
+
+class Origin(NamedTuple):
+    """Where an input came from, and when: nothing that the core looks at. 0: not known."""
+
+    arrived_ns: int  # monotonic: when its bytes were at hand
+    decoded_ns: int  # monotonic
+    total_volume: int  # units traded in the day so far, as the broker counts
+    traded_ns: int  # when the last trade was, by the exchange's clock
+    packet: int  # the broker's sequence number
+    connection: int  # number of the connection, from 1
+    open_interest: int
+    spare: int
+
+
+class Input(NamedTuple):
+    """An event and where it came from."""
+
+    event: Event
+    origin: Origin
+
+
+class DayNote(NamedTuple):
+    """The rules of one instrument's day, as they were prepared before its first tick."""
+
+    instrument: int
+    spare: int
+    spare_too: int
+    day: Day
+
+
+class Note(NamedTuple):
+    """Something that a session says of itself."""
+
+    kind: int
+    code: int
+    instrument: int
+    wall_ns: int  # UTC
+    monotonic_ns: int
+    values: tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int]
+
+
+BODIES: Final = {INPUT: Input, COMMAND: Command, DAY: DayNote, NOTE: Note}
+
+
+def record_dtype(holds: int) -> np.dtype[np.void]:
+    """Return the dtype of a whole record of one kind: fields checksum, number, holds, body."""
+    return np.dtype([("checksum", "<i8"), ("number", "<i8"), ("holds", "<i8"), ("body", dtype_of(BODIES[holds]))])
+
+
+_ODD: Final = -7046029254386353131  # 2^64 divided by the golden ratio, as int64: an odd number of no pattern
+
+
+def _spread(word: int) -> int:
+    """Return a word times an odd number, modulo 2^64: machine arithmetic when compiled, spelt out in plain Python."""
+    return (int(word) * _ODD + 2**63) % 2**64 - 2**63
+
+
+@overload(_spread, jit_options={"forceinline": True})
+def _compiled_spread(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001  (Numba compares the signatures)
+    return lambda word: word * _ODD
+
+
+@inlined
+def checksum(rows: np.ndarray[Any, Any], at: int, key: int) -> int:
+    """Return the checksum of row `at` of an int64 array of shape (n, WORDS).
+
+    Each step maps words one to one, so a change of one word always changes the sum; of several, all but once in 2^64.
+    """
+    mixed = key
+    for word in range(NUMBER, WORDS):
+        mixed = _spread(mixed ^ rows[at, word])
+        mixed ^= (mixed >> 29) & 0x7FFFFFFFF
+    return mixed
+
+
+@inlined
+def append(
+    rows: np.ndarray[Any, Any],
+    at: int,
+    number: int,
+    holds: int,
+    key: int,
+    words: np.ndarray[Any, Any],
+    row: int,
+) -> None:
+    """Write row `row` of `words` (int64, shape (n, BODY_WORDS)) as record `number` into row `at`.
+
+    The checksum comes last: a record that is not whole has none that fits.
+    """
+    rows[at, NUMBER] = number
+    rows[at, HOLDS] = holds
+    for word in range(BODY_WORDS):
+        rows[at, BODY + word] = words[row, word]
+    rows[at, CHECKSUM] = checksum(rows, at, key)

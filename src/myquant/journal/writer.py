@@ -1,0 +1,259 @@
+"""Writing a journal: one process at a time, into mapped segments that were allocated ahead."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from myquant.core.layout import dtype_of
+from myquant.errors import JournalError
+from myquant.journal.disk import DISK, Disk, discard, explained, let_go
+from myquant.journal.lock import take_lock
+from myquant.journal.reader import JournalReader
+from myquant.journal.record import BODIES, BODY_WORDS, RECORD_BYTES
+from myquant.journal.rows import BEFORE, KEY, RECORDS, append_rows, pad_rows
+from myquant.journal.scan import TORN
+from myquant.journal.segment import (
+    DRAFT,
+    FOLDER,
+    Header,
+    Rows,
+    Segment,
+    make_segment,
+    open_segment,
+    segment_name,
+    segment_paths,
+    sync_segment,
+)
+
+AHEAD_RECORDS: Final = 8192  # whose pages `reserve` touches
+PAGE_RECORDS: Final = 4096 // RECORD_BYTES
+_CURSOR_WORDS: Final = 4
+_NO_WORDS: Final = np.zeros((1, BODY_WORDS), np.int64)
+
+
+class _Open(NamedTuple):
+    """A segment that can be written."""
+
+    place: int  # from 1
+    segment: Segment
+    descriptor: int
+
+
+class JournalWriter:
+    """The one writer of a session's journal; made by `create` or `open`.
+
+    A compiled caller appends by itself (`record.append`) at row `cursor[RECORDS] - cursor[BEFORE]` while `room()` is
+    left, and raises `cursor[RECORDS]`. A record survives this process from its last store on, and a loss of power
+    from the next `sync` on.
+
+    Attributes:
+        rows: the records of the current segment, mapped: int64 (segment_records, WORDS). `make_room` replaces it.
+        cursor: int64 (4,): records of the whole journal so far; records before this segment; the checksums' key; a word
+            for the caller's use. Always the same array.
+        torn: what `open` found behind the last sound record and removed, in one line; "": nothing.
+    """
+
+    def __init__(self, folder: Path, current: _Open, lock: int, disk: Disk, records: int) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._lock = lock
+        self._current = current
+        self._reserved: _Open | None = None
+        self._left: Rows | None = None  # what `make_room` left stays mapped till `reserve`: to unmap it takes 1 ms
+        self._unsynced: list[Path] = []  # segments left behind that may not be on the disk yet
+        self._synced = records
+        self._touched = 0  # rows of the current segment, as far as their pages are at hand
+        self._failure = ""  # of a sync
+        self._is_closed = False
+        self._bodies = {holds: np.zeros(1, dtype_of(body)) for holds, body in BODIES.items()}
+        header = current.segment.header
+        self.rows: Rows = current.segment.rows
+        self.cursor: Rows = np.zeros(_CURSOR_WORDS, np.int64)
+        self.cursor[[RECORDS, BEFORE, KEY]] = records, header.first - 1, header.key
+        self.torn = ""
+        pad_rows(self.rows[:0], self.cursor, _NO_WORDS)  # compiled by now, not when it is needed
+        append_rows(self.rows[:0], self.cursor, 0, _NO_WORDS, 0, 0)
+
+    @classmethod
+    def create(cls, folder: Path, *, key: int, segment_records: int, disk: Disk = DISK) -> Self:
+        """Begin the journal of a session in its folder, which is made where it is not there.
+
+        `key`: any int64, drawn at random, so that records of another session are not taken for this one's. Raises
+        JournalError where there is a journal already, where another process holds it, and where the disk refuses.
+        """
+        inside = folder / FOLDER
+        for place in (folder, inside):
+            with explained(place, "can't be made"):
+                if not disk.is_folder(place):
+                    disk.make_folder(place)
+        lock = take_lock(folder, disk)
+        try:
+            _refuse_existing(folder, disk)
+            _remove_drafts(inside, disk)
+            path = inside / segment_name(1)
+            make_segment(path, Header(segment_records, 1, key), disk)
+            writer = cls(folder, _Open(1, *open_segment(path, disk, to_write=True)), lock, disk, 0)
+        except JournalError:
+            let_go(disk, lock)
+            raise
+        return writer._with_reserve()
+
+    @classmethod
+    def open(cls, folder: Path, *, disk: Disk = DISK) -> Self:
+        """Go on behind the last sound record of a journal; a torn one behind it is removed.
+
+        Raises JournalError where there is no journal or another process holds it, where more than a torn record stands
+        behind the sound ones (it names segment and record), and where the disk refuses.
+        """
+        segment_paths(folder, disk)  # before a lock is made in a folder of something else
+        lock = take_lock(folder, disk)
+        try:
+            reader = JournalReader(folder, disk)
+            end = reader.end()
+            end.refuse_damage()
+            _remove_drafts(folder / FOLDER, disk)
+            index = min(end.last // reader.header.segment_records + 1, len(segment_paths(folder, disk)))
+            path = folder / FOLDER / segment_name(index)
+            current = _Open(index, *open_segment(path, disk, to_write=True))
+        except JournalError:
+            let_go(disk, lock)
+            raise
+        writer = cls(folder, current, lock, disk, end.last)
+        writer._synced = -1  # what the last process left unsynced is not known
+        writer._unsynced = [folder / FOLDER / segment_name(place) for place in range(1, index)]
+        if end.what == TORN:
+            writer.rows[writer.cursor[RECORDS] - writer.cursor[BEFORE]] = 0
+            writer.torn = end.text
+        return writer._with_reserve()
+
+    def room(self) -> int:
+        """Return how many records the current segment still takes."""
+        return len(self.rows) - int(self.cursor[RECORDS] - self.cursor[BEFORE])
+
+    def rows_left(self) -> int:
+        """Return how many records fit into what is allocated: the rest of this segment and the reserved one."""
+        return self.room() + (len(self._reserved.segment.rows) if self._reserved else 0)
+
+    def reserve(self) -> None:
+        """Allocate the next segment if there is none, and touch the pages that come next: about 1 ms, for idle times.
+
+        The first store into a page takes some microseconds, which an input should not have to wait for. Raises
+        JournalError when the disk refuses; what is allocated stays of use, and the next call tries again.
+        """
+        self._refuse_closed()
+        self._left = None
+        self._touch()
+        if self._reserved is None:
+            self._reserved = self._next()
+
+    def make_room(self) -> None:
+        """Go on in the next segment; what is left of this one is filled with paddings.
+
+        Raises JournalError when none can be had, which changes nothing, and where this segment is as empty as the next.
+        """
+        self._refuse_closed()
+        if self.room() == len(self.rows):
+            raise JournalError(
+                f"{self._current.segment.path}: its {self.room()} records are too few for one input and what it may lead to:"
+                " raise journal.segment_mib"
+            )
+        if self._reserved is None:
+            self._reserved = self._next()
+        pad_rows(self.rows, self.cursor, _NO_WORDS)
+        let_go(self._disk, self._current.descriptor)
+        self._unsynced.append(self._current.segment.path)
+        self._current, self._reserved = self._reserved, None
+        self._left, self.rows = self.rows, self._current.segment.rows
+        self._touched = 0
+        self.cursor[BEFORE] = self._current.segment.header.first - 1
+
+    def append(self, holds: int, body: Any) -> None:
+        """Append an `Input`, a `Command`, a `DayNote` or a `Note`. Raises JournalError when there is no room left."""
+        if not isinstance(body, BODIES[holds]):
+            raise TypeError(f"a record of kind {holds} takes a {BODIES[holds].__name__}, not {type(body).__name__}")
+        record = self._bodies[holds]
+        record[0] = body
+        self.append_words(holds, record.view(np.int64).reshape(1, BODY_WORDS), 0, 1)
+
+    def append_words(self, holds: int, words: Rows, begin: int, end: int) -> None:
+        """Append rows `begin` to `end` of `words`, int64 (n, BODY_WORDS). Raises JournalError when there is no room."""
+        while (begin := append_rows(self.rows, self.cursor, holds, words, begin, end)) < end:
+            self.make_room()
+
+    def sync(self) -> None:
+        """Wait until all that was appended is on the disk.
+
+        Raises JournalError when the disk fails, and from then on always: the kernel forgets what it could not write, so
+        a later success would prove nothing.
+        """
+        self._refuse_closed()
+        if self._failure:
+            raise JournalError(self._failure)
+        records = int(self.cursor[RECORDS])
+        if records == self._synced:
+            return
+        try:
+            for path in self._unsynced:
+                sync_segment(path, self._disk)
+            with explained(self._current.segment.path, "can't be synced"):
+                self._disk.sync_data(self._current.descriptor)
+        except JournalError as error:
+            self._failure = str(error)
+            raise
+        self._synced = records
+        self._unsynced.clear()
+
+    def close(self) -> None:
+        """Give the journal free; nothing is synced. The arrays that were handed out stay readable."""
+        self.rows = self.rows[:0]
+        self._is_closed = True
+        for each in filter(None, (self._current, self._reserved)):
+            let_go(self._disk, each.descriptor)
+        let_go(self._disk, self._lock)
+
+    def _next(self) -> _Open:
+        """Return the segment behind the current one; it is made if it is not there."""
+        index = self._current.place + 1
+        path = self._folder / FOLDER / segment_name(index)
+        header = self._current.segment.header
+        if path not in segment_paths(self._folder, self._disk):
+            make_segment(path, header._replace(first=header.first + header.segment_records), self._disk)
+        return _Open(index, *open_segment(path, self._disk, to_write=True))
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise JournalError(f"{self._folder}: this journal was closed: open it again")
+
+    def _touch(self) -> None:
+        """Store what is there already into the pages of the next records."""
+        at = int(self.cursor[RECORDS] - self.cursor[BEFORE])
+        begin, self._touched = max(at, self._touched), min(at + AHEAD_RECORDS, len(self.rows))
+        self.rows[begin : self._touched : PAGE_RECORDS, 0] += 0
+
+    def _with_reserve(self) -> Self:
+        """Reserve the next segment. A disk that refuses is told by the next `reserve` if there is room till then."""
+        with suppress(JournalError):
+            self.reserve()
+        return self
+
+
+def has_journal(folder: Path, disk: Disk = DISK) -> bool:
+    """Return whether a session's journal has begun: then it is to be opened, else created. Raises JournalError."""
+    with explained(folder, "can't be looked at"):
+        begun = disk.is_folder(folder / FOLDER)
+    return begun and bool(segment_paths(folder, disk))
+
+
+def _refuse_existing(folder: Path, disk: Disk) -> None:
+    if segment_paths(folder, disk):
+        raise JournalError(f"{folder}: holds a journal already: go on with it, or name a new folder")
+
+
+def _remove_drafts(inside: Path, disk: Disk) -> None:
+    """Remove what a killed process left of a segment in the making."""
+    with explained(inside, "can't be listed"):
+        drafts = [name for name in disk.names(inside) if name.endswith(DRAFT)]
+    for name in drafts:
+        discard(disk, inside / name)

@@ -1,0 +1,183 @@
+"""The lab's Angel One as one object: REST service and feed on loopback, and the day that they tell of."""
+
+import asyncio
+import contextlib
+import ipaddress
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from aiohttp import web
+from picows import ws_create_server
+
+from myquant.errors import ConfigError
+from myquant.lab.angelone.account import Account, Clock, Credentials
+from myquant.lab.angelone.day import day_of
+from myquant.lab.angelone.disturb import disturbed, frames_of
+from myquant.lab.angelone.faults import NO_FAULTS, Faults
+from myquant.lab.angelone.feed import FEED_PATH, Feed
+from myquant.lab.angelone.instruments import Listed, others
+from myquant.lab.angelone.packet import SNAP_QUOTE
+from myquant.lab.angelone.play import Play
+from myquant.lab.angelone.relay import Relay
+from myquant.lab.angelone.rest import MASTER_PATH, Price, Rest
+from myquant.lab.market_day import MarketDay
+
+LOOPBACK: Final = "127.0.0.1"
+IDLE_PRICE: Final = Price(100_00, 100_00, 100_00, 100_00, 100_00)  # of what is listed and does not tick
+
+
+class AngelOneLab:
+    """A local Angel One; `async with` starts and stops it.
+
+    `speed` is how many times as fast as it was the day is played, None: as fast as clients take it. `clock` (ns since
+    the epoch) is that of tokens, TOTP and rate limits. With `ssl_context` the addresses are https and wss. Raises
+    ConfigError for a host that is not loopback, and for a port that is taken.
+    """
+
+    def __init__(
+        self,
+        ticks: MarketDay,
+        *,
+        speed: float | None = None,
+        faults: Faults = NO_FAULTS,
+        credentials: Credentials = Credentials(),  # noqa: B008  (immutable)
+        host: str = LOOPBACK,
+        port: int = 0,
+        feed_port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Clock = time.time_ns,
+    ) -> None:
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ConfigError(f"the lab serves on loopback only, not on {host}")
+        self.credentials = credentials
+        self.counts: Counter[str] = Counter()
+        self.day = disturbed(day_of(ticks), faults)
+        self.listed: tuple[Listed, ...] = (*self.day.instruments, *others(self.day.instruments))
+        self._faults, self._ssl = faults, ssl_context
+        self._host, self._ports = host, (port, feed_port)
+        self._account = Account(credentials, clock)
+        self._play = Play(self.day, speed, faults.seed, self.counts)
+        self._feed = Feed(self._account, self._play, faults, self.counts)
+        self._rest = Rest(self._account, self.listed, self._price_of, faults, self.counts, clock)
+        self._playing: asyncio.Task[None] | None = None
+        self._stops: list[Callable[[], object]] = []
+
+    async def __aenter__(self) -> Self:
+        """Start both servers and the play."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen, and play the day from the first subscription on."""
+        app = self._rest.application()
+        app.router.add_get("/lab/counts", self._send_counts)
+        app.router.add_post("/lab/roll", self._answer_roll)
+        app.router.add_post("/lab/drop", self._answer_drop)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        port, feed_port = self._ports
+        try:
+            await web.TCPSite(self._runner, self._host, port, ssl_context=self._ssl).start()
+            feed_port = await self._start_feed(feed_port)
+        except OSError as error:
+            await self.stop()
+            taken = f"{port} or {feed_port}" if port and feed_port else f"{port or feed_port}"
+            raise ConfigError(
+                f"the lab can't listen on port {taken} of {self._host} ({error.strerror}); choose others with --port and --feed-port"
+            ) from error
+        secure = "s" if self._ssl else ""
+        address = f"[{self._host}]" if ":" in self._host else self._host
+        self.rest_url = f"http{secure}://{address}:{self._runner.addresses[0][1]}"
+        self.feed_url = f"ws{secure}://{address}:{feed_port}{FEED_PATH}"
+        self.master_url = self.rest_url + MASTER_PATH
+        self._playing = asyncio.create_task(self._play.run())
+        self._stops.append(self._playing.cancel)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for stop in self._stops:
+            stop()
+        self._stops.clear()
+        self._feed.close_all()
+        await self._runner.cleanup()
+        if self._playing is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._playing
+
+    async def finished(self) -> None:
+        """Wait until the last packet of the day was sent; raises what ended the play, if something did."""
+        if self._playing is not None:
+            await asyncio.shield(self._playing)
+
+    def token_of(self, symbol: str) -> tuple[int, str]:
+        """Return exchange type and token of a trading symbol, or of an index by its name."""
+        each = next(each for each in self.listed if symbol in {each.symbol, each.name if each.kind == "AMXIDX" else ""})
+        return each.exchange_type, each.token
+
+    def roll(self) -> None:
+        """Make all tokens invalid but those for a refresh, and close all sockets."""
+        self._feed.roll()
+
+    def drop(self) -> None:
+        """Cut off every connection."""
+        self._feed.close_all()
+
+    async def _start_feed(self, port: int) -> int:
+        slow = self._faults.slow_handshake
+        server = await ws_create_server(
+            self._feed.handshake, self._host, 0 if slow else port, ssl=self._ssl, websocket_handshake_timeout=30
+        )
+        self._stops.append(server.close)
+        feed_port: int = server.sockets[0].getsockname()[1]
+        if slow is None:
+            return feed_port
+        relay = await Relay(slow, self.counts, self._host, feed_port).start(port)
+        self._stops.append(relay.close)
+        relay_port: int = relay.sockets[0].getsockname()[1]
+        return relay_port
+
+    def _price_of(self, each: Listed) -> Price | None:
+        who = self._feed.who.get((each.exchange_type, each.token))
+        if who is None:
+            return IDLE_PRICE
+        row = self._play.state(who)[0]
+        last, opened, high, low = (int(row[name]) for name in ("price", "open", "high", "low"))
+        return Price(last, opened, high, low, int(self.day.static["close"][who]))
+
+    async def _send_counts(self, _request: web.Request) -> web.Response:
+        return web.json_response({**self.counts, "rows_played": self._play.at, "rows": len(self.day.rows)})
+
+    async def _answer_roll(self, _request: web.Request) -> web.Response:
+        self.roll()
+        return web.Response()
+
+    async def _answer_drop(self, _request: web.Request) -> web.Response:
+        self.drop()
+        return web.Response()
+
+
+def day_packets(ticks: MarketDay, *, mode: int = SNAP_QUOTE, faults: Faults = NO_FAULTS) -> list[bytes]:
+    """Return all packets of a day in a mode, in order, faults of the stream included.
+
+    It is what a client gets that subscribed to everything in time, without the snapshots at its subscription.
+    """
+    day = disturbed(day_of(ticks), faults)
+    found: list[bytes] = []
+    for begin in range(0, len(day.rows), 4096):
+        rows = day.rows[begin : begin + 4096]
+        found += [_payload(frame) for frame in frames_of(day, rows, begin, mode, faults.seed) if frame]
+    return found
+
+
+def _payload(frame: bytes) -> bytes:
+    return frame[4:] if frame[1] == 126 else frame[2:]

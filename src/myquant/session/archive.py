@@ -1,0 +1,161 @@
+"""The folder of a session: what it was made from, kept beside its journal so that it can be recovered and replayed.
+
+session.json    what it is: symbols, hashes, the journal's key
+config.toml     the effective configuration
+strategy/       a user's strategy file, if there is one
+market/         the market's tables as they were
+journal/        the journal's segments
+snapshots/      the state from time to time
+results/        what a run leaves behind, written when the session ends
+"""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import myquant
+from myquant.config.layers import read_toml
+from myquant.config.loading import LoadedConfig, diff, load_config
+from myquant.errors import ConfigError, DataError, cannot_write
+from myquant.strategies.loading import LoadedStrategy, load_strategy
+from myquant.ticks.batch import InstrumentName
+
+MARK: Final = "session.json"  # a folder of a session has it
+CONFIG: Final = "config.toml"
+RESULTS: Final = "results"
+FORMAT: Final = 1
+ELSEWHERE: Final = "choose another name with --session"
+_TABLES: Final = Path(myquant.__file__).parent / "market" / "data"
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """What session.json says.
+
+    `key` heads the journal's checksums and the tags of orders; `ended`: the exit code with which the session's last day
+    ended, None while it can still go on.
+    """
+
+    kind: str
+    name: str
+    broker: str
+    symbols: tuple[str, ...]
+    exchanges: tuple[str | None, ...]
+    strategy: str
+    strategy_file: str | None  # name in `strategy/`, with `:Name` where the file holds several
+    config_hash: str
+    engine_hash: str
+    key: int
+    created: str  # UTC, ISO 8601
+    version: str = myquant.__version__
+    ended: int | None = None
+    format: int = FORMAT
+
+    @property
+    def instruments(self) -> tuple[InstrumentName, ...]:
+        """The instruments, in the order of the journal's numbers."""
+        return tuple(map(InstrumentName, self.symbols, self.exchanges))
+
+
+def is_session(folder: Path) -> bool:
+    """Return whether a folder is one of a session."""
+    return (folder / MARK).is_file()
+
+
+def create(folder: Path, facts: SessionFacts, loaded: LoadedConfig, strategy: LoadedStrategy) -> None:
+    """Make the folder of a new session; session.json comes last. Raises ConfigError where there is something else."""
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ConfigError(f"{folder}: is not empty and no folder of a session: {ELSEWHERE}")
+        (folder / CONFIG).write_text(loaded.to_toml(), encoding="utf-8")
+        if strategy.path is not None:
+            (folder / "strategy").mkdir()
+            (folder / "strategy" / strategy.path.name).write_text(strategy.text, encoding="utf-8")
+        shutil.copytree(_TABLES, folder / "market")
+        _write_facts(folder, facts)
+    except OSError as error:
+        raise cannot_write(folder, error, ELSEWHERE) from error
+
+
+def read(folder: Path) -> SessionFacts:
+    """Return what session.json says. Raises ConfigError where there is none, DataError where it can't be understood."""
+    try:
+        text = (folder / MARK).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{folder}: no session is there ({MARK} is missing); `myquant runs` lists them") from None
+    except OSError as error:
+        raise ConfigError(f"{folder / MARK}: can't be read ({error.strerror})") from None
+    try:
+        table: dict[str, Any] = json.loads(text)
+        if table.get("format") != FORMAT:
+            raise DataError(f"{folder / MARK}: format {table.get('format')}, this version reads {FORMAT}")
+        return SessionFacts(**{**table, "symbols": tuple(table["symbols"]), "exchanges": tuple(table["exchanges"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{folder / MARK}: damaged ({error}); restore it from a copy") from None
+
+
+def end(folder: Path, exit_code: int) -> None:
+    """Note that the session is over."""
+    _write_facts(folder, replace(read(folder), ended=exit_code))
+
+
+def _write_facts(folder: Path, facts: SessionFacts) -> None:
+    draft = folder / f".{MARK}.{os.getpid()}"
+    draft.write_text(json.dumps(asdict(facts), indent=2) + "\n", encoding="utf-8")
+    draft.chmod(0o600)
+    draft.replace(folder / MARK)
+
+
+def archived_strategy(folder: Path, facts: SessionFacts) -> LoadedStrategy:
+    """Load the strategy that a session was made with, from its own copy."""
+    return load_strategy(None if facts.strategy_file is None else folder / "strategy" / facts.strategy_file)
+
+
+def archived_config(folder: Path, strategy: LoadedStrategy) -> LoadedConfig:
+    """Load the configuration that a session was made with. Raises DataError where it has been changed."""
+    own = {} if strategy.model is None else {strategy.section: strategy.model}
+    loaded = load_config(file=folder / CONFIG, sections=own)
+    if loaded.hash != read(folder).config_hash:
+        raise DataError(f"{folder / CONFIG}: not the configuration of this session any more; restore it from a copy")
+    return loaded
+
+
+def refuse_another(folder: Path, facts: SessionFacts, wanted: SessionFacts, loaded: LoadedConfig) -> None:
+    """Raise ConfigError where a session that is there can't be gone on with as asked, naming what differs."""
+    if facts.ended is not None:
+        raise ConfigError(f"{folder}: this session has ended; {ELSEWHERE}")
+    for name, what in (("kind", "kind"), ("broker", "broker"), ("symbols", "symbols"), ("strategy", "strategy")):
+        was, now = getattr(facts, name), getattr(wanted, name)
+        if was != now:
+            raise ConfigError(f"{folder}: a session of {what} {_text(was)} is there, not {_text(now)}; {ELSEWHERE}")
+    if facts.config_hash != wanted.config_hash:
+        raise ConfigError(
+            f"{folder}: a session of another configuration is there: {_changes(folder, loaded)}; {ELSEWHERE}"
+        )
+    if facts.engine_hash != wanted.engine_hash:
+        raise ConfigError(
+            f"{folder}: a session of another engine is there (myquant {facts.version} or another strategy file), whose"
+            f" state this one can't take up; {ELSEWHERE}"
+        )
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _changes(folder: Path, loaded: LoadedConfig) -> str:
+    """Return what differs from the archived configuration, a few of them."""
+    known = {name.partition(".")[0] for name in loaded.values}
+    table = {section: body for section, body in read_toml(folder / CONFIG).items() if section in known}
+    before = load_config(values=table, sections=loaded_models(loaded))
+    changes = [f"{name} was {was}, is {now}" for name, was, now in diff(before, loaded)]
+    return "; ".join(changes[:5]) + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
+
+
+def loaded_models(loaded: LoadedConfig) -> dict[str, Any]:
+    """Return the models of the sections that a strategy brought along."""
+    return {name: type(section) for name, section in loaded.sections.items()}

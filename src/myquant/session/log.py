@@ -1,0 +1,230 @@
+"""The session's log: JSON lines in `log.jsonl`, and a short line for people on stderr.
+
+    {"time": "2025-10-03T03:51:07.120400300Z", "level": "warning", "event": "feed stale", "session": "nifty", "silence_s": 3.1}
+
+Nothing here ever raises for the disk's or the terminal's sake: what can't be written is counted, and told once it can.
+Every text is redacted before it goes anywhere.
+"""
+
+import json
+import math
+import os
+import select
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from myquant.errors import cannot_write
+
+FILE: Final = "log.jsonl"
+BYTES_MAX: Final = 2**24  # of a file; then it is renamed
+KEPT: Final = 2  # earlier files: log.jsonl.1 is the later of them
+TEXT_MAX: Final = 8000  # characters of a value
+DEPTH_MAX: Final = 4
+SECOND_NS: Final = 1_000_000_000
+RESERVED: Final = ("time", "level", "event", "session")
+
+Redact = Callable[[str], str]
+
+
+class SessionLog(structlog.BoundLoggerBase):
+    """What a session logs to; `bind(name=value)` returns one that adds fields to every line."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Log what is as it should be."""
+        self._proxy_to_logger("write", event, level="info", **_apart(fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Log what a person should look at some time."""
+        self._proxy_to_logger("write", event, level="warning", **_apart(fields))
+
+    def error(self, event: str, **fields: object) -> None:
+        """Log what a person should look at now; `exc_info=error` adds its traceback."""
+        self._proxy_to_logger("write", event, level="error", **_apart(fields))
+
+    @property
+    def lost(self) -> int:
+        """How many lines did not get into the file since it was opened."""
+        lost: int = self._logger.lost
+        return lost
+
+    def close(self) -> None:
+        """Close the file; what is logged after that goes to stderr only."""
+        self._logger.close()
+
+
+def open_log(
+    folder: Path,
+    redact: Redact,
+    *,
+    session: str,
+    clock: Callable[[], int],
+    zone: tzinfo = UTC,
+    stderr: TextIO | None = None,
+    bytes_max: int = BYTES_MAX,
+    write: Callable[[int, bytes], int] = os.write,
+) -> SessionLog:
+    """Open the log in a session's folder, behind what it holds already.
+
+    Args:
+        folder: of the session.
+        redact: takes a text and returns it without secrets; it is given every text and every number.
+        session: its name.
+        clock: returns the time, ns since the epoch (UTC).
+        zone: in which people read the time on stderr.
+        stderr: where the lines for people go; that of the process when None.
+        bytes_max: how large a file may grow.
+        write: `os.write`, or a simulator's.
+
+    Raises MyquantError where the file can't be opened.
+    """
+    try:
+        sink = _Sink(folder / FILE, sys.stderr if stderr is None else stderr, bytes_max, write)
+    except OSError as error:
+        raise cannot_write(folder / FILE, error, "take a folder of your own") from error
+
+    def stamp(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+        now_ns = clock()
+        head = {
+            "time": utc_text(now_ns),
+            "level": fields.pop("level"),
+            "event": fields.pop("event"),
+            "session": session,
+        }
+        return {**head, **fields, "now_ns": now_ns}
+
+    def render(_logger: WrappedLogger, _method: str, fields: EventDict) -> Any:
+        at = datetime.fromtimestamp(fields.pop("now_ns") // SECOND_NS, zone)
+        return (_json_line(fields), f"{at:%H:%M:%S} {_short_line(fields)}\n"), {}
+
+    def redacted(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+        return {_clean(name, redact): _clean(value, redact) for name, value in fields.items()}
+
+    processors = [structlog.processors.format_exc_info, redacted, stamp, render]
+    log: SessionLog = structlog.wrap_logger(sink, processors, wrapper_class=SessionLog, context_class=dict).bind()
+    return log
+
+
+def utc_text(time_ns: int) -> str:
+    """Return a time as `2025-10-03T03:51:07.120400300Z`."""
+    seconds, rest_ns = divmod(time_ns, SECOND_NS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"
+
+
+def _apart(fields: Mapping[str, object]) -> dict[str, Any]:
+    """Return the fields; one that is named as one of the log's own gets an underscore."""
+    return {f"{name}_" if name in RESERVED else name: value for name, value in fields.items()}
+
+
+def _clean(value: object, redact: Redact, depth: int = 0) -> Any:
+    """Return a value as JSON holds it, all its texts redacted; a number that is a secret becomes a text.
+
+    Cut after redacting: half a secret would not be recognised.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if depth < DEPTH_MAX and isinstance(value, Mapping):
+        return {str(_clean(name, redact)): _clean(part, redact, depth + 1) for name, part in value.items()}
+    if depth < DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
+        return [_clean(part, redact, depth + 1) for part in value]
+    text = str(value)
+    clean = redact(text)
+    if clean == text and (type(value) is int or (type(value) is float and math.isfinite(value))):
+        return value
+    return clean if len(clean) <= TEXT_MAX else f"{clean[:TEXT_MAX]}... ({len(clean):,} characters)"
+
+
+def _json_line(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace") + b"\n"
+
+
+def _short_line(fields: Mapping[str, Any]) -> str:
+    """Return level, event and fields in one line of printable characters; the traceback is in the file."""
+    parts = [f"{name}={value}" for name, value in fields.items() if name not in (*RESERVED, "exception")]
+    text = " ".join([f"{fields['level']}: {fields['event']}", *parts])
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:TEXT_MAX]
+
+
+class _Sink:
+    """The file and the terminal."""
+
+    def __init__(self, path: Path, stderr: TextIO, bytes_max: int, write: Callable[[int, bytes], int]) -> None:
+        self.lost = 0
+        self._untold = 0
+        self._path = path
+        self._stderr = stderr
+        self._bytes_max = bytes_max
+        self._write = write
+        self._file = -1
+        self._open(path)
+
+    def write(self, line: bytes, short: str) -> None:
+        """Append a line to the file, and write its short form on stderr."""
+        if not self._append(line):
+            self.lost += 1
+            self._untold += 1
+        self._show(short)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _append(self, line: bytes) -> bool:
+        if self._file < 0:
+            return False
+        if self._untold:
+            line = _json_line({"event": "log lines lost", "level": "error", "count": self._untold}) + line
+        try:
+            if self._size + len(line) > self._bytes_max and self._size:
+                self._rotate()
+            written = self._write(self._file, line)
+        except OSError:
+            return False
+        if written < len(line):  # the disk is full: no half line stays
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            return False
+        self._size += written
+        self._untold = 0
+        return True
+
+    def _rotate(self) -> None:
+        """Begin a new file. It is opened first: where that fails the old one is as it was."""
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        fresh.unlink(missing_ok=True)
+        full = self._file
+        self._open(fresh)
+        os.close(full)
+        names = [self._path, *(self._path.with_name(f"{self._path.name}.{number + 1}") for number in range(KEPT))]
+        for earlier, later in reversed(list(zip(names, names[1:], strict=False))):
+            if earlier.exists():
+                earlier.replace(later)
+        fresh.replace(self._path)
+
+    def _open(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._file).st_size
+        if self._size and os.pread(self._file, 1, self._size - 1) != b"\n":  # a process was killed while it wrote
+            self._size += self._write(self._file, b"\n")
+
+    def _show(self, short: str) -> None:
+        """Write on stderr, unless it would have to wait: a terminal that was stopped must not stop the session."""
+        with suppress(OSError, ValueError):  # closed, or a broken pipe; ValueError: closed by us, or no descriptor
+            if _is_ready(self._stderr):
+                self._stderr.write(short)
+                self._stderr.flush()
+
+
+def _is_ready(stream: TextIO) -> bool:
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):  # a stream in memory
+        return True
+    return bool(select.select([], [descriptor], [], 0)[1])

@@ -1,0 +1,158 @@
+"""The loop of a session process: the feed's sockets, a timer, signals and the operator, all in one thread."""
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from myquant.core import codes
+from myquant.session.answers import Answers
+from myquant.session.operator import OperatorServer
+from myquant.session.rules import SECOND_NS
+from myquant.session.supervisor import Supervisor
+
+TIMER_S: Final = 1.0
+GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
+FLATTEN_S: Final = 10.0  # how long a stop waits for positions to close
+FAILED: Final = 1
+
+
+class FeedPort(Protocol):
+    """A broker's feed: it calls the supervisor's `on_frame` and `on_status`."""
+
+    async def start(self) -> None:
+        """Begin to connect, and go on by itself."""
+
+    async def aclose(self) -> None:
+        """End all connections."""
+
+
+class SessionLoop:
+    """Runs one session until its day is over or it is told to stop.
+
+    Args:
+        close_ns: from an exchange time to the close of that day's trading; None: that day has none.
+        flatten_on_stop: whether a stop closes positions, or keeps them for the next start.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        feed: FeedPort,
+        folder: Path,
+        kind: str,
+        close_ns: Callable[[int], int | None],
+        *,
+        flatten_on_stop: bool,
+    ) -> None:
+        self.supervisor = supervisor
+        self.is_over = False  # the day ended, not only this process
+        self._feed = feed
+        self._operator = OperatorServer(folder, Answers(supervisor, folder, kind).ask)
+        self._close_ns = close_ns
+        self._flatten_on_stop = flatten_on_stop
+        self._signals = 0
+        self._failure: BaseException | None = None
+        self._woken = asyncio.Event()
+
+    async def run(self) -> int:
+        """Run the session and return its exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        await self._operator.start()
+        self.supervisor.started(os.getpid())
+        self.supervisor.start()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            await self._feed.start()
+            await self._tick_timers()
+            await self._stop()
+        finally:
+            gc.enable()
+            gc.unfreeze()
+            await self._feed.aclose()
+            await self._operator.close()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+        if self._failure is not None:
+            raise self._failure
+        return self.supervisor.stopping or 0
+
+    def on_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
+        """Take a frame; a defect ends the session instead of being swallowed by the socket's callback."""
+        try:
+            self.supervisor.on_frame(connection, payload, arrived_ns)
+        except BaseException as error:  # noqa: BLE001  (told and raised by `run`)
+            self._fail(error)
+
+    def on_status(self, connection: int, healthy: bool, reason: str) -> None:
+        """Take what became of a connection, likewise."""
+        try:
+            self.supervisor.on_status(connection, healthy, reason)
+        except BaseException as error:  # noqa: BLE001  (told and raised by `run`)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+            self.supervisor.log.error("the session failed", error=f"{type(error).__name__}: {error}")
+        self.supervisor.stopping = FAILED
+        self._woken.set()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._signals += 1
+        self.supervisor.log.warning("signal", name=signal.Signals(number).name, hurry=self._signals > 1)
+        self.supervisor.ask_to_stop()
+        self._woken.set()
+
+    async def _tick_timers(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + TIMER_S
+        while self.supervisor.stopping is None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), max(0.0, due - loop.time()))
+            if loop.time() < due:
+                continue  # woken: there is a reason to stop, or there will be one with the next timer
+            due = max(due + TIMER_S, loop.time())  # after a stall timers are not made up for
+            self.supervisor.on_timer()
+            if self._day_is_over():
+                self.is_over = True
+                return
+
+    def _day_is_over(self) -> bool:
+        clock = self.supervisor.exchange_clock
+        if not clock.known:
+            return False
+        now = clock.now_ns()
+        close = self._close_ns(now)
+        return close is not None and now >= close + GRACE_NS
+
+    async def _stop(self) -> None:
+        """End in order: no new entries, positions closed where that is wished, the state on disk."""
+        supervisor = self.supervisor
+        if self._failure is not None:
+            return
+        if not supervisor.feed.stale:
+            supervisor.event(codes.FEED_STATUS, codes.FEED_IS_STALE)  # no new entries
+        if self._flatten_on_stop and not self.is_over:
+            await self._flatten()
+
+    async def _flatten(self) -> None:
+        supervisor = self.supervisor
+        account: Any = supervisor.runner.engine.desk[0]["account"]
+        was_free = account["halt"] == codes.NOT_HALTED and not account["flatten"]
+        supervisor.event(codes.OPERATOR, codes.ASK_FLATTEN)
+        positions = supervisor.runner.engine.instruments["core"]["position"]
+        deadline = asyncio.get_running_loop().time() + FLATTEN_S
+        while positions["quantity"].any() and self._signals < 2 and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(TIMER_S / 10)
+            supervisor.event(codes.TIMER)
+        if was_free:  # the wish was ours: the next start is not to wait for a person
+            supervisor.event(codes.OPERATOR, codes.ASK_RESUME)

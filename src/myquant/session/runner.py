@@ -1,0 +1,237 @@
+"""The runner: an engine between its journal and its order port. One input after the other, in one thread.
+
+Each input is journaled, decided upon, and what was decided is journaled (`exchange.handle`, compiled). Only then do its
+orders leave; what becomes of them comes back as further inputs.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.compiled import direct
+from myquant.core.records import Event
+from myquant.exchange import handle
+from myquant.journal.record import BODY_WORDS, DAY, DayNote
+from myquant.session.engine import OUTBOX, Engine
+from myquant.ticks.batch import TickBatch
+
+EVENT_WORDS: Final = len(Event._fields)
+_INSTRUMENT, _TIME_NS, _RECEIVE_NS = (Event._fields.index(name) for name in ("instrument", "time_ns", "receive_ns"))
+
+Words = np.ndarray[Any, Any]  # inputs: int64 of shape (n, BODY_WORDS)
+
+
+class Records(Protocol):
+    """Where the runner journals to: `journal.writer.JournalWriter`, or rows in memory."""
+
+    rows: np.ndarray[Any, Any]
+    cursor: np.ndarray[Any, Any]
+
+    def make_room(self) -> None:
+        """Go on in new rows, with a cursor that fits them; JournalError where there are none."""
+
+    def append(self, holds: int, body: Any) -> None:
+        """Append a record from Python."""
+
+
+class Orders(Protocol):
+    """Where orders go. `busy`: some order waits there, so that it has to see every input."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether some order waits."""
+
+    def submit(self, command: np.void) -> None:
+        """Take a SUBMIT command."""
+
+    def cancel(self, command: np.void) -> None:
+        """Take a CANCEL command."""
+
+    def see(self, event: Event) -> None:
+        """Look at an input that the engine has taken, while busy."""
+
+    def answer(self) -> Event | None:
+        """Return the next thing that became of an order, or None."""
+
+
+class NoOrders:
+    """An order port that sends nothing: the answers are among the inputs already."""
+
+    busy = False
+
+    def submit(self, command: np.void) -> None:
+        """Send nothing."""
+
+    def cancel(self, command: np.void) -> None:
+        """Send nothing."""
+
+    def see(self, event: Event) -> None:
+        """See nothing."""
+
+    def answer(self) -> None:
+        """Answer nothing."""
+
+
+def words_of(*events: Event) -> Words:
+    """Return events as journal inputs of unknown origin."""
+    words = np.zeros((len(events), BODY_WORDS), np.int64)
+    for row, event in enumerate(events):
+        words[row, :EVENT_WORDS] = event
+    return words
+
+
+def words_of_batch(batch: TickBatch) -> Words:
+    """Return a batch of ticks as journal inputs."""
+    words = np.zeros((len(batch), BODY_WORDS), np.int64)
+    words[:, 0] = codes.TICK
+    for name in ("instrument", "time_ns", "receive_ns", "price", "volume", "bid", "ask"):
+        column = getattr(batch, name)
+        if len(column):
+            words[:, Event._fields.index(name)] = column
+    return words
+
+
+class Runner:
+    """Takes the inputs of one session, in order.
+
+    Attributes:
+        before_order: called before orders leave, to make the journal durable; False: it can't be, then no entry leaves.
+        unsent: ids of entries that did not leave for that reason.
+        on_commands: called with new commands, in order, after their orders were handed to the port.
+        on_day: called for a day that is new to an instrument (index, time in ns): makes `engine.days` hold its rules, and
+            returns what is to be journaled of them (None: it is journaled already).
+    """
+
+    def __init__(self, engine: Engine, records: Records, orders: Orders) -> None:
+        self.engine = engine
+        self.orders = orders
+        self.before_order: Callable[[], bool] = _durable
+        self.unsent: set[int] = set()
+        self.on_commands: Callable[[np.ndarray[Any, Any]], None] = _no_commands
+        self.on_day: Callable[[int, int], DayNote | None] = self._prepare_day
+        self._module = engine.strategy.handle
+        self._handle: Callable[..., int] | None = None
+        self._command_words = engine.commands.view(np.int64).reshape(OUTBOX, -1)
+        self._receive_ns = 0
+        self._refused: deque[Event] = deque()
+        self._later: deque[Event] = deque()
+        self.journal_to(records)
+
+    def journal_to(self, records: Records) -> None:
+        """Journal to these records from now on."""
+        self.records = records
+        self._use_rows()
+
+    def _use_rows(self) -> None:
+        engine, records = self.engine, self.records
+        arrays = (engine.desk, engine.instruments, engine.days, engine.commands, self._command_words)
+        self._arrays = (records.rows, records.cursor, *arrays)
+
+    def take(self, words: Words, count: int | None = None) -> None:
+        """Take the first `count` rows of inputs (all: None), and all that becomes of the orders they lead to.
+
+        Raises JournalError when the journal has no room left; the input at hand is then neither journaled nor taken.
+        """
+        at, count = 0, len(words) if count is None else count
+        while at < count:
+            end = at + 1 if self.orders.busy else count
+            at = self._take(words, at, end)
+            while self._later:
+                self._take(words_of(self._later.popleft()), 0, 1)
+
+    def take_event(self, event: Event) -> None:
+        """Take one event of no origin."""
+        self.take(words_of(event))
+
+    def take_later(self, event: Event) -> None:
+        """Take an event of no origin once the input at hand and its orders are done with."""
+        self._later.append(event)
+
+    def _take(self, words: Words, at: int, end: int) -> int:
+        """Take inputs up to `end`, or to the first that leads to orders; return the first not taken."""
+        taken = self._run(words, at, end)
+        while (status := self.records.cursor[handle.STATUS]) not in (handle.DONE, handle.HAS_ORDERS):
+            self._make_way(int(status), words, taken)
+            taken = self._run(words, taken, end)
+        self._receive_ns = int(words[taken - 1, _RECEIVE_NS])
+        if self.orders.busy:
+            self.orders.see(Event(*words[taken - 1, :EVENT_WORDS].tolist()))
+        if self.engine.has_news():
+            self._send()
+        if self.orders.busy or status == handle.HAS_ORDERS:
+            self._take_answers()
+        return taken
+
+    def _run(self, words: Words, at: int, end: int) -> int:
+        engine = self.engine
+        if self._arrays[0] is not self.records.rows:  # a record that Python appended began new ones
+            self._use_rows()
+        if self._handle is None:
+            self._handle = direct(self._module.handle, words, at, end, engine.inputs, *self._arrays)
+        taken = self._handle(words, at, end, engine.inputs, *self._arrays)
+        engine.inputs += taken - at
+        return taken
+
+    def _make_way(self, status: int, words: Words, at: int) -> None:
+        """Give `handle` what it lacks: a day's rules or room."""
+        if status == handle.LACKS_ROOM:
+            self.records.make_room()
+        elif status == handle.LACKS_DAY:
+            note = self.on_day(int(words[at, _INSTRUMENT]), int(words[at, _TIME_NS]))
+            if note is not None:
+                self._append_day(note)
+        else:
+            raise ValueError(f"an input of unknown kind {words[at, 0]} or instrument {words[at, 1]}")
+
+    def _append_day(self, note: DayNote) -> None:
+        self.records.append(DAY, note)
+
+    def _prepare_day(self, who: int, time_ns: int) -> DayNote:
+        self.engine.prepare_day(who, time_ns)
+        rules = self.engine.day_rules[who, self.engine.date_of(time_ns)]
+        return DayNote(who, 0, 0, rules.day)
+
+    def _send(self) -> None:
+        """Hand new orders to the port, in their order, and then all new commands to whoever listens."""
+        self.engine.drain(self._send_commands)
+
+    def _send_commands(self, commands: np.ndarray[Any, Any]) -> None:
+        kinds = commands["kind"]
+        if (kinds <= codes.CANCEL).any():
+            durable = self.before_order()
+            for command in commands[kinds <= codes.CANCEL]:
+                self._send_one(command, durable=durable)
+        self.on_commands(commands)
+
+    def _send_one(self, command: np.void, *, durable: bool) -> None:
+        order = int(command["order_id"])
+        if command["kind"] == codes.CANCEL:
+            self.orders.cancel(command)
+        elif command["side"] == codes.BUY and (not durable or order in self.unsent):
+            self.unsent.add(order)
+            who, now = int(command["instrument"]), int(command["time_ns"])
+            self._refused.append(Event(codes.ORDER_REJECT, who, 0, now, 0, 0, 0, 0, 0, order, 0, 0, codes.NOT_SENT))
+        else:
+            self.orders.submit(command)
+
+    def _take_answers(self) -> None:
+        """Take what became of orders, one answer after the other; each may lead to the next order."""
+        while (answer := self._refused.popleft() if self._refused else self.orders.answer()) is not None:
+            words = words_of(answer._replace(receive_ns=self._receive_ns))
+            taken = self._run(words, 0, 1)
+            while taken == 0:
+                self._make_way(int(self.records.cursor[handle.STATUS]), words, 0)
+                taken = self._run(words, 0, 1)
+            self._send()
+
+
+def _durable() -> bool:
+    """Take the journal as it is for durable enough."""
+    return True
+
+
+def _no_commands(commands: np.ndarray[Any, Any]) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,75 @@
+"""The order port to the simulated exchange."""
+
+from typing import Any
+
+import numpy as np
+
+from myquant.config.schema import Config
+from myquant.core import codes
+from myquant.core.records import Event
+from myquant.exchange.venue import Venue
+from myquant.exchange.venue_orders import AT_ONCE, LIMIT, Contract, VenueRules
+from myquant.session.engine import Engine
+from myquant.session.rules import SECOND_NS, paise, rate
+
+SEED = 1  # of the jitter: any number will do, and the same one makes the same day
+MILLISECOND_NS = 10**6
+
+
+def venue_rules(config: Config) -> VenueRules:
+    """Return the exchange's rules in its units. Slippage is in the price that the models at once count on."""
+    execution = config.execution
+    return VenueRules(
+        model=LIMIT if execution.fill_model == "limit" else AT_ONCE,
+        latency_ns=execution.latency_ms * MILLISECOND_NS,
+        jitter_ns=execution.latency_jitter_ms * MILLISECOND_NS,
+        protection_rate=rate(execution.protection_percent),
+        protection_ticks=execution.protection_ticks,
+        participation_rate=rate(execution.participation_percent),
+        life_ns=int(execution.order_life_s * SECOND_NS),
+        slippage=paise(config.risk.slippage_points),
+    )
+
+
+class SimulatedOrders:
+    """Carries an engine's orders to the simulated exchange and its answers back. It could reach nothing else."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._venue = Venue(len(engine.names), venue_rules(engine.loaded.config), SEED)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an order is at the exchange, or an answer of it waits."""
+        return self._venue.busy
+
+    def submit(self, command: np.void) -> None:
+        """Take a SUBMIT command."""
+        who = int(command["instrument"])
+        day: Any = self._engine.instruments[who]["day"]
+        self._venue.prepare(
+            who, Contract(int(day["lot_size"]), int(day["tick_size"]), int(day["freeze_quantity"]), 0, 0)
+        )
+        order = (int(command[name]) for name in ("order_id", "side", "quantity", "price", "time_ns"))
+        self._venue.submit(who, *order)
+
+    def cancel(self, command: np.void) -> None:
+        """Take a CANCEL command."""
+        self._venue.cancel(int(command["instrument"]), int(command["order_id"]), int(command["time_ns"]))
+
+    def see(self, event: Event) -> None:
+        """Look at an input that the engine has taken."""
+        if event.kind in (codes.TICK, codes.QUOTE, codes.TIMER):
+            self._venue.see(event)
+
+    def answer(self) -> Event | None:
+        """Return the next thing that became of an order, or None."""
+        return self._venue.answer()
+
+    def snapshot(self) -> bytes:
+        """Return the exchange's whole state."""
+        return self._venue.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Take up a state of it."""
+        self._venue.restore(state)

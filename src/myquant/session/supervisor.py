@@ -1,0 +1,264 @@
+"""The supervisor: what a session does beside deciding. It feeds the runner, and watches feed, journal, clock and day.
+
+It has no loop and no socket of its own: whoever has them calls it, one call at a time.
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.records import Event
+from myquant.errors import JournalError
+from myquant.journal import record
+from myquant.journal.record import NOTE, NOTE_VALUES, Note
+from myquant.journal.writer import JournalWriter
+from myquant.session.clock import Clock, ExchangeClock
+from myquant.session.rules import SECOND_NS
+from myquant.session.runner import Runner, words_of
+
+ALL: Final = -1
+LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are closed while there is room to say so
+IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
+YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
+
+# Codes of TROUBLE notes.
+JOURNAL_TROUBLE: Final = 1
+SNAPSHOT_TROUBLE: Final = 2
+
+
+class Log(Protocol):
+    """Where a session says what happens."""
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Say something that is as it should be."""
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Say something that a person should know."""
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Say something that a person should act on."""
+
+
+class Decoder(Protocol):
+    """From a frame's bytes to journal inputs; see `brokers.angelone.decode.FrameDecoder`."""
+
+    words: np.ndarray[Any, Any]
+    counts: np.ndarray[Any, Any]
+    anchor: np.ndarray[Any, Any]
+
+    def take(self, connection: int, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
+        """Decode a frame into the first rows of `words` and return how many there are."""
+
+
+@dataclass
+class Feed:
+    """What is known of the feed's connections."""
+
+    healthy: dict[int, bool] = field(default_factory=dict)
+    reason: str = "not connected yet"
+    stale: bool = True
+    since_ns: int = 0
+
+
+class Supervisor:
+    """One session at work.
+
+    Attributes:
+        stopping: the exit code with which the session is to leave, once it is asked to.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        journal: JournalWriter,
+        decoder: Decoder,
+        clock: Clock,
+        exchange_clock: ExchangeClock,
+        log: Log,
+        *,
+        save: Callable[[], None],
+        snapshot_interval_ns: int,
+        durable_orders: bool,
+    ) -> None:
+        self.runner = runner
+        self.journal = journal
+        self.decoder = decoder
+        self.clock = clock
+        self.exchange_clock = exchange_clock
+        self.log = log
+        self.feed = Feed(since_ns=clock.wall_ns())
+        self.stopping: int | None = None
+        self.frames = 0
+        self.last_error: tuple[int, str] | None = None
+        self._save = save
+        self._snapshot_interval_ns = snapshot_interval_ns
+        self._saved_ns = clock.monotonic_ns()
+        self._saved_inputs = runner.engine.inputs
+        self._arrived_ns = 0
+        self._journal_fails = False
+        self._counts = decoder.counts.copy()
+        runner.on_commands = self._tell
+        if durable_orders:
+            runner.before_order = self._make_durable
+
+    def on_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
+        """Take a frame of the feed, straight from the socket."""
+        self.frames += 1
+        self._arrived_ns = arrived_ns
+        count = self.decoder.take(connection, payload, arrived_ns, self.clock.wall_ns())
+        if count:
+            self._take(self.decoder.words, count)
+
+    def on_status(self, connection: int, healthy: bool, reason: str) -> None:
+        """Take what became of a connection. The feed is healthy when all of them are."""
+        feed = self.feed
+        feed.healthy[connection] = healthy
+        self._note(record.FEED, int(not healthy), connection)
+        self.log.info("feed", connection=connection, healthy=healthy, reason=reason)
+        stale = not all(feed.healthy.values())
+        if stale:
+            feed.reason = reason
+        if stale != feed.stale:
+            feed.stale, feed.since_ns = stale, self.clock.wall_ns()
+            self.event(codes.FEED_STATUS, codes.FEED_IS_STALE if stale else codes.FEED_HEALTHY)
+
+    def start(self) -> None:
+        """Begin: no entries until the feed is there."""
+        self.event(codes.FEED_STATUS, codes.FEED_IS_STALE)
+
+    def ask_to_stop(self) -> None:
+        """Ask whoever runs the session to end it."""
+        if self.stopping is None:
+            self.stopping = 0
+
+    def event(self, kind: int, code: int = 0) -> None:
+        """Let the engine take an event of the session's own, for all instruments, now."""
+        self._take(words_of(self._event(kind, code)), 1)
+
+    def _event(self, kind: int, code: int) -> Event:
+        now, wall = self.exchange_clock.now_ns(), self.clock.wall_ns()
+        return Event(kind, ALL, 0, now, wall, 0, 0, 0, 0, 0, 0, 0, code)
+
+    def _take(self, words: np.ndarray[Any, Any], count: int) -> None:
+        try:
+            self.runner.take(words, count)
+        except JournalError as error:
+            self._stop_blind(error)
+
+    def on_timer(self) -> None:
+        """Do what is due once a second: a timer event, the beat, room in the journal, a snapshot, garbage."""
+        self.event(codes.TIMER)
+        now = self.clock.monotonic_ns()
+        engine = self.runner.engine
+        values = (self.frames, engine.inputs, int(engine.desk[0]["account"]["commands"]), self._arrived_ns)
+        self._note(
+            record.BEAT, int(self.feed.stale), 0, *values, self.journal.rows_left(), self.exchange_clock.now_ns()
+        )
+        self._note_counts()
+        self._keep_room()
+        if now - self._saved_ns >= self._snapshot_interval_ns and engine.inputs > self._saved_inputs:
+            self.save()
+        self._collect_garbage(now)
+
+    def save(self) -> None:
+        """Put the state on disk; a failure is told and tried again with the next snapshot."""
+        self._saved_ns, self._saved_inputs = self.clock.monotonic_ns(), self.runner.engine.inputs
+        try:
+            self._save()
+        except JournalError as error:
+            self._trouble(SNAPSHOT_TROUBLE, error)
+
+    def _note_counts(self) -> None:
+        """Journal what the feed did not use, whenever that has changed."""
+        counts = self.decoder.counts
+        if (counts != self._counts).any():
+            self._counts = counts.copy()
+            for first in range(0, len(counts), NOTE_VALUES):
+                self._note(record.COUNTS, first, 0, *counts[first : first + NOTE_VALUES].tolist())
+
+    def _keep_room(self) -> None:
+        """Allocate the journal's next segment; when that fails entries halt, and near the end positions are closed."""
+        try:
+            self.journal.reserve()
+        except JournalError as error:
+            if not self._journal_fails:
+                self._journal_fails = True
+                self._trouble(JOURNAL_TROUBLE, error)
+                self.event(codes.ALARM, codes.BY_JOURNAL)
+            if self.journal.rows_left() < LAST_ROWS and self.stopping is None:
+                self.event(codes.OPERATOR, codes.ASK_FLATTEN)
+                self.stopping = error.exit_code
+        else:
+            if self._journal_fails:
+                self._journal_fails = False
+                self.log.warning("the journal can be written again; entries wait for `myquant resume`")
+
+    def _make_durable(self) -> bool:
+        """Make the journal durable before orders leave; False where that fails."""
+        try:
+            self.journal.sync()
+        except JournalError as error:
+            if not self._journal_fails:
+                self._journal_fails = True
+                self._trouble(JOURNAL_TROUBLE, error)
+                self.runner.take_later(self._event(codes.ALARM, codes.BY_JOURNAL))
+            return False
+        return True
+
+    def _stop_blind(self, error: JournalError) -> None:
+        """Leave: what can't be journaled must not be acted on."""
+        self.last_error = self.clock.wall_ns(), str(error)
+        self.log.error("the journal is full: the session stops", error=str(error))
+        self.stopping = error.exit_code
+
+    def _trouble(self, code: int, error: JournalError) -> None:
+        self.last_error = self.clock.wall_ns(), str(error)
+        self.log.error("trouble", error=str(error))
+        self._note(record.TROUBLE, code, 0)
+
+    def _note(self, kind: int, code: int, instrument: int, *values: int) -> None:
+        """Journal a note; without room for it the session goes on without."""
+        padded = (*values, *[0] * (NOTE_VALUES - len(values)))
+        note = Note(kind, code, instrument, self.clock.wall_ns(), self.clock.monotonic_ns(), padded)  # type: ignore[arg-type]
+        try:
+            self.journal.append(NOTE, note)
+        except JournalError as error:
+            self._stop_blind(error)
+
+    def started(self, pid: int) -> None:
+        """Journal that a process begins or goes on with the session."""
+        engine = self.runner.engine
+        self._note(record.STARTED, 0, 0, pid, engine.inputs, int(engine.desk[0]["account"]["commands"]))
+
+    def stopped(self, exit_code: int) -> None:
+        """Journal that the process leaves the session."""
+        self._note(record.STOPPED, exit_code, 0)
+
+    def _collect_garbage(self, now: int) -> None:
+        if now - self._arrived_ns >= IDLE_NS or gc.get_count()[0] > YOUNG_MAX:
+            gc.collect()
+
+    def _tell(self, commands: np.ndarray[Any, Any]) -> None:
+        """Log what a person wants to know of new commands: orders, positions, trades, halts."""
+        for command in commands[np.isin(commands["kind"], _TOLD)]:
+            kind = int(command["kind"])
+            symbol = self.runner.engine.names[int(command["instrument"])].symbol
+            said = self.log.error if kind == codes.HALTED else self.log.info
+            said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
+
+
+_TOLD: Final = (codes.SUBMIT, codes.CANCEL, codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)
+
+
+def _fields(command: np.void, kind: int) -> dict[str, Any]:
+    """Return what of a command belongs into a line of the log; prices and money in paise."""
+    if kind == codes.HALTED:
+        return {"reason": codes.HALT_NAMES[int(command["reason"])]}
+    fields = {name: int(command[name]) for name in ("order_id", "quantity", "price")}
+    if kind == codes.TRADE_CLOSED:
+        fields |= {"reason": codes.EXIT_NAMES[int(command["reason"])], "net": int(command["net"])}  # type: ignore[dict-item]
+    return fields | {"side": "buy" if command["side"] == codes.BUY else "sell", "input": int(command["event_sequence"])}

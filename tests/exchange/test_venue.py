@@ -1,0 +1,309 @@
+"""The simulated exchange: what becomes of an order, event by event, in both models."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.jit import jitted
+from myquant.core import codes, pricing
+from myquant.core.money import RATE_SCALE
+from myquant.core.records import NEVER, NO_ORDER, Event, Order, Rules, Tape
+from myquant.exchange import instant
+from myquant.exchange.venue import WAITING_MAX, WAITING_MAX_EACH, Venue
+from myquant.exchange.venue_orders import (
+    ASKED_FOR,
+    AT_ONCE,
+    BEYOND_PRICE_BAND,
+    LIFE_OVER,
+    LIMIT,
+    Contract,
+    VenueRules,
+)
+
+MS = 1_000_000
+AT = 1_000 * MS  # when the orders below are sent; they arrive 50 ms later
+ARRIVES = AT + 50 * MS
+RULES = VenueRules(LIMIT, 50 * MS, 0, RATE_SCALE // 50, 4, RATE_SCALE // 10, 2_000 * MS, 0)
+CONTRACT = Contract(65, 5, 1800, 0, 0)
+BLANK = Event(*[0] * len(Event._fields))
+
+
+def limit_venue(contract: Contract = CONTRACT, rules: VenueRules = RULES, instruments: int = 1) -> Venue:
+    venue = Venue(instruments, rules, seed=1)
+    for who in range(instruments):
+        venue.prepare(who, contract)
+    return venue
+
+
+def tick(ms: int, price: int, volume: int = 650, bid: int = 0, ask: int = 0, who: int = 0) -> Event:
+    return BLANK._replace(
+        kind=codes.TICK, instrument=who, time_ns=ms * MS, price=price, volume=volume, bid=bid, ask=ask
+    )
+
+
+def timer(ms: int) -> Event:
+    return BLANK._replace(kind=codes.TIMER, instrument=-1, time_ns=ms * MS)
+
+
+def played(venue: Venue, *events: Event) -> list[tuple[str, int, int, int, int]]:
+    """Let the exchange see events; return its answers as (what, ms, quantity, value, code)."""
+    found = []
+    for event in events:
+        venue.see(event)
+        while (told := venue.answer()) is not None:
+            assert told.time_ns <= event.time_ns
+            found.append((codes.EVENT_NAMES[told.kind], told.time_ns // MS, told.quantity, told.value, told.code))
+    return found
+
+
+def bought(quantity: int = 130, contract: Contract = CONTRACT, rules: VenueRules = RULES) -> Venue:
+    """Return an exchange that was sent an order to buy at 100 rupees: its limit is 102."""
+    venue = limit_venue(contract, rules)
+    venue.submit(0, 7, codes.BUY, quantity, 10_000, AT)
+    return venue
+
+
+ACKNOWLEDGED = ("order_ack", 1050, 0, 0, 0)
+
+
+def test_an_order_fills_after_it_has_arrived() -> None:
+    found = played(bought(), tick(1049, 10_000), tick(1050, 10_010, volume=1300), tick(1060, 10_000))
+    assert found == [ACKNOWLEDGED, ("fill", 1050, 130, 1_301_300, 0)]
+
+
+def test_it_fills_in_parts_by_the_volume_and_tells_totals() -> None:
+    found = played(bought(195), tick(1100, 10_000), tick(1200, 10_100, volume=10), tick(1300, 10_000, volume=10**9))
+    assert found == [
+        ACKNOWLEDGED,
+        ("fill", 1100, 65, 650_000, 0),
+        ("fill", 1200, 130, 1_306_500, 0),
+        ("fill", 1300, 195, 1_956_500, 0),
+    ]
+
+
+def test_beyond_its_limit_it_rests_until_the_market_comes_back() -> None:
+    venue = bought(65)
+    assert played(venue, tick(1100, 10_205), tick(1200, 10_000, ask=10_205)) == [ACKNOWLEDGED]
+    assert played(venue, tick(1300, 10_300, bid=10_190, ask=10_200)) == [("fill", 1300, 65, 663_000, 0)]
+
+
+def test_what_is_left_at_the_end_of_its_life_is_cancelled() -> None:
+    found = played(bought(), tick(1100, 10_000), timer(3049), timer(3050), tick(3051, 10_000))
+    end = ("cancelled", 3050, 65, 650_000, LIFE_OVER)
+    assert found == [ACKNOWLEDGED, ("fill", 1100, 65, 650_000, 0), end]
+
+
+def test_a_tick_at_the_end_of_its_life_comes_too_late() -> None:
+    assert played(bought(), tick(3050, 10_000)) == [ACKNOWLEDGED, ("cancelled", 3050, 0, 0, LIFE_OVER)]
+
+
+def test_a_request_to_cancel_takes_its_time() -> None:
+    venue = bought()
+    assert played(venue, tick(1100, 10_000)) == [ACKNOWLEDGED, ("fill", 1100, 65, 650_000, 0)]
+    venue.cancel(0, 7, 1100 * MS)
+    assert played(venue, tick(1149, 10_205), tick(1150, 10_000)) == [("cancelled", 1150, 65, 650_000, ASKED_FOR)]
+    assert not venue.busy
+
+
+def test_a_fill_that_comes_first_wins_over_a_request_to_cancel() -> None:
+    venue = bought(65)
+    venue.cancel(0, 7, 1090 * MS)
+    assert played(venue, tick(1139, 10_000), timer(5000)) == [ACKNOWLEDGED, ("fill", 1139, 65, 650_000, 0)]
+
+
+def test_an_order_that_is_cancelled_on_its_way_is_acknowledged_first() -> None:
+    venue = bought()
+    venue.cancel(0, 7, AT - 20 * MS)
+    assert played(venue, tick(1050, 10_000)) == [ACKNOWLEDGED, ("cancelled", 1050, 0, 0, ASKED_FOR)]
+
+
+def test_a_request_to_cancel_that_arrives_at_the_end_of_its_life_counts() -> None:
+    venue = bought()
+    venue.cancel(0, 7, 3000 * MS)
+    assert played(venue, timer(3050)) == [ACKNOWLEDGED, ("cancelled", 3050, 0, 0, ASKED_FOR)]
+
+
+def test_a_tick_from_before_its_last_fill_fills_nothing() -> None:
+    venue = bought()
+    assert len(played(venue, tick(1100, 10_000))) == 2
+    assert played(venue, tick(1099, 10_000)) == []
+    assert len(played(venue, tick(1100, 10_000))) == 1
+
+
+def test_a_request_to_cancel_what_has_ended_changes_nothing() -> None:
+    venue = bought(65)
+    played(venue, tick(1100, 10_000))
+    before = venue.snapshot()
+    venue.cancel(0, 7, 1110 * MS)
+    assert venue.snapshot() == before
+    assert not venue.busy
+
+
+@pytest.mark.parametrize(
+    ("side", "low", "high", "rejected"),
+    [
+        (codes.BUY, 0, 10_200, False),
+        (codes.BUY, 0, 10_195, True),
+        (codes.SELL, 9_800, 0, False),
+        (codes.SELL, 9_805, 20_000, True),
+    ],
+)
+def test_a_limit_beyond_the_price_band_is_rejected(side: int, low: int, high: int, rejected: bool) -> None:
+    venue = limit_venue(CONTRACT._replace(low_price=low, high_price=high))
+    venue.submit(0, 7, side, 65, 10_000, AT)
+    found = played(venue, tick(1050, 10_000))
+    if rejected:
+        assert found == [("order_reject", 1050, 0, 0, BEYOND_PRICE_BAND)]
+    else:
+        assert found == [ACKNOWLEDGED, ("fill", 1050, 65, 650_000, 0)]
+    assert not venue.busy
+
+
+def test_an_order_above_the_freeze_quantity_takes_a_latency_per_slice() -> None:
+    assert played(bought(1820), tick(1099, 10_000), tick(1100, 10_000, volume=10**6)) == [
+        ("order_ack", 1100, 0, 0, 0),
+        ("fill", 1100, 1820, 18_200_000, 0),
+    ]
+
+
+def test_a_quote_fills_a_lot_and_a_quote_of_the_other_side_none() -> None:
+    quote = tick(1100, 0, volume=0, bid=9_990)._replace(kind=codes.QUOTE)
+    assert played(bought(), quote, quote._replace(ask=10_010)) == [ACKNOWLEDGED, ("fill", 1100, 65, 650_650, 0)]
+
+
+def test_nothing_fills_on_what_is_no_tick_of_the_instrument() -> None:
+    venue = limit_venue(instruments=2)
+    venue.submit(0, 7, codes.BUY, 130, 10_000, AT)
+    refused = tick(1100, -1, ask=10_000)
+    mark = tick(1100, 10_000)._replace(kind=codes.OPERATOR)
+    assert played(venue, refused, mark, tick(1100, 10_000, who=1), timer(1100)) == [ACKNOWLEDGED]
+
+
+def test_time_passes_for_all_instruments_and_what_was_earlier_is_told_first() -> None:
+    venue = limit_venue(instruments=3)
+    for who, sent in ((2, 20), (0, 30), (1, 10)):
+        venue.submit(who, who + 1, codes.BUY, 65, 10_000, AT + sent * MS)
+    assert venue.next_ns == ARRIVES + 10 * MS
+    told = venue.answers(ARRIVES + 25 * MS)
+    assert [(event.instrument, event.order_id, event.kind) for event in told] == [
+        (1, 2, codes.ORDER_ACK),
+        (2, 3, codes.ORDER_ACK),
+    ]
+    assert venue.next_ns == ARRIVES + 30 * MS
+    assert len(venue.answers(NEVER)) == 4
+    assert (venue.busy, venue.next_ns) == (False, NEVER)
+
+
+def test_asking_before_anything_is_due_changes_nothing() -> None:
+    venue = bought()
+    before = venue.snapshot()
+    assert venue.answers(ARRIVES - 1) == []
+    assert venue.snapshot() == before
+
+
+def test_jitter_is_repeated_by_its_seed_and_stays_below_its_most() -> None:
+    def arrivals(seed: int) -> list[int]:
+        venue = Venue(1, RULES._replace(jitter_ns=120 * MS), seed)
+        venue.prepare(0, CONTRACT)
+        found = []
+        for order_id in range(1, 30):
+            venue.submit(0, order_id, codes.BUY, 65, 10_000, AT)
+            found.append(venue.next_ns - ARRIVES)
+            venue.answers(NEVER)
+        return found
+
+    assert arrivals(1) == arrivals(1)
+    assert arrivals(1) != arrivals(2)
+    assert 0 <= min(arrivals(1)) < 20 * MS
+    assert 100 * MS < max(arrivals(1)) <= 120 * MS
+
+
+def test_orders_that_cannot_be_are_refused_and_change_nothing() -> None:
+    venue = bought()
+    before = venue.snapshot()
+    with pytest.raises(ValueError, match="order 8 of instrument 0: order 7 is still here"):
+        venue.submit(0, 8, codes.BUY, 65, 10_000, AT)
+    with pytest.raises(IndexError, match="instrument 1 of 1"):
+        venue.submit(1, 8, codes.BUY, 65, 10_000, AT)
+    for side, quantity, price in ((0, 65, 100), (codes.BUY, 0, 100), (codes.SELL, 65, 0)):
+        with pytest.raises(ValueError, match="not an order: id 8"):
+            venue.submit(0, 8, side, quantity, price, AT)
+    with pytest.raises(ValueError, match="order 8 of instrument 0 can't be cancelled"):
+        venue.cancel(0, 8, AT)
+    assert venue.snapshot() == before
+
+
+def test_a_contract_is_needed_and_checked() -> None:
+    venue = Venue(1, RULES, seed=1)
+    with pytest.raises(ValueError, match="its contract was not prepared"):
+        venue.submit(0, 7, codes.BUY, 65, 10_000, AT)
+    with pytest.raises(ValueError, match="without lot or tick size"):
+        venue.prepare(0, CONTRACT._replace(lot_size=0))
+    with pytest.raises(ValueError, match="order 0 of instrument 0 can't be cancelled"):
+        venue.cancel(0, 0, AT)
+
+
+def test_answers_come_in_order_however_many_there_were() -> None:
+    venue = Venue(1, RULES._replace(model=AT_ONCE), seed=1)
+    for order_id in range(1, 200):
+        venue.submit(0, order_id, codes.BUY, 65, 10_000, AT)
+        if order_id % 2 == 0:
+            assert [told.order_id for told in venue.answers(AT)] == [order_id - 1, order_id]
+
+
+def test_an_exchange_in_use_takes_up_a_snapshot() -> None:
+    venue = bought()
+    venue.see(tick(1100, 10_000))
+    state = venue.snapshot()
+    used = limit_venue()
+    used.submit(0, 1, codes.SELL, 65, 10_000, AT)
+    used.answers(NEVER)
+    used.restore(state)
+    assert (used.busy, used.next_ns, used.snapshot()) == (True, venue.next_ns, state)
+    assert used.answers(NEVER) == venue.answers(NEVER)
+
+
+def test_answers_that_nobody_takes_are_bounded() -> None:
+    venue = Venue(1, RULES._replace(model=AT_ONCE), seed=1)
+    for order_id in range(1, 1 + WAITING_MAX + WAITING_MAX_EACH):
+        venue.submit(0, order_id, codes.BUY, 65, 10_000, AT)
+    with pytest.raises(OverflowError, match="68 answers of the simulated exchange wait"):
+        venue.submit(0, 1000, codes.BUY, 65, 10_000, AT)
+
+
+@jitted
+def fill_at_once(order: Order, tape: Tape, rules: Rules, event: Event) -> Event:
+    return instant.fill_at_once(order, tape, rules, event)
+
+
+@jitted
+def expected_price(side: int, tape: Tape, rules: Rules) -> int:
+    return pricing.buy_price(tape, rules) if side == codes.BUY else pricing.sell_price(tape, rules)
+
+
+NO_RULES = Rules._make([0] * len(Rules._fields))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    side=st.sampled_from([codes.BUY, codes.SELL]),
+    model=st.sampled_from([codes.FILL_AT_LTP, codes.FILL_AT_QUOTE]),
+    prices=st.tuples(*[st.integers(1, 10**6)] * 3),
+    slippage=st.integers(0, 100),
+    quantity=st.integers(1, 10**5),
+    order_id=st.integers(1, 10**6),
+)
+def test_at_once_is_the_fill_of_the_instant_exchange(
+    side: int, model: int, prices: tuple[int, int, int], slippage: int, quantity: int, order_id: int
+) -> None:
+    last, bid, ask = prices
+    tape = Tape(AT, last, bid, ask, 60, 3, NEVER, NEVER)
+    rules = NO_RULES._replace(fill_model=model, slippage=slippage)
+    price = expected_price(side, tape, rules)
+    venue = Venue(4, RULES._replace(model=AT_ONCE), seed=1)
+    venue.submit(3, order_id, side, quantity, price, AT)
+    assert venue.busy
+    order = NO_ORDER._replace(id=order_id, side=side, quantity=quantity)
+    assert venue.answer() == fill_at_once(order, tape, rules, BLANK._replace(kind=codes.TICK, instrument=3))
+    assert venue.answer() is None
+    assert not venue.busy

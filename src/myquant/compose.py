@@ -1,28 +1,47 @@
 """The wirings: which feed, which exchange and which clock an engine gets. The only file that knows which one runs.
 
-A backtest reads recorded ticks, fills at once on the simulated exchange and has no clock but the ticks'.
+A backtest reads recorded ticks, fills on the simulated exchange and has no clock but the ticks'. A paper session takes
+ticks from a broker's feed, journals all it does, and fills on the same simulated exchange; it holds nothing that could
+reach a real one.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from myquant.config.loading import LoadedConfig
 from myquant.core import codes
-from myquant.errors import DataError
+from myquant.errors import ConfigError, DataError
 from myquant.results.record import RunRecord
+from myquant.session import archive
+from myquant.session.archive import SessionFacts
 from myquant.session.collector import Collector
 from myquant.session.engine import Engine
 from myquant.session.explain import FirstOfSize, notices
 from myquant.session.outcome import Rejects, run_record
 from myquant.session.rules import SECOND_NS
 from myquant.session.under_way import VenueRun
+from myquant.strategies.cache import cache_folder
 from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import TickBatch
 
 if TYPE_CHECKING:
+    from myquant.brokers.angelone.decode import FrameDecoder
+    from myquant.brokers.angelone.opening import OpenAccount
+    from myquant.brokers.secrets import Redactor
+    from myquant.session.log import SessionLog
+    from myquant.session.recovery import Hashes, Recovered
+    from myquant.session.simulated import SimulatedOrders
+    from myquant.session.taking_up import TakenUp
     from myquant.ticks.source import TickSource
+
+BROKERS: Final = ("angelone",)
 
 
 def backtest(
@@ -70,3 +89,245 @@ def _end(engine: Engine, collector: Collector, *, close: bool) -> None:
         if close:
             engine.end(who, codes.CLOSE_OPEN, collector.take)
         engine.end(who, codes.LAST_MARK, collector.take)
+
+
+@dataclass(frozen=True)
+class PaperPlan:
+    """What a paper session is to be. `symbols`: trading symbols; `environ`: where the broker's secrets are."""
+
+    broker: str
+    symbols: tuple[str, ...]
+    loaded: LoadedConfig
+    strategy: LoadedStrategy
+    folder: Path
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session that is about to begin: for the review.
+
+    Attributes:
+        notes: what the broker's instrument master says other than the contract book.
+        recovered: what was taken up of an earlier process; None: the session is new.
+    """
+
+    facts: SessionFacts
+    loaded: LoadedConfig
+    folder: Path
+    notes: tuple[str, ...]
+    recovered: "Recovered | None"
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a session left: its record (None: no usable tick came), where, and with which exit code.
+
+    `is_over`: its day has ended; else it can be gone on with.
+    """
+
+    record: RunRecord | None
+    folder: Path
+    exit_code: int
+    is_over: bool
+
+
+def today(zone: str) -> date:
+    """Return the date of the wall clock in a time zone."""
+    return datetime.now(UTC).astimezone(ZoneInfo(zone)).date()
+
+
+def run_loop(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine on the fastest loop there is."""
+    try:
+        import uvloop  # noqa: PLC0415  (not on every platform)
+    except ImportError:
+        import asyncio  # noqa: PLC0415  (likewise)
+
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
+    """Run a paper session till its day is over or it is told to stop. `review` is called before it begins.
+
+    Raises MyquantError: wrong configuration, a broker that refuses, a journal that can't be taken up or written.
+    """
+    left: Left = run_loop(_paper(plan, review))
+    return left
+
+
+async def _paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
+    from myquant.brokers.angelone.opening import credentials, open_account  # noqa: PLC0415  (only sessions need it)
+    from myquant.brokers.http import Http  # noqa: PLC0415  (likewise)
+    from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (likewise)
+
+    if plan.broker not in BROKERS:
+        raise ConfigError(f"--broker {plan.broker}: not known; one of {', '.join(BROKERS)}")
+    config = plan.loaded.config
+    account_secrets = credentials(plan.environ)
+    redactor = Redactor(account_secrets.secrets())
+    async with Http() as http:
+        cache, on = cache_folder() / plan.broker, today(config.session.timezone)
+        account = await open_account(http, config, plan.symbols, account_secrets, redactor, cache=cache, today=on)
+        facts = _facts(plan, account)
+        if archive.is_session(plan.folder):
+            earlier = archive.read(plan.folder)
+            archive.refuse_another(plan.folder, earlier, facts, plan.loaded)
+            facts = earlier
+        else:
+            archive.create(plan.folder, facts, plan.loaded, plan.strategy)
+        return await _run_paper(plan, facts, account, redactor, review)
+
+
+def _facts(plan: PaperPlan, account: "OpenAccount") -> SessionFacts:
+    strategy = plan.strategy
+    file = None
+    if strategy.path is not None:
+        file = strategy.path.name + (f":{strategy.entry_name}" if strategy.entry_name else "")
+    return SessionFacts(
+        kind="paper",
+        name=plan.folder.name,
+        broker=plan.broker,
+        symbols=tuple(each.symbol for each in account.instruments),
+        exchanges=tuple(each.segment for each in account.instruments),
+        listed=tuple((each.lot_size, each.tick_size_paise) for each in account.instruments),
+        strategy=strategy.name,
+        strategy_file=file,
+        config_hash=plan.loaded.hash,
+        engine_hash=strategy.engine_hash,
+        key=secrets.randbits(63),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+async def _run_paper(
+    plan: PaperPlan,
+    facts: SessionFacts,
+    account: "OpenAccount",
+    redactor: "Redactor",
+    review: Callable[[Opened], None],
+) -> Left:
+    from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
+    from myquant.session import taking_up  # noqa: PLC0415  (likewise)
+    from myquant.session.clock import MachineClock  # noqa: PLC0415  (likewise)
+    from myquant.session.log import open_log  # noqa: PLC0415  (likewise)
+    from myquant.session.recovery import Hashes  # noqa: PLC0415  (likewise)
+    from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
+
+    config, folder = plan.loaded.config, plan.folder
+    engine = facts.engine(plan.loaded, plan.strategy)
+    orders = SimulatedOrders(engine)
+    hashes = Hashes(facts.engine_hash, facts.config_hash)
+    records = taking_up.segment_records_of(config.journal.segment_mib)
+    taken = taking_up.take_up(folder, engine, orders, hashes, key=facts.key, segment_records=records, disk=DISK)
+    zone = ZoneInfo(config.session.timezone)
+    log = open_log(folder, redactor.text, session=facts.name, clock=MachineClock.wall_ns, zone=zone)
+    try:
+        review(Opened(facts, plan.loaded, folder, account.notes, taken.recovered))
+        session = _Session(plan, taken, hashes, orders, account, log)
+        code = await session.run()
+        record = session.end()
+        return Left(record, folder, code, session.loop.is_over)
+    finally:
+        taken.journal.close()
+        log.close()
+
+
+class _Session:
+    """One paper session, wired."""
+
+    def __init__(
+        self,
+        plan: PaperPlan,
+        taken: "TakenUp",
+        hashes: "Hashes",
+        orders: "SimulatedOrders",
+        account: "OpenAccount",
+        log: "SessionLog",
+    ) -> None:
+        from myquant.session.clock import ExchangeClock, MachineClock, latest_of  # noqa: PLC0415  (only sessions need it)
+        from myquant.session.hours import hours_of  # noqa: PLC0415  (likewise)
+        from myquant.session.loop import SessionLoop  # noqa: PLC0415  (likewise)
+        from myquant.session.supervisor import Supervisor  # noqa: PLC0415  (likewise)
+
+        config = plan.loaded.config
+        self._plan, self._taken, self._hashes, self._orders, self._log = plan, taken, hashes, orders, log
+        self._clock = MachineClock()
+        engine, recovered = taken.runner.engine, taken.recovered
+        decoders = account.decoders(_offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS))
+        if recovered is not None:
+            _recall(decoders, recovered)
+        exchange_clock = ExchangeClock(
+            self._clock,
+            lambda: latest_of(decoder.clock() for decoder in decoders),
+            recovered.offset_ns if recovered is not None else None,
+        )
+        self.supervisor = Supervisor(
+            taken.runner,
+            taken.journal,
+            decoders,
+            self._clock,
+            exchange_clock,
+            log,
+            save=self._save,
+            snapshot_interval_ns=config.journal.snapshot_interval_s * SECOND_NS,
+            durable_orders=config.journal.durability == "power",
+        )
+        hours = hours_of(engine)
+        on_stop = config.execution.on_stop == "flatten"
+        self.loop = SessionLoop(
+            self.supervisor, plan.folder, "paper", hours, flatten_on_stop=on_stop, hide=account.client.redactor.add
+        )
+        self.feed = account.feed(
+            config,
+            on_frame=self.loop.on_frame,
+            on_status=self.loop.on_status,
+            on_text=lambda connection, text: log.warning("feed text", connection=connection, text=text),
+            on_slow=lambda late_ns: log.warning("the loop was late", late_ms=late_ns // 10**6),
+            expects_data=self.loop.expects_data,
+        )
+
+    async def run(self) -> int:
+        """Run till the day is over or a stop is asked for; return the exit code."""
+        return await self.loop.run(self.feed)
+
+    def end(self) -> RunRecord | None:
+        """Close the books: last marks when the day is over, the state on disk, the results written."""
+        from myquant.results.write import write_results  # noqa: PLC0415  (only the end needs it)
+        from myquant.session.ending import end_data, session_record  # noqa: PLC0415  (likewise)
+
+        folder, config = self._plan.folder, self._plan.loaded.config
+        runner, code = self._taken.runner, self.supervisor.stopping or 0
+        if self.loop.is_over:
+            end_data(runner, close=config.execution.close_at_end)
+        self.supervisor.save()
+        self.supervisor.stopped(code)
+        self._taken.journal.sync()
+        record = session_record(folder, runner.engine)
+        if record is not None:
+            write_results(record, folder / archive.RESULTS, report=config.results.report, excel=config.results.excel)
+        if self.loop.is_over:
+            archive.end(folder, code)
+        return record
+
+    def _save(self) -> None:
+        from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
+        from myquant.session.recovery import save  # noqa: PLC0415  (likewise)
+
+        taken = self._taken
+        save(taken.runner.engine, self._orders, taken.journal, self._plan.folder, self._hashes, self._clock, DISK)
+
+
+def _offset_ns(zone: str) -> int:
+    """Return local time less UTC; India has no daylight saving time."""
+    offset = datetime.now(ZoneInfo(zone)).utcoffset()
+    return int(offset.total_seconds()) * SECOND_NS if offset else 0
+
+
+def _recall(decoders: "Sequence[FrameDecoder]", recovered: "Recovered") -> None:
+    """Let each connection's decoder go on from the last input of its instruments."""
+    for who, last in recovered.last_inputs.items():
+        for decoder in decoders:
+            if who in decoder.tokens.rows:
+                decoder.recall(last)

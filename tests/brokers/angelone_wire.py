@@ -89,9 +89,7 @@ def unpack(packet: bytes) -> Wire:
 
 
 def new_decoder() -> FrameDecoder:
-    decoder = FrameDecoder(TokenTable(TOKENS), IST_NS, JUMP_NS)
-    decoder.connect(1)
-    return decoder
+    return FrameDecoder(TokenTable(TOKENS), IST_NS, JUMP_NS)
 
 
 def words_of(decoder: FrameDecoder) -> Input:

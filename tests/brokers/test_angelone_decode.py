@@ -41,7 +41,11 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 PRICES = st.integers(1, 2**40 - 1) | st.sampled_from([1, 2**31 - 1, 2**31, 2**32, 2**40 - 1])
 VOLUMES = st.integers(0, 2**53 - 1)
 LEVELS = st.tuples(st.just(0) | st.integers(0, 2**60), st.just(0) | PRICES, st.integers(0, 2**16 - 1))
-FLOATS = st.floats(allow_nan=False)
+FREE = ("number", "last_quantity", "average", "open", "high", "low", "close", "open_interest", "year_high", "year_low")
+FREE_FLOATS = ("buy_quantity", "sell_quantity", "open_interest_change")
+ANYTHING: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {**dict.fromkeys(FREE, INT64), **dict.fromkeys(FREE_FLOATS, st.floats(allow_nan=False))}
+)
 
 
 @st.composite
@@ -50,12 +54,9 @@ def wires(draw: st.DrawFn) -> Wire:
     token = draw(st.sampled_from(TOKENS))
     time_ms, price = draw(st.integers(10**6, 2**62 // 10**6 - 1)), draw(PRICES)
     buys, sells = (tuple(Level(flag, *draw(LEVELS)) for _ in range(5)) for flag in (1, 0))
-    anything = dict.fromkeys(
-        ("number", "last_quantity", "average", "open", "high", "low", "close", "open_interest"), INT64
-    )
-    floats = dict.fromkeys(("buy_quantity", "sell_quantity", "open_interest_change"), FLOATS)
-    wire = draw(st.builds(Wire, mode=st.sampled_from([1, 2, 3]), volume=VOLUMES, year_low=INT64, **anything, **floats))
-    return wire._replace(
+    return Wire(**draw(ANYTHING))._replace(
+        mode=draw(st.sampled_from([1, 2, 3])),
+        volume=draw(VOLUMES),
         exchange_type=token.exchange_type,
         token=token.text.encode(),
         time_ms=time_ms,
@@ -252,6 +253,11 @@ def test_an_index_lives_in_every_mode_and_sets_the_clock() -> None:
     assert decoder.clock() == ((GOLDEN.time_ms + 3000) * 10**6, 300)
     decoder.connect(2)
     assert decoder.clock()[0] == 0
+
+
+def test_connections_are_numbered_from_1() -> None:
+    with pytest.raises(ValueError, match="from 1"):
+        new_decoder().connect(0)
 
 
 def test_a_restart_goes_on_from_the_last_input() -> None:

@@ -156,7 +156,8 @@ def can_be(batch: Batch, owner: Array, index: Array) -> Array:
     for side, flag in ((packet["buys"], 1), (packet["sells"], 0)):
         wrong |= ((side["flag"] != flag) | (side["quantity"] < 0) | (side["price"] < 0)).any(axis=1)
         wrong |= (side["price"][:, 0] >= 2**40) & (side["quantity"][:, 0] > 0)
-    return good & ~(whole & wrong)
+    sound: Array = good & ~(whole & wrong)
+    return sound
 
 
 def expected_rows(batch: Batch, instrument: Array, first: int) -> Array:

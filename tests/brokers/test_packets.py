@@ -216,6 +216,18 @@ STREAMS: dict[str, list[tuple[Says, str]]] = {
         (S("3 09:15:00", 75, quote=None), "tick of 75"),
         (S("4 09:15:00", 150, quote=None), "tick of 150"),
     ],
+    "a last trade of days ago does not start the volume anew": [
+        (S("2 10:00:00", 1000, "2 10:00:00"), "quote"),
+        (S("2 10:00:01", 1000, "10:00:00"), "quote"),
+        (S("2 10:00:02", 1075, "2 10:00:02"), "tick of 75"),
+    ],
+    "modes that take turns over night": [
+        (S("15:29:59", 1000, "15:29:59"), "quote"),
+        (S("2 09:00:00", 1000, quote=None), "nothing_new"),
+        (S("2 09:01:00", 1000, "15:29:59"), "quote"),
+        (S("2 09:15:00", 75, "2 09:15:00"), "tick of 75"),
+        (S("3 09:15:00", 150, quote=None), "tick of 150"),
+    ],
     "the day begins at midnight of the exchange": [
         (S("23:59:59", 1000, "23:59:59"), "quote"),
         (S("2 00:00:00", 1000, "2 00:00:00"), "tick of 1000"),
@@ -258,6 +270,13 @@ STREAMS: dict[str, list[tuple[Says, str]]] = {
         (S("10:01:05", 1075, "10:01:05", arrived="10:01:00"), "tick of 75"),
         (index("11:00:00", arrived="10:01:01"), "clock_jump"),
         (index("10:01:06", arrived="10:01:01"), "alive"),
+    ],
+    "the exchange's time is the latest of all tokens": [
+        (S("09:00:00", 1000, "09:00:00", arrived="10:00:00"), "quote"),
+        (index("10:00:00"), "alive"),
+        (index("10:00:01"), "alive"),
+        (S("09:30:00", 1075, "09:30:00", arrived="10:00:02"), "tick of 75"),
+        (index("10:00:03"), "alive"),
     ],
     "what was last known before today is not the exchange's time": [
         (index("09:00:00", arrived="2 09:00:00"), "alive"),

@@ -123,9 +123,11 @@ def test_a_request_to_cancel_that_arrives_at_the_end_of_its_life_counts() -> Non
     assert played(venue, timer(3050)) == [ACKNOWLEDGED, ("cancelled", 3050, 0, 0, ASKED_FOR)]
 
 
-def test_a_tick_from_before_its_last_fill_fills_nothing() -> None:
+def test_a_tick_that_comes_after_a_later_one_fills_nothing() -> None:
     venue = bought()
-    assert len(played(venue, tick(1100, 10_000))) == 2
+    assert played(venue, tick(1090, 10_205)) == [ACKNOWLEDGED]
+    assert played(venue, tick(1089, 10_000)) == []
+    assert len(played(venue, tick(1100, 10_000))) == 1
     assert played(venue, tick(1099, 10_000)) == []
     assert len(played(venue, tick(1100, 10_000))) == 1
 
@@ -175,8 +177,9 @@ def test_nothing_fills_on_what_is_no_tick_of_the_instrument() -> None:
     venue = limit_venue(instruments=2)
     venue.submit(0, 7, codes.BUY, 130, 10_000, AT)
     refused = tick(1100, -1, ask=10_000)
+    without_volume = tick(1100, 10_000, volume=-1)
     mark = tick(1100, 10_000)._replace(kind=codes.OPERATOR)
-    assert played(venue, refused, mark, tick(1100, 10_000, who=1), timer(1100)) == [ACKNOWLEDGED]
+    assert played(venue, refused, without_volume, mark, tick(1100, 10_000, who=1), timer(1100)) == [ACKNOWLEDGED]
 
 
 def test_time_passes_for_all_instruments_and_what_was_earlier_is_told_first() -> None:

@@ -125,13 +125,16 @@ RESTS = Resting(1, RESTING, codes.BUY, 130, 65, 650_000, 10_200, 1000, 5000, NEV
 
 
 def test_a_look_fills_at_the_limit_and_not_beyond() -> None:
-    assert look(RESTS, seen(0, 0, 10_205, time_ns=1000), CONTRACT, RULES) is RESTS
+    assert look(RESTS, seen(0, 0, 10_205, time_ns=1000), CONTRACT, RULES).filled == 65
     filled = look(RESTS, seen(0, 0, 10_200, time_ns=1000), CONTRACT, RULES)
     assert (filled.filled, filled.value) == (130, 650_000 + 65 * 10_200)
 
 
-def test_what_is_older_than_the_last_fill_does_not_concern_an_order() -> None:
+def test_what_is_older_than_the_last_look_does_not_concern_an_order() -> None:
     assert look(RESTS, seen(10_000, 0, 0, time_ns=999), CONTRACT, RULES) is RESTS
+    later = look(RESTS, seen(10_205, 0, 0, time_ns=1002), CONTRACT, RULES)
+    assert look(later, seen(10_000, 0, 0, time_ns=1001), CONTRACT, RULES) is later
+    assert look(later, seen(10_000, 0, 0, time_ns=1002), CONTRACT, RULES).filled == 130
 
 
 def test_a_request_to_cancel_overtakes_nothing_and_a_second_one_changes_nothing() -> None:

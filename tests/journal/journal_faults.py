@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -53,10 +54,12 @@ class FaultyDisk(QuickDisk):
         if self._fault in {"crash half way", "short write"} and name == "write":
             descriptor, content, offset = arguments
             arguments = (descriptor, content[: len(content) // 2], offset)
-        result = None if self._fault == "crash before" else self._noted(name, method, arguments)
         if self._fault == "short write":
-            return result
+            return self._noted(name, method, arguments)
         self._dead = True
+        if self._fault != "crash before":
+            with suppress(OSError):
+                self._noted(name, method, arguments)
         raise Crash
 
     def _noted(self, name: str, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

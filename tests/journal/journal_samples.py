@@ -48,8 +48,8 @@ def tick(sequence: int, price: int = 12_345) -> Input:
 
 
 def event(sequence: int, kind: int, code: int = 0) -> Input:
-    unused = [0] * 7
-    return Input(Event(kind, -1, sequence, OPENS_NS, OPENS_NS, *unused, code), Origin(*[0] * 8))
+    happened = Event(kind, -1, sequence, OPENS_NS, OPENS_NS, 0, 0, 0, 0, 0, 0, 0, code)
+    return Input(happened, Origin(*[0] * 8))
 
 
 def command(sequence: int, kind: int = codes.MARK, **fields: int) -> Command:

@@ -44,7 +44,7 @@ def test_every_byte_of_a_segment_counts(tmp_path: Path, mask: int) -> None:
     notes_written(folder, RECORDS)
     whole, _ = read_all(folder)
     assert segment(folder).stat().st_size == FILE_BYTES
-    step = 1 if mask == 0xFF else 7
+    step = 1 if mask == 0xFF else 31
     for at in [*range(0, HEADER_BYTES, step), *range(HEADER_BYTES, FILE_BYTES)]:
         flip(segment(folder), at, mask)
         assert (at, found(folder, whole)) == (at, expected(at))

@@ -69,7 +69,7 @@ def test_zeros_are_no_record() -> None:
 @pytest.mark.parametrize("body", [tick(1), command(1), day(), note(1)], ids=lambda body: type(body).__name__)
 def test_every_body_fills_21_words_and_comes_back(body: Any) -> None:
     (holds,) = (holds for holds, kind in BODIES.items() if kind is type(body))
-    assert dtype_of(type(body)).itemsize == 8 * record.BODY_WORDS
+    assert dtype_of(BODIES[holds]).itemsize == 8 * record.BODY_WORDS
     assert record.record_dtype(holds).itemsize == record.RECORD_BYTES
     stored = np.zeros(1, record.record_dtype(holds))
     stored[0]["body"] = body

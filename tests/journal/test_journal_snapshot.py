@@ -13,8 +13,8 @@ from myquant.journal.snapshot import Snapshot, newest_valid, read, snapshot_path
 SECTIONS = {"engine": bytes(range(256)), "orders": b"", "more": b"\n\n{}"}
 
 
-def sample(number: int = 7, **changes: str) -> Snapshot:
-    return Snapshot(number, 3, 2, "engine-1", "config-1", SECTIONS)._replace(**changes)
+def sample(number: int = 7, *, engine: str = "engine-1", config: str = "config-1") -> Snapshot:
+    return Snapshot(number, 3, 2, engine, config, SECTIONS)
 
 
 def test_a_snapshot_comes_back(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_newest_few_are_kept(tmp_path: Path) -> None:
 def test_the_newest_of_use_is_found(tmp_path: Path) -> None:
     assert newest_valid(tmp_path, "engine-1", "config-1", 99) == (None, [])
     kept = sample(10)
-    others = [sample(40, engine_hash="engine-2"), sample(30, config_hash="config-2"), sample(50), sample(100)]
+    others = [sample(40, engine="engine-2"), sample(30, config="config-2"), sample(50), sample(100)]
     for each in (sample(5), kept, *others):
         write(tmp_path, each, QUICK, keep=9)
     damaged = tmp_path / "snapshots" / "000000000050.snap"

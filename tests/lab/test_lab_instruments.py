@@ -11,8 +11,15 @@ FIELDS = {"token", "symbol", "name", "expiry", "strike", "lotsize", "instrumentt
 def test_an_option_is_written_as_the_broker_does() -> None:
     each = listed(small_day().contracts)[0]
     assert {**each.row(), "token": ""} == {
-        "token": "", "symbol": SYMBOL, "name": "NIFTY", "expiry": "07OCT2025", "strike": "2490000.000000",
-        "lotsize": "75", "instrumenttype": "OPTIDX", "exch_seg": "NFO", "tick_size": "5.000000",
+        "token": "",
+        "symbol": SYMBOL,
+        "name": "NIFTY",
+        "expiry": "07OCT2025",
+        "strike": "2490000.000000",
+        "lotsize": "75",
+        "instrumenttype": "OPTIDX",
+        "exch_seg": "NFO",
+        "tick_size": "5.000000",
     }
     assert each.expiry == date(2025, 10, 7)
 

@@ -262,11 +262,8 @@ def _use(
     clock, connection = feed[0], int(feed[0]["connection"])
     counts = clock["counts"]
     traded_ns = packet.traded_ns if first else max(packet.traded_ns, int(last["traded_ns"]))
-    day = _calendar_day(traded_ns if traded_ns > 0 else packet.time_ns, int(clock["zone_offset_ns"]))
-    quantity = NO_TRADE
-    if not first:
-        quantity = _traded(packet, traded_ns, day, last)
-        day = max(day, int(last["day"]))
+    day = _calendar_day(traded_ns if packet.traded_ns > 0 else packet.time_ns, int(clock["zone_offset_ns"]))
+    quantity = NO_TRADE if first else _traded(packet, traded_ns, day, last)
     _remember(packet, traded_ns, day, connection, last)
     if packet.instrument < 0:
         counts[HEARTBEATS] += 1

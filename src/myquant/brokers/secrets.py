@@ -62,13 +62,17 @@ def read_secrets(
         if not value:
             missing.append(name)
         elif any(sign.isspace() for sign in value):
-            raise ConfigError(f"{variable(broker, name)} (or {service}/{name} in the keyring): must not hold white space")
+            raise ConfigError(
+                f"{variable(broker, name)} (or {service}/{name} in the keyring): must not hold white space"
+            )
         else:
             found[name] = value
     if missing:
         variables = ", ".join(variable(broker, name) for name in missing)
         commands = "; ".join(f"keyring set {service} {name}" for name in missing)
-        raise ConfigError(f"{broker}: {variables} not set: set it in the environment, or keep it in the keyring: {commands}")
+        raise ConfigError(
+            f"{broker}: {variables} not set: set it in the environment, or keep it in the keyring: {commands}"
+        )
     return found
 
 

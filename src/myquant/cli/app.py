@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 import myquant
-from myquant.cli import backtest, config, ticks
+from myquant.cli import backtest, config, journal, lab, operate, paper, replay, runs, ticks
 from myquant.cli.failures import DONE, FAILED, INTERRUPTED, failure, tell
 from myquant.cli.options import examples
 
@@ -29,10 +29,23 @@ Exit codes:
   1    anything that is none of the below
   2    bad usage or configuration
   3    bad data
+  4    a journal that can't be written or read
+  5    a broker that refused or can't be reached
   130  interrupted by Ctrl-C"""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
 app.command(epilog=backtest.EXAMPLES)(backtest.backtest)
+app.command(epilog=f"{paper.EXAMPLES}\n\n{paper.SECRETS}\n\n{paper.EXIT_CODES}")(paper.paper)
+app.command(epilog=operate.STATUS_EXAMPLES)(operate.status)
+app.command(epilog=operate.HALT_EXAMPLES)(operate.halt)
+app.command(epilog=operate.RESUME_EXAMPLES)(operate.resume)
+app.command(epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
+app.command(epilog=operate.STOP_EXAMPLES)(operate.stop)
+app.command(epilog=replay.REPLAY_EXAMPLES)(replay.replay)
+app.command(epilog=replay.DIVERGENCE_EXAMPLES)(replay.divergence)
+app.command(epilog=runs.EXAMPLES)(runs.runs)
+app.add_typer(journal.app, name="journal")
+app.command(epilog=lab.EXAMPLES)(lab.lab)
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(config.app, name="config")
 
@@ -51,7 +64,7 @@ def _global(
     ] = False,
     _debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Backtest intraday strategies on recorded ticks of Indian index options."""
+    """Backtest intraday strategies on Indian index options, and run them on a broker's feed."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit

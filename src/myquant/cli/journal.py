@@ -66,6 +66,23 @@ def verify(session: Session) -> None:
     print_findings(session)
 
 
+@app.command(epilog=examples("myquant journal cut sessions/monday --after 7200"))
+def cut(
+    session: Session,
+    after: Annotated[
+        int, typer.Option("--after", metavar="N", min=0, show_default=False, help="Number of the last sound record.")
+    ],
+) -> None:
+    """Give up what stands behind the last sound record of a damaged journal, so that the session can go on.
+
+    What is cut off is kept in a folder beside the segments. The session forgets it: compare orders and positions with the
+    broker's before you go on.
+    """
+    from myquant.cli.journal_print import cut_journal
+
+    cut_journal(session, after)
+
+
 @app.command(epilog=examples("myquant journal stats sessions/monday", "myquant journal stats sessions/monday --json"))
 def stats(session: Session, *, as_json: Json = False) -> None:
     """Count records by kind, and say what times they span and how much room they take."""

@@ -15,6 +15,7 @@ from myquant.cli.tick_files import refuse_existing
 from myquant.errors import JournalError
 from myquant.journal.check import verify
 from myquant.journal.columns import KINDS, columns
+from myquant.journal.cut import cut
 from myquant.journal.export import export
 from myquant.journal.reader import JournalReader
 from myquant.journal.segment import Rows
@@ -30,8 +31,7 @@ def print_records(
 ) -> None:
     """Print records from number `first` on. Raises JournalError behind the last sound one where there is damage."""
     reader = JournalReader(folder)
-    reader.next = first
-    blocks = reader.follow(lambda: time.sleep(POLL_S)) if follow else reader.blocks(first)
+    blocks = _following(reader, first) if follow else reader.blocks(first)
     printed = 0
     for record in islice(chain.from_iterable(_records(block, kinds) for block in blocks), limit):
         print(json.dumps(record) if as_json else _line(record), flush=follow)
@@ -49,6 +49,12 @@ def print_findings(folder: Path) -> None:
     print(f"{folder}: last sound record {found.last} ({held}), {counted(found.snapshots, 'sound snapshot')}")
     if found.damage:
         raise JournalError("\n".join(found.damage))
+
+
+def cut_journal(folder: Path, after: int) -> None:
+    """Cut a damaged journal behind its last sound record, and print where the rest is kept."""
+    done = cut(folder, after)
+    print(f"{folder}: ends with record {done.last}; the segments as they were are in {done.kept}")
 
 
 def print_statistics(folder: Path, *, as_json: bool) -> None:
@@ -85,6 +91,16 @@ def export_records(folder: Path, target: Path, kind: str, *, force: bool) -> Non
     done.end.refuse_damage()
 
 
+def _following(reader: JournalReader, first: int) -> Iterator[Rows]:
+    """Yield what is there, and then for ever what comes. Raises JournalError where damage keeps anything from coming."""
+    for block in reader.blocks(first):
+        yield block
+        first += len(block)
+    reader.end(first - 1).refuse_damage()
+    reader.next = first
+    yield from reader.follow(lambda: time.sleep(POLL_S))
+
+
 def _records(block: Rows, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the records of some kinds in their order, as names and values."""
     found: list[dict[str, Any]] = []
@@ -108,7 +124,9 @@ def _line(record: dict[str, Any]) -> str:
     fields = (
         f"{name}={value}"
         for name, value in record.items()
-        if (value or name == "instrument") and name not in _HEAD and name.removesuffix("_ns") not in set(record) - {name}
+        if (value or name == "instrument")
+        and name not in _HEAD
+        and name.removesuffix("_ns") not in set(record) - {name}
     )
     return " ".join([head, *fields])
 

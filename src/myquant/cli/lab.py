@@ -34,12 +34,21 @@ def lab(
     generate: Annotated[bool, typer.Option("--generate", help="Play generated ticks.")] = False,
     symbols: Annotated[
         list[str] | None,
-        typer.Option("--symbol", metavar="SYMBOL", help="A contract to generate, or the one that the file holds."),
+        typer.Option(
+            "--symbol",
+            metavar="SYMBOL",
+            show_default="NIFTY07OCT2524900CE, or the file's name",
+            help="A contract to generate (can be repeated), or the one that the file holds.",
+        ),
     ] = None,
     day: Annotated[
         datetime | None,
         typer.Option(
-            "--date", metavar="DATE", formats=["%Y-%m-%d"], help="The day to generate, or to play of the files."
+            "--date",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            show_default="2025-10-03, or the files' only day",
+            help="The day to generate, or to play of the files.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of generated ticks and of faults.")] = 1,

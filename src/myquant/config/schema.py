@@ -57,6 +57,11 @@ Symbol = Annotated[
 Exchange = Annotated[
     str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,15}$"), Allowed("an exchange segment in capitals, such as NFO or BFO")
 ]
+Url = Annotated[
+    str,
+    Field(pattern=r"^(https?|wss?)://[A-Za-z0-9.:\[\]_-]+(/[!-~]*)?$", max_length=300),
+    Allowed("an address: https://..., wss://..., or http://... and ws://... of this machine"),
+]
 Folder = Annotated[str, Field(min_length=1, max_length=1000), Allowed("a folder: text of 1 to 1000 characters")]
 
 
@@ -176,6 +181,17 @@ class ExecutionSettings(Section):
     participation_percent: PositivePercent
     order_life_s: Seconds
 
+    @field_validator("latency_jitter_ms")
+    @classmethod
+    def _answered_in_time(cls, jitter_ms: int, info: ValidationInfo) -> int:
+        seen = info.data
+        if {"order_timeout_s", "latency_ms"} <= seen.keys() and (
+            seen["latency_ms"] + jitter_ms >= 1000 * seen["order_timeout_s"]
+        ):
+            keys = ("order_timeout_s", "latency_ms", "latency_jitter_ms")
+            contradict("no order would be answered before it times out", *keys)
+        return jitter_ms
+
 
 class FeedSettings(Section):
     """The broker's feed, and when it counts as stale."""
@@ -193,6 +209,14 @@ class JournalSettings(Section):
     durability: Literal["process", "power"]
     segment_mib: Annotated[int, Field(ge=1, le=4096)]
     snapshot_interval_s: Annotated[int, Field(ge=1, le=86_400)]
+
+
+class AngelOneSettings(Section):
+    """Where Angel One's services are; a lab on this machine has addresses of its own."""
+
+    rest_url: Url
+    stream_url: Url
+    master_url: Url
 
 
 class CapitalSettings(Section):
@@ -274,6 +298,7 @@ class Config(BaseModel):
     execution: ExecutionSettings
     feed: FeedSettings
     journal: JournalSettings
+    angelone: AngelOneSettings
     capital: CapitalSettings
     session: SessionSettings
     instrument: InstrumentSettings

@@ -111,7 +111,7 @@ class Venue:
     def see(self, event: Event) -> None:
         """Look at an input: its time passes for all orders, and a tick or quote may fill that of its instrument."""
         self._pass_time(event.time_ns)
-        traded = event.kind == codes.TICK and event.price > 0
+        traded = event.kind == codes.TICK and event.price > 0 and event.volume >= 0  # else the guard refuses it
         if event.instrument in self._here and (traded or event.kind == codes.QUOTE):
             self._look(event)
 
@@ -154,7 +154,9 @@ class Venue:
         who = event.instrument
         before = self._order(who)
         order = look(before, event, self._contract(who), self._rules)
-        if order is not before:
+        if order.filled == before.filled:
+            self._orders[who] = order
+        else:
             self._tell(answer(order, codes.FILL, who, event.time_ns, 0))
             self._put(who, order)
 

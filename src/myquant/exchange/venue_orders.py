@@ -79,7 +79,7 @@ class Resting(NamedTuple):
     filled: int
     value: int  # paise of what was filled
     limit: int
-    since_ns: int  # its arrival, later its last fill: what is older does not concern it
+    since_ns: int  # its arrival, later the last look at the market: what is older does not concern it
     ends_ns: int  # what is left then is cancelled
     cancel_ns: int  # when the request to cancel it arrives; NEVER: there is none
 
@@ -181,9 +181,10 @@ def share_of(volume: int, left: int, lot_size: int, rate: int) -> int:
 
 
 def look(order: Resting, event: Event, contract: Contract, rules: VenueRules) -> Resting:
-    """Return the order after a look at the market: the same one, or one that has filled further."""
+    """Return the order after a look at the market, filled further or not."""
     if order.state != RESTING or event.time_ns < order.since_ns:
         return order
+    order = order._replace(since_ns=event.time_ns)
     price = found_price(order.side, event, rules.slippage)
     if price == 0 or order.side * (price - order.limit) > 0:
         return order
@@ -193,7 +194,6 @@ def look(order: Resting, event: Event, contract: Contract, rules: VenueRules) ->
         state=GONE if filled == order.quantity else RESTING,
         filled=filled,
         value=order.value + units * price,
-        since_ns=event.time_ns,
     )
 
 

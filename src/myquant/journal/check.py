@@ -13,7 +13,7 @@ from myquant.journal.reader import JournalReader, commands, inputs, notes
 from myquant.journal.record import HOLDS, HOLDS_NAMES, NOTE_NAMES, SNAPSHOT
 from myquant.journal.scan import DAMAGE, TORN
 from myquant.journal.segment import Rows
-from myquant.journal.snapshot import Snapshot, read, snapshot_paths
+from myquant.journal.snapshot import read, snapshot_paths
 
 EXAMPLES = 3  # of a kind of finding; the rest are counted
 
@@ -35,7 +35,7 @@ def verify(folder: Path, disk: Disk = DISK) -> Findings:
     A torn record at the end is in order: its process was killed, and the next one removes it.
     """
     damage: list[str] = []
-    snapshots = _sound_snapshots(folder, disk, damage)
+    snapshots = _sound_snapshots(folder, disk, damage)  # before the journal, which they must not be ahead of
     reader = JournalReader(folder, disk)
     order = _Order(snapshots)
     last = 0
@@ -50,20 +50,33 @@ def verify(folder: Path, disk: Disk = DISK) -> Findings:
     return Findings(end.last, order.inputs, order.commands, len(snapshots), damage, remarks)
 
 
-def _sound_snapshots(folder: Path, disk: Disk, damage: list[str]) -> dict[Path, Snapshot]:
-    found = {}
+class _Saved(NamedTuple):
+    """What a snapshot says of itself."""
+
+    path: Path
+    number: int
+    counts: tuple[int, int]  # inputs, commands
+    hash_words: tuple[int, int, int, int]
+
+
+def _sound_snapshots(folder: Path, disk: Disk, damage: list[str]) -> list[_Saved]:
+    found = []
     for path in snapshot_paths(folder, disk):
         try:
-            found[path] = read(path, disk)
+            snapshot = read(path, disk)
         except JournalError as error:
-            damage.append(str(error))
+            if path in snapshot_paths(folder, disk):  # else a session at work has just removed it
+                damage.append(str(error))
+        else:
+            counts = (snapshot.inputs, snapshot.commands)
+            found.append(_Saved(path, snapshot.number, counts, snapshot.hash_words))
     return found
 
 
 class _Order:
     """Looks at sound records in order: their kinds, the sequences of inputs and commands, and what snapshots claim."""
 
-    def __init__(self, snapshots: dict[Path, Snapshot]) -> None:
+    def __init__(self, snapshots: list[_Saved]) -> None:
         self.inputs = 0
         self.commands = 0
         self._snapshots = snapshots
@@ -95,9 +108,9 @@ class _Order:
     def snapshots_ahead(self, last: int) -> list[str]:
         """Return a line for each snapshot that holds records behind the journal's end."""
         return [
-            f"{path}: holds record {snapshot.number}, and the journal ends with {last}: records were lost"
-            for path, snapshot in self._snapshots.items()
-            if snapshot.number > last
+            f"{saved.path}: holds record {saved.number}, and the journal ends with {last}: records were lost"
+            for saved in self._snapshots
+            if saved.number > last
         ]
 
     def _look_at_sequence(self, what: str, numbers: NDArray[np.int64], sequences: NDArray[np.int64]) -> None:
@@ -113,14 +126,13 @@ class _Order:
 
     def _look_at_snapshots(self, block: Rows) -> None:
         first = int(block[0, 1])
-        for path, snapshot in self._snapshots.items():
-            if first <= snapshot.number < first + len(block):
-                part = block[: snapshot.number - first + 1]
+        for saved in self._snapshots:
+            if first <= saved.number < first + len(block):
+                part = block[: saved.number - first + 1]
                 counted = (self.inputs + len(inputs(part)), self.commands + len(commands(part)))
-                if counted != (snapshot.inputs, snapshot.commands):
-                    claims = f"{snapshot.inputs} inputs and {snapshot.commands} commands"
-                    held = f"{counted[0]} and {counted[1]}"
-                    self._add("snapshot", f"{path}: claims {claims} up to record {snapshot.number}, which are {held}")
+                if counted != saved.counts:
+                    claims = f"{saved.counts[0]} inputs and {saved.counts[1]} commands up to record {saved.number}"
+                    self._add("snapshot", f"{saved.path}: claims {claims}, which are {counted[0]} and {counted[1]}")
 
     def _look_at_note(self, note: Any) -> None:
         kind = int(note["body"]["kind"])
@@ -128,11 +140,11 @@ class _Order:
             self._add("unknown note", f"record {note['number']} is a note of a kind that this version does not know")
         if kind != SNAPSHOT:
             return
-        values = tuple(int(value) for value in note["body"]["values"][:6])
-        for path, snapshot in self._snapshots.items():
-            held = (snapshot.inputs, snapshot.commands, *snapshot.hash_words)
-            if held[:2] == values[:2] and held != values:
-                self._add("hash", f"{path}: is not the state that record {note['number']} tells of: its hash differs")
+        values = tuple(note["body"]["values"][:6].tolist())
+        for saved in self._snapshots:
+            if saved.counts == values[:2] and saved.hash_words != values[2:]:
+                line = f"{saved.path}: is not the state that record {note['number']} tells of: its hash differs"
+                self._add("hash", line)
 
     def _add(self, kind: str, line: str) -> None:
         self._counts[kind] += 1

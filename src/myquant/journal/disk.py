@@ -111,6 +111,10 @@ class Disk:
         """Give a file another name in its folder; what had that name is replaced."""
         path.rename(target)
 
+    def link(self, path: Path, target: Path) -> None:
+        """Give a file a second name."""
+        target.hardlink_to(path)
+
     def unlink(self, path: Path) -> None:
         """Remove a file."""
         path.unlink()
@@ -167,7 +171,7 @@ def let_go(disk: Disk, descriptor: int) -> None:
 
 
 def discard(disk: Disk, path: Path) -> None:
-    """Remove a draft that can't be finished; one that stays behind does no harm."""
+    """Remove a draft that is not to be finished, if it is there; one that stays behind does no harm."""
     try:
         disk.unlink(path)
     except OSError:

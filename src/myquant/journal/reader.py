@@ -98,7 +98,7 @@ class JournalReader:
         try:
             segments = [self._open(place) for place in range(index, len(paths) + 1)]
         except SegmentDamageError as error:
-            return End(last, DAMAGE, path, str(error))
+            return End(last, DAMAGE, path, f"{error.path.name} {error.reason}")
         there = [segment for segment in segments if segment is not None]
         return find_end(there, last + 1 - there[0].header.first) if there else End(last, NOTHING, path, "")
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from myquant.errors import JournalError
 from myquant.journal.rows import blank_until, sound_count
-from myquant.journal.segment import DAMAGED, Header, Segment, SegmentDamageError
+from myquant.journal.segment import Header, Segment, SegmentDamageError
 
 NOTHING: Final = "nothing"  # the records end where the last process left off
 TORN: Final = "torn"  # one record that was being written when its process was killed
@@ -24,16 +24,20 @@ class End(NamedTuple):
     def refuse_damage(self) -> None:
         """Raise JournalError if what stands behind the sound records was once more than one torn record."""
         if self.what == DAMAGE:
-            raise JournalError(f"{self.path}: {self.text}: {DAMAGED}")
+            remedy = f"restore the file from a copy, or keep the {self.last} sound records"
+            session = self.path.parents[1]
+            raise JournalError(
+                f"{self.path}: {self.text}: {remedy} (myquant journal cut {session} --after {self.last})"
+            )
 
 
 def refuse_misplaced(header: Header, path: Path, index: int, first: Header) -> None:
     """Raise SegmentDamageError for one that is not segment `index` (from 1) of the journal that begins with `first`."""
     begins = 1 + (index - 1) * first.segment_records
     if header.key != first.key:
-        raise SegmentDamageError(f"{path}: is a segment of another session: {DAMAGED}")
+        raise SegmentDamageError(path, "is a segment of another session")
     if header != Header(first.segment_records, begins, first.key):
-        raise SegmentDamageError(f"{path}: begins with record {header.first} instead of {begins}: {DAMAGED}")
+        raise SegmentDamageError(path, f"begins with record {header.first} instead of {begins}")
 
 
 def find_end(segments: Sequence[Segment], sound: int) -> End:

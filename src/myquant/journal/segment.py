@@ -32,11 +32,16 @@ _MAGIC: Final = b"MYQJRNL\n"
 _FIELDS: Final = struct.Struct("<8s5q")
 _HASH_BYTES: Final = 32
 _ANOTHER_VERSION: Final = "use the version of myquant that wrote it"
-DAMAGED: Final = "`myquant journal verify` says what is sound; restore the file from a copy, or start a new session"
+_RESTORE: Final = "restore the file from a copy, or start a new session"
 
 
 class SegmentDamageError(JournalError):
-    """A segment file that is not what was once written, or not of this journal."""
+    """A segment file that is not what was once written, or not of this journal; `reason` alone says why."""
+
+    def __init__(self, path: Path, reason: str, remedy: str = _RESTORE) -> None:
+        super().__init__(f"{path}: {reason}: {remedy}")
+        self.path = path
+        self.reason = reason
 
 
 class Header(NamedTuple):
@@ -76,14 +81,14 @@ def header_page(header: Header) -> bytes:
 def parse_header(page: bytes, path: Path) -> Header:
     """Return what the first page of a segment says. Raises SegmentDamageError for one of no use, and says why."""
     if len(page) < HEADER_BYTES:
-        raise SegmentDamageError(f"{path}: is cut short ({len(page)} bytes, not even its header): {DAMAGED}")
+        raise SegmentDamageError(path, f"is cut short ({len(page)} bytes, not even its header)")
     magic, version, record_bytes, *rest = _FIELDS.unpack_from(page)
     if magic != _MAGIC:
-        raise SegmentDamageError(f"{path}: is no segment of a journal, or its header is damaged: {DAMAGED}")
+        raise SegmentDamageError(path, "is no segment of a journal, or its header is damaged")
     if _page_hash(page[:-_HASH_BYTES]) != page[-_HASH_BYTES:]:
-        raise SegmentDamageError(f"{path}: its header is damaged: {DAMAGED}")
+        raise SegmentDamageError(path, "its header is damaged")
     if version != FORMAT or record_bytes != RECORD_BYTES:
-        raise SegmentDamageError(f"{path}: is of format {version}, this version reads {FORMAT}: {_ANOTHER_VERSION}")
+        raise SegmentDamageError(path, f"is of format {version}, this version reads {FORMAT}", _ANOTHER_VERSION)
     return Header(*rest)
 
 
@@ -122,19 +127,22 @@ def read_segment(path: Path, disk: Disk) -> Segment:
     return segment
 
 
-def make_segment(path: Path, header: Header, disk: Disk) -> None:
-    """Make a segment with all its blocks, durably; all of it or nothing. Raises JournalError."""
+def make_segment(path: Path, header: Header, disk: Disk, records: bytes = b"") -> None:
+    """Make a segment with all its blocks and its first records, durably; all of it or nothing. Raises JournalError.
+
+    If that fails at the very end it is there, and the folder that names it has to be synced once more.
+    """
     draft = path.with_name(path.name + DRAFT)
+    discard(disk, draft)  # of one that died while making it
     with explained(path, "can't be made"):
         descriptor = disk.create(draft)
         try:
             disk.allocate(descriptor, header.file_bytes)
-            write_whole(disk, descriptor, header_page(header))
+            write_whole(disk, descriptor, header_page(header) + records)
             disk.sync(descriptor)
             put_file(disk, path, draft)
         except OSError:
             discard(disk, draft)
-            discard(disk, path)  # if it has its name already, it may lose it at a crash
             raise
         finally:
             let_go(disk, descriptor)

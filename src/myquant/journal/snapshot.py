@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from myquant.errors import JournalError
-from myquant.journal.disk import DISK, Disk, discard, explained, let_go, put_file, read_whole, write_whole
+from myquant.journal.disk import DISK, Disk, discard, explained, let_go, put_file, read_whole, sync_folder, write_whole
 
 FORMAT: Final = 1
 FOLDER: Final = "snapshots"
@@ -70,9 +70,9 @@ def write(folder: Path, snapshot: Snapshot, disk: Disk = DISK, *, keep: int = KE
     with explained(inside, "can't be made"):
         if not disk.is_folder(inside):
             disk.make_folder(inside)
+            sync_folder(disk, folder)
+    discard(disk, draft)  # of a process that died while making it
     with explained(path, "can't be written"):
-        if draft.name in disk.names(inside):
-            disk.unlink(draft)
         descriptor = disk.create(draft)
         try:
             write_whole(disk, descriptor, _content(snapshot))

@@ -8,7 +8,7 @@ import numpy as np
 
 from myquant.core.layout import dtype_of
 from myquant.errors import JournalError
-from myquant.journal.disk import DISK, Disk, discard, explained, let_go
+from myquant.journal.disk import DISK, Disk, discard, explained, let_go, sync_folder
 from myquant.journal.lock import take_lock
 from myquant.journal.reader import JournalReader
 from myquant.journal.record import BODIES, BODY_WORDS, RECORD_BYTES
@@ -88,6 +88,7 @@ class JournalWriter:
             with explained(place, "can't be made"):
                 if not disk.is_folder(place):
                     disk.make_folder(place)
+                sync_folder(disk, place.parent)
         lock = take_lock(folder, disk)
         try:
             _refuse_existing(folder, disk)
@@ -203,7 +204,6 @@ class JournalWriter:
             self._failure = str(error)
             raise
         self._synced = records
-        self._unsynced.clear()
 
     def close(self) -> None:
         """Give the journal free; nothing is synced. The arrays that were handed out stay readable."""
@@ -218,7 +218,10 @@ class JournalWriter:
         index = self._current.place + 1
         path = self._folder / FOLDER / segment_name(index)
         header = self._current.segment.header
-        if path not in segment_paths(self._folder, self._disk):
+        if path in segment_paths(self._folder, self._disk):
+            with explained(path, "can't be synced"):  # its name, when it was made, or by whoever died then
+                sync_folder(self._disk, path.parent)
+        else:
             make_segment(path, header._replace(first=header.first + header.segment_records), self._disk)
         return _Open(index, *open_segment(path, self._disk, to_write=True))
 

@@ -20,6 +20,7 @@ import myquant
 from myquant.config.layers import read_toml
 from myquant.config.loading import LoadedConfig, diff, load_config
 from myquant.errors import ConfigError, DataError, cannot_write
+from myquant.session.engine import Engine
 from myquant.strategies.loading import LoadedStrategy, load_strategy
 from myquant.ticks.batch import InstrumentName
 
@@ -44,6 +45,7 @@ class SessionFacts:
     broker: str
     symbols: tuple[str, ...]
     exchanges: tuple[str | None, ...]
+    listed: tuple[tuple[int, int], ...]  # lot size and tick size (paise) of each instrument, as the broker lists it
     strategy: str
     strategy_file: str | None  # name in `strategy/`, with `:Name` where the file holds several
     config_hash: str
@@ -59,6 +61,12 @@ class SessionFacts:
         """The instruments, in the order of the journal's numbers."""
         return tuple(map(InstrumentName, self.symbols, self.exchanges))
 
+    def engine(self, loaded: LoadedConfig, strategy: LoadedStrategy) -> Engine:
+        """Return a new engine for this session."""
+        engine = Engine(loaded, strategy, self.instruments)
+        engine.listed = dict(enumerate(self.listed))
+        return engine
+
 
 def is_session(folder: Path) -> bool:
     """Return whether a folder is one of a session."""
@@ -72,9 +80,10 @@ def create(folder: Path, facts: SessionFacts, loaded: LoadedConfig, strategy: Lo
         if any(folder.iterdir()):
             raise ConfigError(f"{folder}: is not empty and no folder of a session: {ELSEWHERE}")
         (folder / CONFIG).write_text(loaded.to_toml(), encoding="utf-8")
-        if strategy.path is not None:
-            (folder / "strategy").mkdir()
-            (folder / "strategy" / strategy.path.name).write_text(strategy.text, encoding="utf-8")
+        for name, content in strategy.files.items():
+            path = folder / "strategy" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         shutil.copytree(_TABLES, folder / "market")
         _write_facts(folder, facts)
     except OSError as error:
@@ -93,7 +102,9 @@ def read(folder: Path) -> SessionFacts:
         table: dict[str, Any] = json.loads(text)
         if table.get("format") != FORMAT:
             raise DataError(f"{folder / MARK}: format {table.get('format')}, this version reads {FORMAT}")
-        return SessionFacts(**{**table, "symbols": tuple(table["symbols"]), "exchanges": tuple(table["exchanges"])})
+        lists = {name: tuple(table[name]) for name in ("symbols", "exchanges")}
+        lists["listed"] = tuple((int(lot), int(tick)) for lot, tick in table["listed"])
+        return SessionFacts(**{**table, **lists})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{folder / MARK}: damaged ({error}); restore it from a copy") from None
 

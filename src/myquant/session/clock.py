@@ -1,9 +1,8 @@
 """Clocks: the machine's, behind one small object, and the exchange's, carried on from the last packet."""
 
 import time
-from typing import Any, Protocol
-
-import numpy as np
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 
 class Clock(Protocol):
@@ -26,25 +25,38 @@ class MachineClock:
 class ExchangeClock:
     """The exchange's time: that of the latest packet, carried on by the monotonic clock. It never goes back.
 
-    `anchor` is an int64 array that the feed keeps: the exchange time of its latest packet and the monotonic time of its
-    arrival, 0 before the first. Until then the wall clock has to do, with the offset that the session last saw.
+    `latest` returns the exchange time of the feed's latest packet (0: there was none) and the monotonic time of its
+    arrival. Until then the wall clock has to do, with the offset that the session last saw.
     """
 
-    def __init__(self, clock: Clock, anchor: np.ndarray[Any, Any], offset_ns: int | None = None) -> None:
+    def __init__(self, clock: Clock, latest: Callable[[], tuple[int, int]], offset_ns: int | None = None) -> None:
         self._clock = clock
-        self._anchor = anchor
+        self._latest = latest
         self._offset_ns = offset_ns
         self._latest_ns = 0
+        self._asked_ns = 0
 
     @property
     def known(self) -> bool:
         """Whether the exchange has told its time, in this process or an earlier one of the session."""
-        return bool(self._anchor[0]) or self._offset_ns is not None
+        return self._latest_ns > 0 or self._latest()[0] > 0 or self._offset_ns is not None
 
     def now_ns(self) -> int:
         """Return the exchange's time, ns since the epoch."""
-        if not self._anchor[0]:
-            return self._clock.wall_ns() + (self._offset_ns or 0)
-        now = int(self._anchor[0]) + self._clock.monotonic_ns() - int(self._anchor[1])
-        self._latest_ns = max(self._latest_ns, now)
+        time_ns, arrived_ns = self._latest()
+        now, wall = self._clock.monotonic_ns(), self._clock.wall_ns()
+        if time_ns:
+            self._latest_ns = max(self._latest_ns, time_ns + now - arrived_ns)
+        elif self._latest_ns:  # the feed is away: what was known goes on
+            self._latest_ns += now - self._asked_ns
+        else:
+            return wall + (self._offset_ns or 0)
+        self._asked_ns = now
         return self._latest_ns
+
+
+def latest_of(clocks: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Return the furthest of several connections' clocks: exchange time and monotonic time of its arrival."""
+    return max(
+        ((time_ns - arrived_ns, time_ns, arrived_ns) for time_ns, arrived_ns in clocks if time_ns), default=(0, 0, 0)
+    )[1:]

@@ -1,6 +1,6 @@
 """An engine in memory: its records, the outbox and the day book. What is true of every wiring, and of none in particular."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final, get_type_hints
 
@@ -28,6 +28,8 @@ class Engine:
         days: the prepared day of each instrument.
         book_symbol: the symbol whose contract holds for all instruments; None: each has its own.
         date_of: from a time in ns to its calendar date.
+        listed: lot size and tick size (paise) of an instrument as its broker lists it, by its number; where the contract book
+            has others, these hold.
         commands: the outbox, a ring; command number k (from 1) is at place (k - 1) modulo its length.
     """
 
@@ -45,6 +47,7 @@ class Engine:
         self.drive = strategy.drive
         self.book_symbol = loaded.config.instrument.symbol if symbols_are_labels else None
         self.date_of = local_date(loaded.config.session.timezone)
+        self.listed: Mapping[int, tuple[int, int]] = {}
         self.day_rules: dict[tuple[int, date], DayRules] = {}
         self.desk = np.zeros(1, strategy.desk_dtype())
         self.instruments = np.zeros(len(names), strategy.instrument_dtype())
@@ -76,7 +79,8 @@ class Engine:
         """Make the rules of the day that holds a time known to an instrument; errors as `rules.day_rules`."""
         on = self.date_of(time_ns)
         name = self.names[who]
-        found = day_rules(self.loaded, self.book_symbol or name.symbol, name.exchange, on)
+        listed = self.listed.get(who)
+        found = day_rules(self.loaded, self.book_symbol or name.symbol, name.exchange, on, listed)
         self.day_rules[who, on] = found
         self.days[who] = found.day
 

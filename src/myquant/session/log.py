@@ -14,11 +14,12 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from myquant.errors import cannot_write
 
@@ -26,6 +27,7 @@ FILE: Final = "log.jsonl"
 BYTES_MAX: Final = 2**24  # of a file; then it is renamed
 KEPT: Final = 2  # earlier files: log.jsonl.1 is the later of them
 TEXT_MAX: Final = 8000  # characters of a value
+SHORT_MAX: Final = 1000  # characters of a line on stderr: a pipe that is ready takes 4,096 bytes
 DEPTH_MAX: Final = 4
 SECOND_NS: Final = 1_000_000_000
 RESERVED: Final = ("time", "level", "event", "session")
@@ -48,11 +50,21 @@ class SessionLog(structlog.BoundLoggerBase):
         """Log what a person should look at now; `exc_info=error` adds its traceback."""
         self._proxy_to_logger("write", event, level="error", **_apart(fields))
 
+    def exception(self, event: str, **fields: object) -> None:
+        """Log an error with the traceback of the exception that is being handled."""
+        self.error(event, exc_info=True, **fields)
+
     @property
     def lost(self) -> int:
         """How many lines did not get into the file since it was opened."""
         lost: int = self._logger.lost
         return lost
+
+    @property
+    def unshown(self) -> int:
+        """How many lines stderr could not take at once; they are in the file."""
+        unshown: int = self._logger.unshown
+        return unshown
 
     def close(self) -> None:
         """Close the file; what is logged after that goes to stderr only."""
@@ -89,24 +101,17 @@ def open_log(
     except OSError as error:
         raise cannot_write(folder / FILE, error, "take a folder of your own") from error
 
-    def stamp(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-        now_ns = clock()
-        head = {
-            "time": utc_text(now_ns),
-            "level": fields.pop("level"),
-            "event": fields.pop("event"),
-            "session": session,
-        }
-        return {**head, **fields, "now_ns": now_ns}
-
-    def render(_logger: WrappedLogger, _method: str, fields: EventDict) -> Any:
-        at = datetime.fromtimestamp(fields.pop("now_ns") // SECOND_NS, zone)
-        return (_json_line(fields), f"{at:%H:%M:%S} {_short_line(fields)}\n"), {}
-
     def redacted(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-        return {_clean(name, redact): _clean(value, redact) for name, value in fields.items()}
+        names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
+        return {names[name]: _clean(value, redact) for name, value in fields.items()}
 
-    processors = [structlog.processors.format_exc_info, redacted, stamp, render]
+    def rendered(_logger: WrappedLogger, _method: str, fields: EventDict) -> Any:
+        now_ns = clock()
+        head = {"time": utc_text(now_ns), "level": fields["level"], "event": fields["event"], "session": session}
+        short = f"{datetime.fromtimestamp(now_ns // SECOND_NS, zone):%H:%M:%S} {_short_line(fields)}\n"
+        return (head, {**head, **fields, **head}, short), {}
+
+    processors: list[Processor] = [structlog.processors.format_exc_info, redacted, rendered]
     log: SessionLog = structlog.wrap_logger(sink, processors, wrapper_class=SessionLog, context_class=dict).bind()
     return log
 
@@ -148,7 +153,7 @@ def _short_line(fields: Mapping[str, Any]) -> str:
     """Return level, event and fields in one line of printable characters; the traceback is in the file."""
     parts = [f"{name}={value}" for name, value in fields.items() if name not in (*RESERVED, "exception")]
     text = " ".join([f"{fields['level']}: {fields['event']}", *parts])
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:TEXT_MAX]
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:SHORT_MAX]
 
 
 class _Sink:
@@ -156,6 +161,7 @@ class _Sink:
 
     def __init__(self, path: Path, stderr: TextIO, bytes_max: int, write: Callable[[int, bytes], int]) -> None:
         self.lost = 0
+        self.unshown = 0
         self._untold = 0
         self._path = path
         self._stderr = stderr
@@ -164,12 +170,18 @@ class _Sink:
         self._file = -1
         self._open(path)
 
-    def write(self, line: bytes, short: str) -> None:
-        """Append a line to the file, and write its short form on stderr."""
-        if not self._append(line):
+    def write(self, head: Mapping[str, Any], fields: Mapping[str, Any], short: str) -> None:
+        """Append a line to the file, before it how many were lost, if any were; write its short form on stderr."""
+        lines = _json_line(fields)
+        if self._untold:
+            lines = _json_line({**head, "level": "error", "event": "log lines lost", "count": self._untold}) + lines
+        if self._append(lines):
+            self._untold = 0
+        else:
             self.lost += 1
             self._untold += 1
-        self._show(short)
+        if not self._show(short):
+            self.unshown += 1
 
     def close(self) -> None:
         if self._file >= 0:
@@ -179,8 +191,6 @@ class _Sink:
     def _append(self, line: bytes) -> bool:
         if self._file < 0:
             return False
-        if self._untold:
-            line = _json_line({"event": "log lines lost", "level": "error", "count": self._untold}) + line
         try:
             if self._size + len(line) > self._bytes_max and self._size:
                 self._rotate()
@@ -192,7 +202,6 @@ class _Sink:
                 os.ftruncate(self._file, self._size)
             return False
         self._size += written
-        self._untold = 0
         return True
 
     def _rotate(self) -> None:
@@ -203,7 +212,7 @@ class _Sink:
         self._open(fresh)
         os.close(full)
         names = [self._path, *(self._path.with_name(f"{self._path.name}.{number + 1}") for number in range(KEPT))]
-        for earlier, later in reversed(list(zip(names, names[1:], strict=False))):
+        for earlier, later in reversed(list(pairwise(names))):
             if earlier.exists():
                 earlier.replace(later)
         fresh.replace(self._path)
@@ -214,12 +223,16 @@ class _Sink:
         if self._size and os.pread(self._file, 1, self._size - 1) != b"\n":  # a process was killed while it wrote
             self._size += self._write(self._file, b"\n")
 
-    def _show(self, short: str) -> None:
+    def _show(self, short: str) -> bool:
         """Write on stderr, unless it would have to wait: a terminal that was stopped must not stop the session."""
-        with suppress(OSError, ValueError):  # closed, or a broken pipe; ValueError: closed by us, or no descriptor
+        try:
             if _is_ready(self._stderr):
                 self._stderr.write(short)
                 self._stderr.flush()
+                return True
+        except (OSError, ValueError):  # a broken pipe; ValueError: it is closed
+            return False
+        return False
 
 
 def _is_ready(stream: TextIO) -> bool:
@@ -227,4 +240,6 @@ def _is_ready(stream: TextIO) -> bool:
         descriptor = stream.fileno()
     except (OSError, ValueError):  # a stream in memory
         return True
-    return bool(select.select([], [descriptor], [], 0)[1])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from myquant.core import codes
+from myquant.errors import BrokerError
 from myquant.session.answers import Answers
+from myquant.session.hours import Hours
 from myquant.session.operator import OperatorServer
 from myquant.session.rules import SECOND_NS
 from myquant.session.supervisor import Supervisor
@@ -24,7 +26,11 @@ FAILED: Final = 1
 class FeedPort(Protocol):
     """A broker's feed: it calls the supervisor's `on_frame` and `on_status`."""
 
-    async def start(self) -> None:
+    @property
+    def failure(self) -> BrokerError | None:
+        """Why it does not try any more; None: it goes on."""
+
+    def start(self) -> None:
         """Begin to connect, and go on by itself."""
 
     async def aclose(self) -> None:
@@ -35,49 +41,53 @@ class SessionLoop:
     """Runs one session until its day is over or it is told to stop.
 
     Args:
-        close_ns: from an exchange time to the close of that day's trading; None: that day has none.
+        hours: from an exchange time to the hours of its day; None: the markets are closed then.
         flatten_on_stop: whether a stop closes positions, or keeps them for the next start.
+        hide: takes a secret that no log may show.
     """
 
     def __init__(
         self,
         supervisor: Supervisor,
-        feed: FeedPort,
         folder: Path,
         kind: str,
-        close_ns: Callable[[int], int | None],
+        hours: Callable[[int], Hours | None],
         *,
         flatten_on_stop: bool,
+        hide: Callable[[str], None],
     ) -> None:
         self.supervisor = supervisor
         self.is_over = False  # the day ended, not only this process
-        self._feed = feed
-        self._operator = OperatorServer(folder, Answers(supervisor, folder, kind).ask)
-        self._close_ns = close_ns
+        self._answers = Answers(supervisor, folder, kind)
+        self._operator = OperatorServer(folder, self._ask)
+        self._hours = hours
         self._flatten_on_stop = flatten_on_stop
+        self.hide = hide
         self._signals = 0
+        self._told_failure = ""
         self._failure: BaseException | None = None
         self._woken = asyncio.Event()
 
-    async def run(self) -> int:
-        """Run the session and return its exit code."""
+    async def run(self, feed: FeedPort) -> int:
+        """Run the session on a feed, which calls `on_frame` and `on_status`, and return its exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
         await self._operator.start()
+        self.hide(self._operator.token)
         self.supervisor.started(os.getpid())
         self.supervisor.start()
         gc.collect()
         gc.freeze()
         gc.disable()
         try:
-            await self._feed.start()
-            await self._tick_timers()
+            feed.start()
+            await self._tick_timers(feed)
             await self._stop()
         finally:
             gc.enable()
             gc.unfreeze()
-            await self._feed.aclose()
+            await feed.aclose()
             await self._operator.close()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
@@ -99,6 +109,17 @@ class SessionLoop:
         except BaseException as error:  # noqa: BLE001  (told and raised by `run`)
             self._fail(error)
 
+    def _ask(self, request: str, reason: str, who: str) -> dict[str, Any]:
+        """Answer the operator, likewise."""
+        try:
+            return self._answers.ask(request, reason, who)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            if self.supervisor.stopping is not None:
+                self._woken.set()
+
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
@@ -112,7 +133,7 @@ class SessionLoop:
         self.supervisor.ask_to_stop()
         self._woken.set()
 
-    async def _tick_timers(self) -> None:
+    async def _tick_timers(self, feed: FeedPort) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + TIMER_S
         while self.supervisor.stopping is None:
@@ -125,14 +146,28 @@ class SessionLoop:
             if self._day_is_over():
                 self.is_over = True
                 return
+            self._tell_feed_failure(feed)
+
+    def _tell_feed_failure(self, feed: FeedPort) -> None:
+        """Say once that the feed has given up. The session stays: positions are still managed by its timers."""
+        failure = feed.failure
+        if failure is not None and str(failure) != self._told_failure:
+            self._told_failure = str(failure)
+            self.supervisor.note_error("the feed has given up", failure)
 
     def _day_is_over(self) -> bool:
         clock = self.supervisor.exchange_clock
         if not clock.known:
             return False
         now = clock.now_ns()
-        close = self._close_ns(now)
-        return close is not None and now >= close + GRACE_NS
+        hours = self._hours(now)
+        return hours is not None and now >= hours.close_ns + GRACE_NS
+
+    def expects_data(self) -> bool:
+        """Return whether packets must be coming now: the market is open."""
+        now = self.supervisor.exchange_clock.now_ns()
+        hours = self._hours(now)
+        return hours is not None and hours.open_ns <= now < hours.close_ns
 
     async def _stop(self) -> None:
         """End in order: no new entries, positions closed where that is wished, the state on disk."""

@@ -136,7 +136,7 @@ class Playback:
         same = (recorded[:both, HOLDS:] == made[:both, HOLDS:]).all(axis=1)
         if not same.all():
             at = int(np.argmin(same))
-            raise DifferenceError(_difference(recorded[at], made[at]))
+            raise DifferenceError(_difference(recorded[at], made[at], self.engine))
         self._recorded, self.missing = recorded[both:], made[both:]
 
     def _compare_state(self, row: Rows) -> None:
@@ -158,7 +158,7 @@ class Playback:
             self._set_day(note)
         self._days.clear()
         if len(self._recorded):
-            raise DifferenceError(_difference(self._recorded[0], None))
+            raise DifferenceError(_difference(self._recorded[0], None, self.engine))
 
 
 def state_hash(engine: Engine) -> np.ndarray[Any, Any]:
@@ -170,10 +170,14 @@ def _hex(words: np.ndarray[Any, Any]) -> str:
     return np.ascontiguousarray(words).tobytes().hex()
 
 
-def _difference(recorded: Rows | None, made: Rows | None) -> Difference:
+def _difference(recorded: Rows | None, made: Rows | None, engine: Engine) -> Difference:
+    """Return how two records differ; the replayed side shows the state that this engine is in, too."""
     number = int(recorded[NUMBER]) if recorded is not None else 0
     sides = [None if row is None else _readable(row) for row in (recorded, made)]
     names = [side["name"] if side else "nothing" for side in sides]
+    state = engine.account()._asdict() | {"of": "the account, where the replay stopped"}
+    if sides[1] is not None:
+        sides[1] = {**sides[1], "state": state}
     return Difference(number, f"the journal holds {names[0]}, the replay makes {names[1]}", *sides)
 
 

@@ -7,11 +7,12 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from myquant.core import codes
+from myquant.core.records import Event
 from myquant.errors import JournalError
 from myquant.journal import snapshot as snapshots
 from myquant.journal.disk import Disk
 from myquant.journal.reader import JournalReader, inputs
-from myquant.journal.record import BODY, DAY, HOLDS, NOTE, NOTE_VALUES, SNAPSHOT, Note, record_dtype
+from myquant.journal.record import BODY, DAY, HOLDS, NOTE, NOTE_VALUES, SNAPSHOT, Input, Note, Origin, record_dtype
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock
 from myquant.session.engine import Engine
@@ -58,7 +59,7 @@ class Recovered:
     missing: int
     remarks: tuple[str, ...]
     offset_ns: int | None
-    last_inputs: dict[int, np.void]
+    last_inputs: dict[int, Input]
 
 
 def save(
@@ -111,7 +112,7 @@ def recover(
 @dataclass
 class _Seen:
     offset_ns: int | None
-    last_inputs: dict[int, np.void]
+    last_inputs: dict[int, Input]
 
 
 def _look_through(engine: Engine, reader: JournalReader, first: int) -> _Seen:
@@ -126,7 +127,8 @@ def _look_through(engine: Engine, reader: JournalReader, first: int) -> _Seen:
         if len(market):
             who = market["event"]["instrument"]
             for instrument in np.unique(who):
-                seen.last_inputs[int(instrument)] = market[who == instrument][-1].copy()
-            event = market[-1]["event"]
-            seen.offset_ns = int(event["time_ns"] - event["receive_ns"])
+                event, origin = market[who == instrument][-1].item()
+                seen.last_inputs[int(instrument)] = Input(Event(*event), Origin(*origin))
+            last = market[-1]["event"]
+            seen.offset_ns = int(last["time_ns"] - last["receive_ns"])
     return seen

@@ -1,7 +1,7 @@
 """From the configuration and the market's tables to the core's units: rules, days, charges."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -120,16 +120,20 @@ class DayRules:
     day: Day
 
 
-def day_rules(loaded: LoadedConfig, symbol: str, named_exchange: str | None, on: date) -> DayRules:
+def day_rules(
+    loaded: LoadedConfig, symbol: str, named_exchange: str | None, on: date, listed: tuple[int, int] | None = None
+) -> DayRules:
     """Return the rules of an instrument on a day of the session's time zone.
 
-    Raises DataError or ConfigError where book, calendar or schedule do not cover the day, saying what to set.
+    `listed`: lot size and tick size (paise) that hold instead of the contract book's. Raises DataError or ConfigError where book, calendar or schedule do not cover the day, saying what to set.
     """
     config = loaded.config
     known = _contract(loaded, symbol, named_exchange, on)
+    if listed is not None:
+        known = replace(known, lot_size=listed[0], tick_size_paise=listed[1])
     rates = _rates(config, known, on)
     start_ns, end_ns = day_bounds_ns(on, config.session.timezone)
-    hours = _hours(config, known, on)
+    hours = session_hours(config, known.exchange, known.expiry, on)
     entry_from = entry_end = flatten = start_ns
     if hours is not None:
         session = config.session
@@ -175,12 +179,15 @@ def _rates(config: Config, known: Contract, on: date) -> ChargeRates:
     return schedule_rates(on, known.exchange, charges.broker, known.underlying, known.right)
 
 
-def _hours(config: Config, known: Contract, on: date) -> tuple[time, time] | None:
-    """Return the session's open and close of a day, or None when the market is closed."""
+def session_hours(config: Config, exchange: str, expiry: date | None, on: date) -> tuple[time, time] | None:
+    """Return open and close of a day for a contract of an exchange, or None when the market is closed.
+
+    Raises DataError where the calendar does not cover the day.
+    """
     session = config.session
     if session.source == "config":
         return time(session.start_hour, session.start_min), time(session.end_hour, session.end_min)
-    hours = Calendar.load().session(known.exchange, on, expiry=known.expiry)
+    hours = Calendar.load().session(exchange, on, expiry=expiry)
     return None if hours is None else (hours.open, hours.close)
 
 

@@ -4,12 +4,13 @@ It has no loop and no socket of its own: whoever has them calls it, one call at 
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import numpy as np
 
+from myquant.brokers.packets import QUOTED, TICKED
 from myquant.core import codes
 from myquant.core.records import Event
 from myquant.errors import JournalError
@@ -44,14 +45,19 @@ class Log(Protocol):
 
 
 class Decoder(Protocol):
-    """From a frame's bytes to journal inputs; see `brokers.angelone.decode.FrameDecoder`."""
+    """From the frames of one connection to journal inputs; see `brokers.angelone.decode.FrameDecoder`."""
 
     words: np.ndarray[Any, Any]
     counts: np.ndarray[Any, Any]
-    anchor: np.ndarray[Any, Any]
 
-    def take(self, connection: int, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
-        """Decode a frame into the first rows of `words` and return how many there are."""
+    def take(self, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
+        """Decode a frame into the first row of `words`; return what it is (`brokers.packets`)."""
+
+    def connect(self, number: int) -> None:
+        """Begin a connection, numbered from 1."""
+
+    def clock(self) -> tuple[int, int]:
+        """Return the exchange's time (0: not known), and the monotonic time at which it arrived."""
 
 
 @dataclass
@@ -75,7 +81,7 @@ class Supervisor:
         self,
         runner: Runner,
         journal: JournalWriter,
-        decoder: Decoder,
+        decoders: Sequence[Decoder],
         clock: Clock,
         exchange_clock: ExchangeClock,
         log: Log,
@@ -86,7 +92,7 @@ class Supervisor:
     ) -> None:
         self.runner = runner
         self.journal = journal
-        self.decoder = decoder
+        self.decoders = decoders
         self.clock = clock
         self.exchange_clock = exchange_clock
         self.log = log
@@ -100,7 +106,10 @@ class Supervisor:
         self._saved_inputs = runner.engine.inputs
         self._arrived_ns = 0
         self._journal_fails = False
-        self._counts = decoder.counts.copy()
+        self._connections = 0
+        self._counts = self.counts()
+        for decoder in decoders:
+            self._connect(decoder)
         runner.on_commands = self._tell
         if durable_orders:
             runner.before_order = self._make_durable
@@ -109,14 +118,17 @@ class Supervisor:
         """Take a frame of the feed, straight from the socket."""
         self.frames += 1
         self._arrived_ns = arrived_ns
-        count = self.decoder.take(connection, payload, arrived_ns, self.clock.wall_ns())
-        if count:
-            self._take(self.decoder.words, count)
+        decoder = self.decoders[connection - 1]
+        became = decoder.take(payload, arrived_ns, self.clock.wall_ns())
+        if became in (TICKED, QUOTED):
+            self._take(decoder.words, 1)
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection. The feed is healthy when all of them are."""
         feed = self.feed
         feed.healthy[connection] = healthy
+        if not healthy:
+            self._connect(self.decoders[connection - 1])
         self._note(record.FEED, int(not healthy), connection)
         self.log.info("feed", connection=connection, healthy=healthy, reason=reason)
         stale = not all(feed.healthy.values())
@@ -125,6 +137,15 @@ class Supervisor:
         if stale != feed.stale:
             feed.stale, feed.since_ns = stale, self.clock.wall_ns()
             self.event(codes.FEED_STATUS, codes.FEED_IS_STALE if stale else codes.FEED_HEALTHY)
+
+    def _connect(self, decoder: Decoder) -> None:
+        """Tell a decoder that what comes next is of a new connection."""
+        self._connections += 1
+        decoder.connect(self._connections)
+
+    def counts(self) -> np.ndarray[Any, Any]:
+        """Return what the feed did not use, by reason (`brokers.packets.REASON_NAMES`)."""
+        return np.asarray(np.sum([decoder.counts for decoder in self.decoders], axis=0))
 
     def start(self) -> None:
         """Begin: no entries until the feed is there."""
@@ -174,9 +195,9 @@ class Supervisor:
 
     def _note_counts(self) -> None:
         """Journal what the feed did not use, whenever that has changed."""
-        counts = self.decoder.counts
+        counts = self.counts()
         if (counts != self._counts).any():
-            self._counts = counts.copy()
+            self._counts = counts
             for first in range(0, len(counts), NOTE_VALUES):
                 self._note(record.COUNTS, first, 0, *counts[first : first + NOTE_VALUES].tolist())
 
@@ -209,15 +230,18 @@ class Supervisor:
             return False
         return True
 
+    def note_error(self, event: str, error: Exception) -> None:
+        """Log an error and keep it for the operator."""
+        self.last_error = self.clock.wall_ns(), str(error)
+        self.log.error(event, error=str(error))
+
     def _stop_blind(self, error: JournalError) -> None:
         """Leave: what can't be journaled must not be acted on."""
-        self.last_error = self.clock.wall_ns(), str(error)
-        self.log.error("the journal is full: the session stops", error=str(error))
+        self.note_error("the journal is full: the session stops", error)
         self.stopping = error.exit_code
 
     def _trouble(self, code: int, error: JournalError) -> None:
-        self.last_error = self.clock.wall_ns(), str(error)
-        self.log.error("trouble", error=str(error))
+        self.note_error("trouble", error)
         self._note(record.TROUBLE, code, 0)
 
     def _note(self, kind: int, code: int, instrument: int, *values: int) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -103,6 +103,8 @@ class LoadedStrategy:
     adapter: str
     path: Path | None = None
     text: str = ""  # of the user's file
+    entry_name: str = ""  # the class in it, where one was named
+    files: Mapping[str, bytes] = field(default_factory=dict)  # it and those beside it that it imports, by their paths
 
     @cached_property
     def drive(self) -> ModuleType:
@@ -196,6 +198,11 @@ def load_strategy(target: str | Path | None) -> LoadedStrategy:
     stem, colon, name = str(target).partition(".py:")
     with imported(Path(f"{stem}.py" if colon else stem)) as source:
         text = source.path.read_text(encoding="utf-8")
+        folder = source.path.parent.resolve()
+        files = {
+            Path(path).resolve().relative_to(folder).as_posix(): source.texts[module]
+            for module, path in source.paths.items()
+        }
         found = check_strategy(source, name)
         handle = f"myquant_user_{source.digest(name)}"
         adapter = _adapter(found, handle)
@@ -216,6 +223,8 @@ def load_strategy(target: str | Path | None) -> LoadedStrategy:
         adapter=adapter,
         path=source.path,
         text=text,
+        entry_name=name,
+        files=files,
     )
 
 

@@ -14,7 +14,7 @@ from numba.core.caching import IndexDataCacheFile
 import myquant
 from myquant.core.compiled import entry_point, jit_enabled
 
-ROOMS: Final = ("core", "ticks", "session")
+ROOMS: Final = ("core", "ticks", "journal", "exchange", "brokers", "brokers/angelone", "session")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

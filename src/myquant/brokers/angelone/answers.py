@@ -82,7 +82,6 @@ def paise_of(request: str, data: Any, name: str) -> int:
     """Return an amount in rupees (a text or a number) of an answer's data as paise; finer parts are cut towards zero."""
     value = data.get(name) if isinstance(data, dict) else None
     try:
-        amount = Decimal(value) if isinstance(value, str) or type(value) in {int, Decimal} else Decimal("NaN")
-        return int(amount * 100)
+        return int(Decimal(str(value)) * 100)  # None and true are no numbers, NaN and infinity no integers
     except (ArithmeticError, ValueError):
         raise RequestError(BROKER_NAME, request, f"its answer has no amount {name}", Remedy.UNKNOWN) from None

@@ -81,7 +81,7 @@ class AngelOneClient:
         self._cache = cache
         self._wall_s = wall_s
         self._renewing = asyncio.Lock()
-        whose = "\n".join((self.endpoints.rest, credentials.api_key, credentials.client_code))
+        whose = f"{self.endpoints.rest}\n{credentials.api_key}\n{credentials.client_code}"
         self._owner = hashlib.sha256(whose.encode()).hexdigest()[:16]
         redactor.add(*credentials.secrets())
 
@@ -249,7 +249,7 @@ class AngelOneClient:
         try:
             return pyotp.TOTP(self._credentials.totp_secret).at(int(self._wall_s()))
         except ValueError:
-            raise ConfigError("MYQUANT_ANGELONE_TOTP_SECRET (or its keyring entry): must be base32") from None
+            raise ConfigError("MYQUANT_ANGELONE_TOTP_SECRET (or its keyring entry): must be base32 of 112 bits or more") from None
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._wall_s(), UTC).astimezone(IST).date().isoformat()

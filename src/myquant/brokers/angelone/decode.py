@@ -182,6 +182,7 @@ class FrameDecoder:
         self._feed[0]["zone_offset_ns"] = zone_offset_ns
         self._feed[0]["max_clock_jump_ns"] = max_clock_jump_ns
         self.counts = self._feed[0]["counts"]
+        self.connect(1)
         self._slots = tokens.slots
         # Handing the payload over as it is costs 60 ns less than copying it into an array, 300 less than `frombuffer`.
         self._decode = direct(decode, b"", 0, 0, self._slots, self.memory, self._feed, self.words)
@@ -192,6 +193,8 @@ class FrameDecoder:
 
     def connect(self, number: int) -> None:
         """Begin a connection, numbered from 1: the exchange's time is not known until a token's moves on."""
+        if number < 1:
+            raise ValueError(f"connection {number}: they are numbered from 1")
         self._feed[0]["connection"] = number
         self._feed[0]["clock_ns"] = 0
 

@@ -135,7 +135,9 @@ class InstrumentMaster:
 
     def _near(self, parsed: ParsedSymbol) -> str:
         """Return a question that names the symbols nearest to one that is missing; those of its underlying first."""
-        same = [row["symbol"] for row in self._rows if row["name"] == parsed.underlying and row["instrumenttype"] != INDEX]
+        same = [
+            row["symbol"] for row in self._rows if row["name"] == parsed.underlying and row["instrumenttype"] != INDEX
+        ]
         among = same or list({row["name"] for row in self._rows})
         wanted = _text(parsed) if same else parsed.underlying
         near = difflib.get_close_matches(wanted, among, NEAR_MAX, cutoff=0.5)
@@ -206,10 +208,9 @@ def _expiry(text: str, where: str) -> date | None:
     if not text:
         return None
     parts = _EXPIRY.fullmatch(text)
+    day, month, year = parts.groups() if parts else ("", "", "")
     try:
-        if parts is None:
-            raise ValueError
-        return date(int(parts[3]), _MONTHS.index(parts[2]) + 1, int(parts[1]))
+        return date(int(year), _MONTHS.index(month) + 1, int(day))
     except ValueError:
         raise DataError(f"{where}: expiry {text!r}: must be as in 25NOV2026: report it") from None
 
@@ -217,11 +218,12 @@ def _expiry(text: str, where: str) -> date | None:
 def _whole(text: str, name: str, where: str) -> int:
     try:
         value = Decimal(text)
-        if value != int(value):
-            raise ValueError
-        return int(value)
+        whole = int(value)
     except (ArithmeticError, ValueError):
-        raise DataError(f"{where}: {name} {text!r}: must be a whole number: report it") from None
+        raise DataError(f"{where}: {name} {text!r}: must be a number: report it") from None
+    if value != whole:
+        raise DataError(f"{where}: {name} {text!r}: must be a whole number: report it")
+    return whole
 
 
 def _rows(body: bytes, where: str) -> list[Any]:

@@ -128,11 +128,19 @@ def day_of(market: MarketDay) -> Day:
     contracts, indices = listed(market.contracts), indices_of(market.contracts)
     begins_s = int(market.time_ns.min()) // SECOND_NS
     static: NDArray[np.void] = np.zeros(len(contracts) + len(indices), STATIC_DTYPE)
-    parts = [_contract_rows(market, who, each, static[who]) for who, each in enumerate(contracts)]
+    by_contract = np.argsort(market.instrument, kind="stable")
+    ends = np.cumsum(np.bincount(market.instrument, minlength=len(contracts)))
+    places = np.split(by_contract, ends[:-1])
+    # A tick whose time goes back is sent after the one before it, as it stands in the source.
+    due_ns = np.maximum.accumulate(market.time_ns)
+    parts = [
+        (_contract_rows(market, who, each, static[who], places[who], due_ns), places[who])
+        for who, each in enumerate(contracts)
+    ]
     for who, each in enumerate(indices, len(contracts)):
         parts.append(_index_rows(market, who, each, static[who], np.arange(begins_s, market.until_ns // SECOND_NS + 1)))
     for row, each in zip(static, (*contracts, *indices), strict=True):
-        row["token"], row["exchange_type"], row["is_index"] = each.token, each.exchange_type, each.kind == "AMXIDX"
+        row["token"], row["exchange_type"], row["is_index"] = each.token, each.exchange_type, each.is_index
         row["tick"], row["lot"] = each.tick_paise, each.lot_size
     rows = np.concatenate([rows for rows, _ in parts])
     place = np.concatenate([place for _, place in parts])  # of the tick in its source; an index comes after the ticks
@@ -141,17 +149,15 @@ def day_of(market: MarketDay) -> Day:
     return Day((*contracts, *indices), static, rows)
 
 
-def _contract_rows(market: MarketDay, who: int, each: Listed, static: Any) -> tuple[Rows, Ints]:
-    """Return a contract's rows and the places of their ticks in the source."""
-    place = np.flatnonzero(market.instrument == who)
+def _contract_rows(market: MarketDay, who: int, each: Listed, static: Any, place: Ints, due_ns: Ints) -> Rows:
+    """Return the rows of a contract, whose ticks stand at these places of the source."""
     rows: Rows = np.zeros(len(place), ROW_DTYPE)
     if not len(place):
         static["close"] = static["upper"] = static["lower"] = each.tick_paise
-        return rows, place
+        return rows
     time_ns, price, volume = market.time_ns[place], market.price[place], market.volume[place]
     bid, ask = market.bid[place], market.ask[place]
-    # A tick whose time goes back is sent after the one before it, as it stands in the source.
-    rows["due_ns"] = np.maximum.accumulate(market.time_ns)[place]
+    rows["due_ns"] = due_ns[place]
     rows["who"] = who
     rows["exchange_ms"] = time_ns // MS_NS
     rows["traded_s"] = time_ns // SECOND_NS
@@ -165,7 +171,7 @@ def _contract_rows(market: MarketDay, who: int, each: Listed, static: Any) -> tu
     rows["ask"] = np.where(ask > 0, ask, price + each.tick_paise)
     rows["open"], rows["high"], rows["low"] = price[0], np.maximum.accumulate(price), np.minimum.accumulate(price)
     _limits(static, price, each.tick_paise)
-    return rows, place
+    return rows
 
 
 def _index_rows(market: MarketDay, who: int, each: Listed, static: Any, seconds: Ints) -> tuple[Rows, Ints]:

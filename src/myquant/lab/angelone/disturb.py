@@ -26,11 +26,12 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 def disturbed(day: Day, faults: Faults) -> Day:
     """Return the day with the faults of the stream in it."""
+    wanted = [name for name in CHANGES if getattr(faults, name) is not None]
+    if not wanted:
+        return day
     rows = day.rows.copy()
-    for name, change in CHANGES.items():
-        fault = getattr(faults, name)
-        if fault is not None:
-            rows = change(rows, day, fault, np.random.default_rng([faults.seed, CODES[name]]))
+    for name in wanted:
+        rows = CHANGES[name](rows, day, getattr(faults, name), np.random.default_rng([faults.seed, CODES[name]]))
     return replace(day, rows=rows)
 
 

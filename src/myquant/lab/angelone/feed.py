@@ -53,11 +53,13 @@ class Feed:
             self.counts["handshakes_too_many"] += 1
             return _no(429, "Connection Limit Exceeded")
         self._opened += 1
+        return Connection(self, self._opened)
+
+    def opened(self, connection: "Connection") -> None:
+        """Take a connection up."""
         self.counts["connections"] += 1
-        connection = Connection(self, self._opened)
         self.connections.append(connection)
         self.play.listeners.append(connection)
-        return connection
 
     def closed(self, connection: "Connection") -> None:
         """Forget a connection."""
@@ -112,6 +114,7 @@ class Connection(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin to listen."""
         self._transport = transport
+        self._feed.opened(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002  (picows passes it)
         """Leave the feed."""
@@ -173,7 +176,7 @@ class Connection(WSListener):
         request = parse_request(text)
         wishes = set(request.wishes)
         if request.subscribe:
-            refuse_too_many(self._wishes, wishes)
+            refuse_too_many(self._wishes, request)
             new = [wish for wish in dict.fromkeys(request.wishes) if wish not in self._wishes]
             self._wishes |= wishes
         else:

@@ -28,6 +28,7 @@ TOKENS: Final = 60_000
 NEIGHBOURS: Final = 3  # strikes listed on each side of a contract's
 STRIKE_STEP: Final = 50  # rupees
 MONTHS: Final = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+INDEX: Final = "AMXIDX"
 OPTION: Final = {True: "OPTIDX", False: "OPTSTK"}  # by: is the underlying an index?
 FUTURE: Final = {True: "FUTIDX", False: "FUTSTK"}
 
@@ -51,6 +52,11 @@ class Listed:
     def exchange_type(self) -> int:
         """The number of the segment on the feed."""
         return EXCHANGE_TYPES[self.segment]
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index itself, which nobody can trade."""
+        return self.kind == INDEX
 
     def row(self) -> dict[str, str]:
         """Return the row as the master has it: all texts, strike and tick size in paise."""
@@ -115,7 +121,7 @@ def _listed(known: Contract, taken: set[str]) -> Listed:
 
 def _index(name: str) -> Listed:
     token, title, segment = INDICES[name]
-    return Listed(token, title, name, segment, kind="AMXIDX", tick_paise=0)
+    return Listed(token, title, name, segment, kind=INDEX, tick_paise=0)
 
 
 def _around(each: Listed, taken: set[str], symbols: set[str]) -> list[Listed]:

@@ -19,7 +19,7 @@ from myquant.ticks.generate import SECOND_NS
 
 BLOCK: Final = 1024  # rows encoded at once
 CHUNK: Final = 128  # rows sent before other work of the loop gets its turn
-SETTLE_S: Final = 0.25  # from the first subscription to the first row, so that a client's others are in by then
+SETTLE_S: Final = 0.1  # from the first subscription to the first row, so that a client's others are in by then
 
 
 class Block:

@@ -13,7 +13,7 @@ from typing import Final, Self
 from aiohttp import web
 from picows import ws_create_server
 
-from myquant.errors import ConfigError
+from myquant.errors import ConfigError, DataError
 from myquant.lab.angelone.account import Account, Clock, Credentials
 from myquant.lab.angelone.day import day_of
 from myquant.lab.angelone.disturb import disturbed, frames_of
@@ -64,6 +64,7 @@ class AngelOneLab:
         self._feed = Feed(self._account, self._play, faults, self.counts)
         self._rest = Rest(self._account, self.listed, self._price_of, faults, self.counts, clock)
         self._playing: asyncio.Task[None] | None = None
+        self._relay: Relay | None = None
         self._stops: list[Callable[[], object]] = []
 
     async def __aenter__(self) -> Self:
@@ -109,6 +110,8 @@ class AngelOneLab:
             stop()
         self._stops.clear()
         self._feed.close_all()
+        if self._relay is not None:
+            await self._relay.stop()
         await self._runner.cleanup()
         if self._playing is not None:
             with contextlib.suppress(asyncio.CancelledError):
@@ -120,9 +123,11 @@ class AngelOneLab:
             await asyncio.shield(self._playing)
 
     def token_of(self, symbol: str) -> tuple[int, str]:
-        """Return exchange type and token of a trading symbol, or of an index by its name."""
-        each = next(each for each in self.listed if symbol in {each.symbol, each.name if each.kind == "AMXIDX" else ""})
-        return each.exchange_type, each.token
+        """Return exchange type and token of a trading symbol, or of an index by its name; DataError: not listed."""
+        for each in self.listed:
+            if symbol == (each.name if each.is_index else each.symbol):
+                return each.exchange_type, each.token
+        raise DataError(f"{symbol} is not in the lab's instrument master")
 
     def roll(self) -> None:
         """Make all tokens invalid but those for a refresh, and close all sockets."""
@@ -134,17 +139,13 @@ class AngelOneLab:
 
     async def _start_feed(self, port: int) -> int:
         slow = self._faults.slow_handshake
-        server = await ws_create_server(
-            self._feed.handshake, self._host, 0 if slow else port, ssl=self._ssl, websocket_handshake_timeout=30
-        )
+        server = await ws_create_server(self._feed.handshake, self._host, 0 if slow else port, ssl=self._ssl)
         self._stops.append(server.close)
         feed_port: int = server.sockets[0].getsockname()[1]
         if slow is None:
             return feed_port
-        relay = await Relay(slow, self.counts, self._host, feed_port).start(port)
-        self._stops.append(relay.close)
-        relay_port: int = relay.sockets[0].getsockname()[1]
-        return relay_port
+        self._relay = Relay(slow, self.counts, self._host, feed_port)
+        return await self._relay.start(port)
 
     def _price_of(self, each: Listed) -> Price | None:
         who = self._feed.who.get((each.exchange_type, each.token))

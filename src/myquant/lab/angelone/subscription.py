@@ -1,6 +1,7 @@
 """The feed's requests: JSON texts that subscribe to tokens, and the error frames that answer bad ones."""
 
 import json
+from collections.abc import Container
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,7 @@ class Request(NamedTuple):
 
     subscribe: bool
     wishes: tuple[Wish, ...]
+    correlation_id: str
 
 
 class BadRequest(Exception):  # noqa: N818  (it is no defect but what a client sent)
@@ -42,7 +44,7 @@ def parse_request(text: str) -> Request:
     """Read a request. Raises BadRequest (E1001) that says what is wrong with it."""
     try:
         body = json.loads(text)
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or a number too long to read
         raise BadRequest(BAD_PAYLOAD, "Invalid Request Payload: not JSON", "") from None
     if not isinstance(body, dict):
         raise BadRequest(BAD_PAYLOAD, "Invalid Request Payload: not an object", "")
@@ -56,26 +58,31 @@ def parse_request(text: str) -> Request:
     wishes = tuple(
         Wish(params["mode"], group["exchangeType"], token) for group in params["tokenList"] for token in group["tokens"]
     )
-    return Request(body["action"] == SUBSCRIBE, wishes)
+    return Request(body["action"] == SUBSCRIBE, wishes, correlation_id)
 
 
-def refuse_too_many(have: AbstractSet[Wish], more: AbstractSet[Wish]) -> None:
-    """Raise BadRequest (E1002) where these would be more than a connection may have."""
-    if len(have | more) > SUBSCRIPTIONS_MAX:
-        raise BadRequest(TOO_MANY, f"Subscription limit exceeded: {SUBSCRIPTIONS_MAX} tokens in all modes", "")
+def refuse_too_many(have: AbstractSet[Wish], request: Request) -> None:
+    """Raise BadRequest (E1002) where the request would make more subscriptions than a connection may have."""
+    if len(have | set(request.wishes)) > SUBSCRIPTIONS_MAX:
+        words = f"Subscription limit exceeded: {SUBSCRIPTIONS_MAX} tokens in all modes"
+        raise BadRequest(TOO_MANY, words, request.correlation_id)
 
 
 def _fault_of(body: dict[str, Any]) -> str:
     """Return which part of a request is wrong; empty: none."""
     params = body.get("params")
-    if body.get("action") not in {SUBSCRIBE, UNSUBSCRIBE} or isinstance(body["action"], bool):
+    if not _is_one_of(body.get("action"), (SUBSCRIBE, UNSUBSCRIBE)):
         return "action"
-    if not isinstance(params, dict) or params.get("mode") not in PACKET_BYTES or isinstance(params["mode"], bool):
+    if not isinstance(params, dict) or not _is_one_of(params.get("mode"), PACKET_BYTES):
         return "mode"
     groups = params.get("tokenList")
     if not isinstance(groups, list) or not groups or not all(map(_is_group, groups)):
         return "tokenList"
     return ""
+
+
+def _is_one_of(value: Any, numbers: Container[int]) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in numbers
 
 
 def _is_group(group: Any) -> bool:

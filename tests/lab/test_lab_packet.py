@@ -17,18 +17,52 @@ from myquant.lab.angelone.packet import (
 
 # A packet of a live feed, whose bytes are known by their hash.
 CAPTURED = {
-    "exchange_type": 1, "token": b"17758", "sequence": 19562, "exchange_ms": 1728696324621, "price": 49950,
-    "last_quantity": 10, "average_price": 49674, "volume": 527842, "sell_quantity": 2863.0, "open": 49735,
-    "high": 50500, "low": 48730, "close": 49825, "traded_s": 1728642580, "upper_circuit": 59940,
-    "lower_circuit": 39960, "year_high": 51830, "year_low": 18025,
+    "exchange_type": 1,
+    "token": b"17758",
+    "sequence": 19562,
+    "exchange_ms": 1728696324621,
+    "price": 49950,
+    "last_quantity": 10,
+    "average_price": 49674,
+    "volume": 527842,
+    "sell_quantity": 2863.0,
+    "open": 49735,
+    "high": 50500,
+    "low": 48730,
+    "close": 49825,
+    "traded_s": 1728642580,
+    "upper_circuit": 59940,
+    "lower_circuit": 39960,
+    "year_high": 51830,
+    "year_low": 18025,
 }
 CAPTURED_SHA256 = "b33b3e9af9f0dba7c0709e3ef5b20315e82aa83f7e88a849ce6f297b9493e10c"
 
 OFFSETS = {
-    "mode": 0, "exchange_type": 1, "token": 2, "sequence": 27, "exchange_ms": 35, "price": 43, "last_quantity": 51,
-    "average_price": 59, "volume": 67, "buy_quantity": 75, "sell_quantity": 83, "open": 91, "high": 99, "low": 107,
-    "close": 115, "traded_s": 123, "open_interest": 131, "open_interest_change": 139, "buys": 147, "sells": 247,
-    "upper_circuit": 347, "lower_circuit": 355, "year_high": 363, "year_low": 371,
+    "mode": 0,
+    "exchange_type": 1,
+    "token": 2,
+    "sequence": 27,
+    "exchange_ms": 35,
+    "price": 43,
+    "last_quantity": 51,
+    "average_price": 59,
+    "volume": 67,
+    "buy_quantity": 75,
+    "sell_quantity": 83,
+    "open": 91,
+    "high": 99,
+    "low": 107,
+    "close": 115,
+    "traded_s": 123,
+    "open_interest": 131,
+    "open_interest_change": 139,
+    "buys": 147,
+    "sells": 247,
+    "upper_circuit": 347,
+    "lower_circuit": 355,
+    "year_high": 363,
+    "year_low": 371,
 }
 
 
@@ -37,7 +71,7 @@ def captured() -> bytes:
     for name, value in CAPTURED.items():
         packets[name] = value
     packets["sells"][0, 0] = (0, 2863, 49950, 11)
-    return in_mode(packets, 3)[0].tobytes()
+    return bytes(in_mode(packets, 3)[0])
 
 
 def test_a_captured_packet_is_reproduced() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lab.labs import OTHER, SYMBOL, small_day
-from myquant.lab.angelone.day import Day, day_of
+from myquant.lab.angelone.day import Day, Rows, day_of
 from myquant.lab.angelone.disturb import CODES, disturbed
 from myquant.lab.angelone.faults import (
     Burst,
@@ -37,8 +37,9 @@ def with_faults(**faults: Any) -> Day:
     return disturbed(GOOD, Faults(**faults))
 
 
-def marked(day: Day, name: str) -> np.ndarray[Any, Any]:
-    return day.rows[day.rows["fault"] == CODES[name]]
+def marked(day: Day, name: str) -> Rows:
+    found: Rows = day.rows[day.rows["fault"] == CODES[name]]
+    return found
 
 
 def packets(ticks: MarketDay = TICKS, mode: int = 3, **faults: Any) -> list[bytes]:

@@ -1,0 +1,104 @@
+"""An Angel One account, opened: logged in, its instruments found, its feed and decoders to be had."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from myquant.brokers.angelone import master, settings
+from myquant.brokers.angelone.client import AngelOneClient
+from myquant.brokers.angelone.decode import FrameDecoder
+from myquant.brokers.angelone.feed import AngelOneFeed, shares
+from myquant.brokers.angelone.settings import BROKER, SECRETS, AngelOneCredentials, Endpoints
+from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
+from myquant.brokers.http import Http
+from myquant.brokers.port import BrokerInstrument, OnFrame, OnStatus, OnText
+from myquant.brokers.secrets import Redactor, read_secrets
+from myquant.brokers.supervised import Timing
+from myquant.brokers.token_cache import TokenCache
+from myquant.config.schema import Config
+
+SECOND_NS: Final = 10**9
+
+
+@dataclass(frozen=True)
+class OpenAccount:
+    """A session at the broker. `notes`: what a person should know of the instruments."""
+
+    client: AngelOneClient
+    instruments: tuple[BrokerInstrument, ...]
+    indices: tuple[BrokerInstrument, ...]
+    notes: tuple[str, ...]
+
+    def decoders(self, zone_offset_ns: int, max_clock_jump_ns: int) -> list[FrameDecoder]:
+        """Return the decoder of each connection of the feed."""
+        numbers = {(each.exchange_type, each.token): number for number, each in enumerate(self.instruments)}
+        return [
+            FrameDecoder(TokenTable(_tokens(share, numbers)), zone_offset_ns, max_clock_jump_ns)
+            for share in shares(self.instruments, self.indices)
+        ]
+
+    def feed(
+        self,
+        config: Config,
+        *,
+        on_frame: OnFrame,
+        on_status: OnStatus,
+        on_text: OnText,
+        on_slow: Callable[[int], None],
+        expects_data: Callable[[], bool],
+    ) -> AngelOneFeed:
+        """Return the feed of the account's instruments; it is not started yet."""
+        timing = Timing(
+            stall_s=float(config.feed.stall_s),
+            ping_s=settings.PING_S,
+            backoff_max_s=float(config.feed.reconnect_max_s),
+        )
+        return AngelOneFeed(
+            self.client,
+            self.instruments,
+            self.indices,
+            mode=config.feed.mode,
+            on_frame=on_frame,
+            on_status=on_status,
+            on_text=on_text,
+            on_slow=on_slow,
+            expects_data=expects_data,
+            timing=timing,
+        )
+
+
+def _tokens(share: Sequence[BrokerInstrument], numbers: Mapping[tuple[int, str], int]) -> list[Token]:
+    return [
+        Token(each.exchange_type, each.token, numbers.get((each.exchange_type, each.token), NO_INSTRUMENT))
+        for each in share
+    ]
+
+
+def credentials(environ: Mapping[str, str]) -> AngelOneCredentials:
+    """Return the account's secrets from the environment or the keyring; ConfigError names those that are missing."""
+    return AngelOneCredentials(**read_secrets(BROKER, SECRETS, environ))
+
+
+async def open_account(
+    http: Http,
+    config: Config,
+    symbols: Sequence[str],
+    secrets: AngelOneCredentials,
+    redactor: Redactor,
+    *,
+    cache: Path,
+    today: date,
+) -> OpenAccount:
+    """Log in and find the instruments. Raises BrokerError or ConfigError.
+
+    `cache`: the folder where tokens and instrument master of the day are kept.
+    """
+    addresses = config.angelone
+    endpoints = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url)
+    client = AngelOneClient(http, secrets, redactor, endpoints=endpoints, cache=TokenCache(cache / "tokens.json"))
+    await client.start()
+    listed = await master.load(http, endpoints.master, today, cache)
+    picked = listed.pick(symbols)
+    return OpenAccount(client, picked.instruments, picked.indices, picked.notes)

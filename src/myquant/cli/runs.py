@@ -1,0 +1,108 @@
+"""`myquant runs`: all runs and sessions of a folder in one table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+import typer
+
+from myquant.cli.options import examples
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from myquant.results.index import RunEntry, RunIndex
+
+EXAMPLES: Final = examples("myquant runs", "myquant runs --limit 5", "myquant runs --directory archive --json")
+VARIABLE: Final = "MYQUANT_RESULTS__DIRECTORY"
+HASH_LETTERS: Final = 8
+WIDTH_MAX: Final = 1000  # a table is as wide as it is: a terminal wraps it, a file has it whole
+
+Directory: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--directory", metavar="DIR", help="The folder of the runs; else that of results.directory."),
+]
+
+
+def runs(
+    directory: Directory = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="List the N newest only.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every field.")] = False,
+) -> None:
+    """List backtests and sessions, newest first, with what came of them.
+
+    A session is running, stopped (it goes on when it is started again, or it failed) or done. A folder that can't be read
+    is listed with the reason.
+    """
+    import json
+
+    from myquant.cli.output import console
+    from myquant.results.index import list_runs
+    from myquant.session.operator import is_running
+
+    index = list_runs(runs_directory(directory), is_running, limit=limit)
+    if as_json:
+        print(json.dumps(_as_json(index), indent=2, ensure_ascii=False))
+        return
+    out = console()
+    out.width = WIDTH_MAX
+    if not index.entries:
+        out.print("no runs yet")
+        return
+    out.print(_table(index.entries))
+    for entry in index.entries:
+        if entry.reason:
+            out.print(f"{entry.name}: {entry.reason}")
+    if index.total > len(index.entries):
+        out.print(f"{len(index.entries):,} of {index.total:,} listed: --limit lists more")
+
+
+def runs_directory(given: Path | None) -> Path:
+    """Return the folder of the runs: as given, else as configured.
+
+    Only this one setting is read, so that a mistake in another keeps nobody from halting a session.
+    """
+    if given is not None:
+        return given
+    import os
+
+    from myquant.config.loading import load_config
+
+    environment = {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
+    return Path(load_config(environment=environment).config.results.directory)
+
+
+def _as_json(index: "RunIndex") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"total": index.total, "runs": [asdict(entry) for entry in index.entries]}
+
+
+def _table(entries: "list[RunEntry]") -> "Table":
+    from rich.table import Table
+
+    from myquant.cli.output import NOTHING, money
+    from myquant.results.text import listed
+
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    columns = ("Run", "Kind", "Symbols", "Days", "State", "Ticks", "Trades", "Net P&L", "Max. drawdown", "Config")
+    for name in columns:
+        grid.add_column(justify="right" if name in {"Ticks", "Trades", "Net P&L", "Max. drawdown"} else "left")
+    grid.add_row(*columns, style="dim")
+    for entry in entries:
+        counts = (NOTHING if count is None else f"{count:,}" for count in (entry.ticks, entry.trades))
+        grid.add_row(
+            entry.name,
+            entry.kind or NOTHING,
+            listed(entry.symbols, 2) or NOTHING,
+            _days(entry.days) or NOTHING,
+            entry.state,
+            *counts,
+            money(entry.net_pnl),
+            money(entry.max_drawdown),
+            (entry.config_hash or NOTHING)[:HASH_LETTERS],
+        )
+    return grid
+
+
+def _days(days: tuple[str, ...]) -> str:
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""

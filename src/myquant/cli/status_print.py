@@ -1,0 +1,93 @@
+"""What a trader sees of a running session."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+
+from myquant.cli.output import NOTHING, console, money
+from myquant.results.text import counted
+from myquant.results.units import SECOND_NS, rupees
+from myquant.session.status import InstrumentStatus, SessionStatus
+
+WIDTH_MAX: Final = 1000  # a table is as wide as it is: a terminal wraps it, a file has it whole
+MEGABYTE: Final = 10**6
+COLUMNS: Final = (
+    *("Instrument", "Ticks", "Last tick", "Price", "Position", "Entry", "Stop", "Trailing", "Target", "Open P&L"),
+    "Order",
+)
+
+
+def print_status(status: SessionStatus) -> None:
+    """Print a session's status for people."""
+    out = console()
+    out.width = WIDTH_MAX
+    out.print(f"{status['session']} ({status['kind']})", style="bold")
+    for name, text in _lines(status):
+        out.print(f"  {name:<12}{text}")
+    out.print()
+    out.print(_instruments(status))
+
+
+def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
+    zone = ZoneInfo(status["time_zone"])
+    feed, entries, orders, journal = status["feed"], status["entries"], status["orders"], status["journal"]
+    yield "Running", f"since {_date_time(status['started_ns'], zone)}, process {status['pid']}"
+    state = "healthy" if feed["healthy"] else "stale"
+    yield "Feed", f"{state} since {_time(feed['since_ns'], zone)}{_why(feed['reason'])}"
+    yield "Entries", f"{'allowed' if entries['allowed'] else 'not allowed'}{_why(entries['reason'])}"
+    yield "Day P&L", money(rupees(status["day_pnl_paise"]))
+    counts = (("sent", orders["sent"]), ("working", orders["working"]), ("rejected", orders["rejected"]))
+    yield "Orders", ", ".join(f"{count:,} {name}" for name, count in (*counts, ("unknown", orders["unknown"])))
+    used, free = (f"{size / MEGABYTE:,.1f} MB" for size in (journal["used_bytes"], journal["free_bytes"]))
+    yield "Journal", f"{counted(journal['records'], 'record')}, {used}; {free} free on its disk"
+    last = status["last_error"]
+    yield "Last error", "none" if last is None else f"{_time(last['time_ns'], zone)} {last['text']}"
+
+
+def _instruments(status: SessionStatus) -> Table:
+    zone = ZoneInfo(status["time_zone"])
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    for name in COLUMNS:
+        grid.add_column(justify="left" if name in {"Instrument", "Order"} else "right", no_wrap=True)
+    grid.add_row(*COLUMNS, style="dim")
+    for instrument in status["instruments"]:
+        grid.add_row(*_row(instrument, zone))
+    return grid
+
+
+def _row(instrument: InstrumentStatus, zone: ZoneInfo) -> Iterator[str]:
+    last_ns, held = instrument["last_tick_ns"], instrument["position"]
+    yield instrument["symbol"]
+    yield f"{instrument['ticks']:,}"
+    yield NOTHING if last_ns is None else _time(last_ns, zone)
+    yield _price(instrument["last_price_paise"])
+    if held is None:
+        yield "flat"
+        yield from [""] * 5
+    else:
+        yield f"{held['quantity']:,}"
+        yield _price(held["entry_price_paise"])
+        yield _price(held["stop_paise"])
+        yield _price(held["trailing_stop_paise"])
+        yield _price(held["target_paise"])
+        yield _price(held["open_pnl_paise"])
+    yield instrument["order"] or ""
+
+
+def _price(paise: int | None) -> str:
+    return NOTHING if paise is None else money(rupees(paise))
+
+
+def _why(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _time(time_ns: int, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%H:%M:%S}"
+
+
+def _date_time(time_ns: int, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M:%S %z}"

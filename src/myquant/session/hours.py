@@ -1,0 +1,39 @@
+"""When the instruments of a session trade."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from myquant.errors import DataError
+from myquant.market.calendar import session_ns
+from myquant.market.contracts import parse_symbol
+from myquant.session.engine import Engine
+from myquant.session.rules import session_hours
+
+
+class Hours(NamedTuple):
+    """From the first open to the last close of one day, ns since the epoch."""
+
+    open_ns: int
+    close_ns: int
+
+
+def hours_of(engine: Engine) -> Callable[[int], Hours | None]:
+    """Return the function from a time to the hours of its calendar day; None: all markets are closed then, or not known."""
+    config = engine.loaded.config
+
+    @lru_cache(8)
+    def on_day(on: date) -> Hours | None:
+        found = []
+        for name in engine.names:
+            parsed = parse_symbol(name.symbol)
+            try:
+                hours = session_hours(config, name.exchange or config.instrument.exchange, parsed and parsed.expiry, on)
+            except DataError:  # a day that the calendar does not cover has no hours to wait for
+                continue
+            if hours is not None:
+                found.append(session_ns(on, *hours, config.session.timezone))
+        return Hours(min(opens for opens, _ in found), max(closes for _, closes in found)) if found else None
+
+    return lambda time_ns: on_day(engine.date_of(time_ns))

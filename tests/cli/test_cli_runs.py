@@ -1,0 +1,65 @@
+"""`myquant runs`: one table of what is in a folder of runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.ended import Run
+from myquant.results.write import write_results
+from results.sample import rich_record
+
+
+def put_runs(*names: str) -> None:
+    for name in names:
+        write_results(rich_record(), Path(name), report=False, excel=False)
+
+
+def test_a_table_and_the_reasons_below_it(run: Run) -> None:
+    put_runs("runs/one")
+    Path("runs/damaged").mkdir()
+    Path("runs/damaged/session.json").write_text("{")
+    figures = json.loads(Path("runs/one/summary.json").read_text())
+    ended = run("runs")
+    assert (ended.code, ended.err) == (0, "")
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in ended.out.splitlines()}
+    days = f"{figures['days'][0]['date']} to {figures['days'][-1]['date']}"
+    symbols = ", ".join(figures["symbols"])
+    assert rows["one"].startswith(f"backtest {symbols} {days} done 1,000 {figures['trades']} ")
+    assert rows["one"].endswith(f" {figures['config_hash'][:8]}")
+    assert rows["damaged"] == "- - - damaged - - - - -"
+    assert rows["damaged:"].startswith("runs/damaged/session.json: Invalid JSON")
+
+
+def test_json_has_every_field(run: Run) -> None:
+    put_runs("runs/one")
+    found = json.loads(run("runs", "--json").out)
+    assert found["total"] == 1
+    assert found["runs"][0]["name"] == "one"
+    assert found["runs"][0]["net_pnl"] == json.loads(Path("runs/one/summary.json").read_text())["net_pnl"]
+
+
+def test_the_newest_only(run: Run) -> None:
+    put_runs("runs/a", "runs/b", "runs/c")
+    lines = run("runs", "--limit", 1).out.splitlines()
+    assert len(lines) == 3
+    assert lines[-1] == "1 of 3 listed: --limit lists more"
+    assert "listed" not in run("runs").out
+
+
+def test_the_folder_is_that_of_the_setting_or_as_given(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_runs("mine/one", "other/two")
+    monkeypatch.setenv("MYQUANT_RESULTS__DIRECTORY", "mine")
+    monkeypatch.setenv("MYQUANT_RISK__NONSENSE", "1")  # a mistake elsewhere keeps nobody from looking
+    assert "\none " in run("runs").out
+    assert "\ntwo " in run("runs", "--directory", "other").out
+
+
+def test_no_runs(run: Run) -> None:
+    ended = run("runs")
+    assert (ended.code, ended.errors) == (
+        2,
+        ["runs: no such folder: name the folder of your runs with --directory"],
+    )
+    Path("runs").mkdir()
+    assert run("runs").out == "no runs yet\n"

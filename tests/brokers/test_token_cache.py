@@ -38,7 +38,7 @@ def test_a_link_or_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
     other = TokenCache(tmp_path / "other.json")
     other.save({"jwt": "planted"})
     (tmp_path / "link.json").symlink_to(other.path)
-    with pytest.raises(ConfigError, match="link.json: can't be read"):
+    with pytest.raises(ConfigError, match=r"link\.json: can't be read"):
         TokenCache(tmp_path / "link.json").load()
     (tmp_path / "folder").mkdir()
     with pytest.raises(ConfigError, match=r"folder: .*delete it"):

@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from journal.journal_samples import QUICK, create, flip, notes_written, read_all, record_at, segment, write_notes
+from journal.journal_samples import (
+    QUICK,
+    codes_of,
+    create,
+    flip,
+    notes_written,
+    read_all,
+    record_at,
+    segment,
+    write_notes,
+)
 from myquant.errors import JournalError
 from myquant.journal.scan import DAMAGE, TORN
 from myquant.journal.segment import HEADER_BYTES, Rows
@@ -121,6 +131,18 @@ def test_a_writer_goes_on_or_refuses_as_the_reader_tells(tmp_path: Path) -> None
                 JournalWriter.open(folder, disk=QUICK)
             assert segment(folder).read_bytes() == changed
         segment(folder).write_bytes(content)
+
+
+def test_a_record_in_the_place_of_another_is_damage(tmp_path: Path) -> None:
+    writer = create(tmp_path / "s")
+    write_notes(writer, 1, 4)
+    whole = writer.rows.copy()
+    for source, target, sound in ((0, 1, 1), (2, 1, 1), (3, 0, 0), (0, 4, 4)):
+        writer.rows[:] = whole
+        writer.rows[target] = whole[source]
+        rows, end = read_all(tmp_path / "s")
+        assert codes_of(rows) == [*range(1, sound + 1)]
+        assert end.what == (TORN if target == 4 else DAMAGE)
 
 
 def test_words_of_any_kind_behind_the_records_are_damage(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from journal.journal_faults import FaultyDisk
 from journal.journal_samples import QUICK
 from myquant.errors import JournalError
 from myquant.journal import snapshot as snapshots
@@ -24,6 +25,13 @@ def test_a_snapshot_comes_back(tmp_path: Path) -> None:
     assert list(read(path).sections) == ["engine", "orders", "more"]
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_snapshot_is_whole_and_synced_before_it_has_its_name(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    write(tmp_path, sample(), disk)
+    made = [name for name in disk.calls if name in {"make_folder", "create", "write", "sync", "rename"}]
+    assert made == ["make_folder", "sync", "create", "write", "sync", "rename", "sync"]
 
 
 def test_the_state_hash_tells_names_and_contents_apart() -> None:

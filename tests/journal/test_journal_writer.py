@@ -176,6 +176,20 @@ def test_segments_have_all_their_blocks(tmp_path: Path) -> None:
         assert status.st_blocks * 512 >= status.st_size
 
 
+def test_a_segment_is_whole_and_synced_before_it_has_its_name(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    writer = create(tmp_path / "s", disk=disk)
+    write_notes(writer, 1, 6)
+    before = len(disk.calls)
+    writer.reserve()
+    made = [
+        name
+        for name in disk.calls[before:]
+        if name in {"create", "allocate", "write", "sync", "rename", "map_to_write"}
+    ]
+    assert made == ["create", "allocate", "write", "sync", "rename", "sync", "map_to_write"]
+
+
 def test_what_was_written_is_synced_and_nothing_else(tmp_path: Path) -> None:
     disk = FaultyDisk()
     writer = create(tmp_path / "s", disk=disk)
@@ -190,6 +204,8 @@ def test_what_was_written_is_synced_and_nothing_else(tmp_path: Path) -> None:
     assert [syncs(), syncs()] == [1, 0]
     write_notes(writer, 2, 11)
     assert [syncs(), syncs()] == [3, 0]
+    write_notes(writer, 12, 12)
+    assert syncs() == 1
     writer.close()
     writer = JournalWriter.open(tmp_path / "s", disk=disk)
     assert [syncs(), syncs()] == [3, 0]  # the last process may have left any of it unsynced

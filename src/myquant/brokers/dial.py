@@ -29,6 +29,7 @@ FRAME_BYTES_MAX: Final = 2**20
 BUFFER_BYTES: Final = 2**18
 REASON_MAX: Final = 200
 
+_BINARY: Final = WSMsgType.BINARY
 _CAUSES: Final = {401: Cause.UNAUTHORISED, 403: Cause.UNAUTHORISED, 429: Cause.TOO_MANY}
 
 
@@ -157,7 +158,7 @@ class _Listener(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take a frame, straight from the socket."""
         kind = frame.msg_type
-        if kind == WSMsgType.BINARY:
+        if kind is _BINARY:
             self._take(frame.get_payload_as_memoryview())
         elif kind == WSMsgType.TEXT:
             self._text(frame.get_payload_as_bytes().decode("utf-8", "replace"))

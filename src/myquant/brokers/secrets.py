@@ -15,13 +15,13 @@ from urllib.parse import quote, quote_plus
 from myquant.errors import ConfigError
 
 HIDDEN: Final = "***"
-ADDED_MAX: Final = 64  # tokens of so many logins are looked for
+ADDED_MAX: Final = 32  # so many tokens are looked for: those of the last ten logins
 DEPTH_MAX: Final = 8
 SHORT: Final = 8  # a number shorter than this, such as a PIN, is found only where no digit stands beside it
 PIECE_MIN: Final = 10  # a piece of base64 shorter than this would be found everywhere
 
 _NO_DIGIT_BEFORE: Final = r"(?:(?<!\d)|(?<=%[\dA-Fa-f]{2})|(?<=\\x[\dA-Fa-f]{2})|(?<=\\u[\dA-Fa-f]{4}))"
-_BEARER: Final = r"(?:[Bb]earer(?: +|%20|\+))?"
+_BEARER: Final = re.compile(r"[Bb]earer(?: +|%20|\+)" + re.escape(HIDDEN))
 
 
 class Keyring(Protocol):
@@ -91,18 +91,37 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._kept = tuple(secrets)
         self._added: deque[str] = deque(maxlen=ADDED_MAX)
-        self._pattern = _pattern(self._kept)
+        self._texts: list[str] = []
+        self._numbers: list[re.Pattern[str]] = []
+        self._learn()
+
+    def keep(self, *secrets: str) -> None:
+        """Hide these too, for ever."""
+        self._kept = tuple(dict.fromkeys((*self._kept, *secrets)))
+        self._learn()
 
     def add(self, *secrets: str) -> None:
-        """Hide these too, from now on; beyond `ADDED_MAX` the oldest that were added are forgotten."""
+        """Hide these too, which will not be of use for ever: beyond `ADDED_MAX` the oldest added are forgotten."""
         new = [secret for secret in secrets if secret not in self._added]
         if new:
             self._added.extend(new)
-            self._pattern = _pattern((*self._kept, *self._added))
+            self._learn()
+
+    def _learn(self) -> None:
+        """Note the forms to look for, the longest first: one may be a part of another."""
+        forms = {form for secret in (*self._kept, *self._added) for form in _forms(secret)}
+        numbers = {form for form in forms if form.isdigit() and len(form) < SHORT}
+        self._texts = sorted(forms - numbers, key=len, reverse=True)
+        self._numbers = [re.compile(f"{_NO_DIGIT_BEFORE}{number}(?!\\d)") for number in sorted(numbers, key=len)]
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""
-        return self._pattern.sub(HIDDEN, text)
+        clean = text
+        for form in self._texts:
+            clean = clean.replace(form, HIDDEN)
+        for number in self._numbers:
+            clean = number.sub(HIDDEN, clean)
+        return text if clean == text else _BEARER.sub(HIDDEN, clean)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a value of a log line without the secrets: texts, numbers, bytes, errors, and what is nested."""
@@ -141,17 +160,6 @@ def _exception(raised: Any) -> BaseException | None:
     if isinstance(raised, BaseException):
         return raised
     return raised[1] if isinstance(raised, tuple) else sys.exc_info()[1]
-
-
-def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern of all forms, the longest first, that never matches where there is no secret."""
-    found: dict[str, str] = {}
-    for secret in secrets:
-        for form in _forms(secret):
-            is_short_number = form.isdigit() and len(form) < SHORT
-            found[form] = f"{_NO_DIGIT_BEFORE}{form}(?!\\d)" if is_short_number else re.escape(form)
-    longest_first = sorted(found, key=len, reverse=True)
-    return re.compile(_BEARER + f"(?:{'|'.join(found[form] for form in longest_first)})" if found else r"(?!)")
 
 
 def _forms(secret: str) -> set[str]:

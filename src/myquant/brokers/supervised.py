@@ -162,7 +162,7 @@ class SupervisedConnection:
         self._monotonic_ns, self._sleep = monotonic_ns, sleep
         self._ended: asyncio.Future[Ended] | None = None
         self._gone = asyncio.Event()
-        self._live = False
+        self._is_up = False
         self._subscribed = False
         self._is_expected = False
         self._data_ns = self._text_ns = self._expected_ns = 0
@@ -177,7 +177,7 @@ class SupervisedConnection:
 
     def take(self, payload: memoryview) -> None:
         """Take a binary frame: the hot path."""
-        if not self._live:
+        if not self._is_up:
             self.counts.late_frames += 1
             return
         now = self._monotonic_ns()
@@ -185,15 +185,15 @@ class SupervisedConnection:
         counts.frames += 1
         counts.bytes += len(payload)
         self._data_ns = now
-        self._live = False  # and stays so when the callback raises
+        self._is_up = False  # and stays so when the callback raises
         self._on_frame(self.number, payload, now)
-        self._live = True
+        self._is_up = True
         if not self.healthy and self._subscribed:
             self._become_healthy(now)
 
     def text(self, content: str) -> None:
         """Take a text frame: an answer to the heartbeat, or what the broker has to say."""
-        if not self._live:
+        if not self._is_up:
             self.counts.late_frames += 1
             return
         self._text_ns = self._monotonic_ns()
@@ -212,8 +212,8 @@ class SupervisedConnection:
         self._end(ended)
 
     def silence(self) -> None:
-        """Call nobody back any more: it is about to be cancelled."""
-        self._live = False
+        """Call nobody back any more about the present connection."""
+        self._is_up = False
         if self._ended is not None and not self._ended.done():
             self._ended.cancel()
 
@@ -224,18 +224,18 @@ class SupervisedConnection:
         self._stale_ns = self._monotonic_ns()
         self._on_status(self.number, False, self.reason)
         while self.failure is None:
-            ended = await self._live_once()
+            ended = await self._one_life()
             if ended.cause is Cause.HANDLER:
                 self.failure = BrokerError(f"connection {self.number}: {ended.reason}: see the log, then start again")
                 self.failure.__cause__ = ended.error
             else:
                 await self._recover(ended)
 
-    async def _live_once(self) -> Ended:
+    async def _one_life(self) -> Ended:
         """Connect, and return how that ended."""
         loop = asyncio.get_running_loop()
         self._ended, self._gone = loop.create_future(), asyncio.Event()
-        self._subscribed, self._is_expected, self._live = False, False, True
+        self._subscribed, self._is_expected, self._is_up = False, False, True
         self._expected_ns = self._data_ns = self._text_ns = self._monotonic_ns()
         try:
             socket = await self._dial(self)
@@ -251,7 +251,7 @@ class SupervisedConnection:
             self._end(ended)
             return ended
         finally:
-            self._live = False
+            self.silence()  # where it was cancelled; else it has ended already
             socket.abort()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), CLOSING_S)
@@ -308,7 +308,7 @@ class SupervisedConnection:
         if self._ended is None or self._ended.done():
             return
         self._ended.set_result(ended)
-        self._live = False
+        self._is_up = False
         self.counts.ends[ended.cause] += 1
         self.reason = ended.reason
         if self.healthy:

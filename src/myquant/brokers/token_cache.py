@@ -28,23 +28,28 @@ class TokenCache:
         Raises ConfigError where others than the owner can read the file, or it is not an ordinary file of this user's.
         """
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise ConfigError(f"{self.path}: can't be read ({error.strerror}): delete it") from error
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            mode = stat.S_IMODE(status.st_mode)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise ConfigError(f"{self.path}: holds tokens and is not a file of this user's: delete it")
-            if mode & ~FILE_MODE:
-                raise ConfigError(
-                    f"{self.path}: holds tokens and others may read it (mode {mode:04o}): log out at the broker, then "
-                    f"delete it, or chmod 600 it"
-                )
-            content = file.read(BYTES_MAX)
+        try:
+            self._refuse(os.fstat(descriptor))
+            content = os.read(descriptor, BYTES_MAX)
+        finally:
+            os.close(descriptor)
         return _texts(content)
+
+    def _refuse(self, status: os.stat_result) -> None:
+        """Raise ConfigError for a file that is not this user's alone."""
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise ConfigError(f"{self.path}: should hold tokens and is no file of this user's: delete it")
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & ~FILE_MODE:
+            raise ConfigError(
+                f"{self.path}: holds tokens and others may read it (mode {mode:04o}): log out at the broker, then delete "
+                f"it, or chmod 600 it"
+            )
 
     def save(self, values: dict[str, str]) -> None:
         """Write the file: the whole of it or nothing appears. Raises ConfigError, or MyquantError at a full disk."""

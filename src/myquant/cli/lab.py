@@ -180,8 +180,8 @@ def _introduce(running: "AngelOneLab", played: "MarketDay", faults: "Faults", sp
         print(f"lab: faults: {', '.join(made)} (seed {faults.seed})")
     print(f"lab: REST {running.rest_url}, feed {running.feed_url}, instruments {running.master_url}")
     print("lab: in the other shell:")
-    for place in ("rest", "feed", "master"):
-        print(f"export MYQUANT_ANGELONE_{place.upper()}_URL={getattr(running, f'{place}_url')}")
+    for key, address in (("rest", running.rest_url), ("stream", running.feed_url), ("master", running.master_url)):
+        print(f"export MYQUANT_ANGELONE__{key.upper()}_URL={address}")  # a setting: section angelone
     for name, variable in ENVIRONMENT.items():
         if os.environ.get(variable):
             print(f"# {variable}: the one of this shell")

@@ -204,6 +204,7 @@ class JournalWriter:
             self._failure = str(error)
             raise
         self._synced = records
+        self._unsynced.clear()
 
     def close(self) -> None:
         """Give the journal free; nothing is synced. The arrays that were handed out stay readable."""

@@ -166,14 +166,14 @@ def _session_entry(entry: RunEntry, folder: Path, is_running: Callable[[Path], b
             return replace(entry, state=RUNNING)
     except OSError as error:
         return replace(entry, reason=f"whether it runs can't be told ({error.strerror})")
+    if results.exists():  # written at every orderly end of its process
+        entry = _with_figures(entry, results)
     if facts.ended is None:
         return replace(entry, state=STOPPED, reason="not ended: it goes on when it is started again")
-    if results.exists():
-        entry = _with_figures(entry, results)
     if facts.ended != 0:
         return replace(entry, state=STOPPED, reason=f"ended with exit code {facts.ended}")
     if not results.exists():
-        return replace(entry, state=DAMAGED, reason=f"{results}: is missing, though the session ended well")
+        return replace(entry, state=DONE, reason="no results: no usable tick came, or they were removed")
     return entry
 
 

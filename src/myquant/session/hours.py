@@ -29,7 +29,7 @@ def hours_of(engine: Engine) -> Callable[[int], Hours | None]:
         for name in engine.names:
             parsed = parse_symbol(name.symbol)
             try:
-                hours = session_hours(config, name.exchange or config.instrument.exchange, parsed and parsed.expiry, on)
+                hours = session_hours(config, name.exchange or config.instrument.exchange, parsed.expiry if parsed else None, on)
             except DataError:  # a day that the calendar does not cover has no hours to wait for
                 continue
             if hours is not None:

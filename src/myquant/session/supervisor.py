@@ -267,7 +267,7 @@ class Supervisor:
             gc.collect()
 
     def _tell(self, commands: np.ndarray[Any, Any]) -> None:
-        """Log what a person wants to know of new commands: orders, positions, trades, halts."""
+        """Log what a person wants to know of new commands: positions, trades, halts; the journal has them all."""
         for command in commands[np.isin(commands["kind"], _TOLD)]:
             kind = int(command["kind"])
             symbol = self.runner.engine.names[int(command["instrument"])].symbol
@@ -275,14 +275,16 @@ class Supervisor:
             said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
 
 
-_TOLD: Final = (codes.SUBMIT, codes.CANCEL, codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)
+_TOLD: Final = (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)
 
 
 def _fields(command: np.void, kind: int) -> dict[str, Any]:
-    """Return what of a command belongs into a line of the log; prices and money in paise."""
+    """Return what of a command belongs into a line of the log; prices and money in rupees."""
     if kind == codes.HALTED:
         return {"reason": codes.HALT_NAMES[int(command["reason"])]}
-    fields = {name: int(command[name]) for name in ("order_id", "quantity", "price")}
-    if kind == codes.TRADE_CLOSED:
-        fields |= {"reason": codes.EXIT_NAMES[int(command["reason"])], "net": int(command["net"])}  # type: ignore[dict-item]
-    return fields | {"side": "buy" if command["side"] == codes.BUY else "sell", "input": int(command["event_sequence"])}
+    fields: dict[str, Any] = {"quantity": int(command["quantity"]), "price": int(command["price"]) / 100}
+    if kind == codes.POSITION_OPENED:
+        fields["stop"] = int(command["stop"]) / 100
+    else:
+        fields |= {"reason": codes.EXIT_NAMES[int(command["reason"])], "net": int(command["net"]) / 100}
+    return fields | {"order": int(command["order_id"]), "input": int(command["event_sequence"])}

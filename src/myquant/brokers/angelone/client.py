@@ -83,7 +83,7 @@ class AngelOneClient:
         self._renewing = asyncio.Lock()
         whose = f"{self.endpoints.rest}\n{credentials.api_key}\n{credentials.client_code}"
         self._owner = hashlib.sha256(whose.encode()).hexdigest()[:16]
-        redactor.add(*credentials.secrets())
+        redactor.keep(*credentials.secrets())
 
     def __repr__(self) -> str:
         return f"AngelOneClient({self.endpoints.rest})"
@@ -249,7 +249,9 @@ class AngelOneClient:
         try:
             return pyotp.TOTP(self._credentials.totp_secret).at(int(self._wall_s()))
         except ValueError:
-            raise ConfigError("MYQUANT_ANGELONE_TOTP_SECRET (or its keyring entry): must be base32 of 112 bits or more") from None
+            raise ConfigError(
+                "MYQUANT_ANGELONE_TOTP_SECRET (or its keyring entry): must be base32 of 112 bits or more"
+            ) from None
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._wall_s(), UTC).astimezone(IST).date().isoformat()

@@ -30,7 +30,7 @@ SUBSCRIBE: Final = 1
 
 @dataclass(frozen=True)
 class FeedCounts:
-    """What became of all connections so far; `reconnects_ns`: from stale to healthy, the latest few thousand."""
+    """What became of all connections so far; `reconnects_ns`: from stale to healthy (at first: from the start), the latest few thousand."""
 
     connects: int
     ends: dict[str, int]
@@ -138,7 +138,7 @@ class AngelOneFeed:
         each = [connection.counts for connection in self.connections]
         return FeedCounts(
             connects=sum(one.connects for one in each),
-            ends=dict(sum((one.ends for one in each), Counter())),
+            ends={str(cause): ends for cause, ends in sum((one.ends for one in each), Counter()).items()},
             reconnects_ns=tuple(took for one in each for took in one.reconnects_ns),
             frames=sum(one.frames for one in each),
             bytes=sum(one.bytes for one in each),

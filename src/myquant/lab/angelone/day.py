@@ -3,8 +3,8 @@
 What the ticks do not say is made up from them: five levels of depth around bid and ask (or a tick size around the price,
 where there is no quote), circuit limits far away, the level of each index.
 
-A client counts a packet as a tick when cumulative volume or last-trade time moved. So that every tick of the source
-counts, a tick without volume whose second is not later than all before it adds one unit to the volume.
+A client counts a packet as a tick when cumulative volume or last-trade time moved, and the time is of whole seconds and
+in SnapQuote packets only. So that every tick of the source counts, one without volume adds one unit to the volume.
 """
 
 from dataclasses import dataclass
@@ -162,9 +162,7 @@ def _contract_rows(market: MarketDay, who: int, each: Listed, static: Any, place
     rows["exchange_ms"] = time_ns // MS_NS
     rows["traded_s"] = time_ns // SECOND_NS
     rows["price"], rows["last_quantity"] = price, volume
-    latest_s = np.maximum.accumulate(rows["traded_s"])
-    moved = np.diff(latest_s, prepend=0) > 0
-    rows["volume"] = np.cumsum(np.where((volume == 0) & ~moved, 1, volume))
+    rows["volume"] = np.cumsum(np.maximum(volume, 1))
     rows["average_price"] = np.cumsum(price * volume) // np.maximum(np.cumsum(volume), 1)
     rows["average_price"] = np.where(rows["average_price"] > 0, rows["average_price"], price)
     rows["bid"] = np.where(bid > 0, bid, np.maximum(price - each.tick_paise, 0))

@@ -75,7 +75,6 @@ def _burst(rows: Rows, day: Day, fault: Any, _rng: np.random.Generator) -> Rows:
     is_more[np.cumsum(more + 1) - more - 1] = False
     rows = np.repeat(rows, more + 1)
     added = np.repeat(added, more + 1)
-    added = np.where(is_more, np.maximum(added, 1), added)
     for who in np.unique(rows["who"]):
         of_who = rows["who"] == who
         rows["volume"][of_who] = np.cumsum(added[of_who])

@@ -34,8 +34,9 @@ class AngelOneLab:
     """A local Angel One; `async with` starts and stops it.
 
     `speed` is how many times as fast as it was the day is played, None: as fast as clients take it. `clock` (ns since
-    the epoch) is that of tokens, TOTP and rate limits. With `ssl_context` the addresses are https and wss. Raises
-    ConfigError for a host that is not loopback, and for a port that is taken.
+    the epoch) is that of tokens, TOTP and rate limits. With `ssl_context` the addresses are https and wss. Beside the
+    broker's paths the REST address has `GET /lab/counts`, `POST /lab/roll` and `POST /lab/drop`. Raises ConfigError for
+    a host that is not loopback, and for a port that is taken.
     """
 
     def __init__(

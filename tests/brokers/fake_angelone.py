@@ -235,11 +235,10 @@ async def connected(
     """Give a client of the fake broker, its pauses skipped."""
     clock = clock or Clock()
     patience = Patience(timeout_s=2.0, connect_timeout_s=1.0)
-    async with Http(patience, tls, clock.sleep, Random(7), clock.monotonic_ns) as http:
+    async with Http(Redactor(), patience, tls, clock.sleep, Random(7), clock.monotonic_ns) as http:
         yield AngelOneClient(
             http,
             credentials,
-            Redactor(),
             endpoints=endpoints or broker.endpoints,
             cache=TokenCache(cache) if cache is not None else None,
         )

@@ -23,6 +23,7 @@ from myquant.brokers.angelone import settings
 from myquant.brokers.angelone.answers import REMEDIES, opened, paise_of
 from myquant.brokers.angelone.client import AngelOneClient
 from myquant.brokers.port import Funds, Remedy, RequestError
+from myquant.brokers.secrets import Redactor
 from myquant.errors import ConfigError
 
 GOOD = {"jwtToken": "Bearer j1", "refreshToken": "r1", "feedToken": "f1"}
@@ -167,19 +168,21 @@ def test_a_json_that_is_no_envelope_is_a_failure() -> None:
 def test_every_code_says_what_to_do_and_an_unknown_one_is_named() -> None:
     for code, remedy in REMEDIES.items():
         with pytest.raises(RequestError, match=code) as caught:
-            opened("profile", json.dumps({"status": False, "message": "m", "errorcode": code}).encode(), 200)
+            opened(
+                "profile", json.dumps({"status": False, "message": "m", "errorcode": code}).encode(), 200, Redactor()
+            )
         assert caught.value.remedy is remedy
         assert str(remedy) in str(caught.value)
     for reply in ({"status": False, "message": "m"}, {"status": False}, {"status": False, "errorcode": "XY1"}, {}):
         with pytest.raises(RequestError) as caught:
-            opened("profile", json.dumps(reply).encode(), 200)
+            opened("profile", json.dumps(reply).encode(), 200, Redactor())
         assert caught.value.remedy is Remedy.UNKNOWN
         assert str(reply.get("errorcode", "no error code")) in str(caught.value)
     with pytest.raises(RequestError) as caught:
-        opened("profile", b'{"message": "x"}', 401)
+        opened("profile", b'{"message": "x"}', 401, Redactor())
     assert caught.value.remedy is Remedy.RELOGIN
     with pytest.raises(RequestError, match="HTTP 400"):
-        opened("profile", b'{"status": true, "data": 1}', 400)
+        opened("profile", b'{"status": true, "data": 1}', 400, Redactor())
 
 
 @pytest.mark.parametrize("amount", [None, True, "", "x", "NaN", "Infinity", [], {}])
@@ -262,7 +265,6 @@ def test_a_password_about_to_run_out_waits_for_the_next(tmp_path: Path) -> None:
             client = AngelOneClient(
                 other.http,
                 CREDENTIALS,
-                other.redactor,
                 endpoints=broker.endpoints,
                 wall_s=lambda: 1_700_000_009.0 + clock.now_ns / 1e9,  # a second before it changes
             )

@@ -18,6 +18,7 @@ from myquant.brokers.angelone import settings
 from myquant.brokers.angelone.client import AngelOneClient
 from myquant.brokers.http import Http
 from myquant.brokers.port import RequestError
+from myquant.brokers.secrets import LINE_MAX, Redactor
 from myquant.errors import BrokerError
 
 
@@ -72,8 +73,23 @@ def test_no_error_holds_a_secret() -> None:
                 assert [secret for secret in planted(broker, client) if secret in shown] == []
             broker.scripted = {}
             with pytest.raises(RequestError) as caught:
-                await AngelOneClient(client.http, CREDENTIALS, client.redactor, endpoints=broker.endpoints).funds()
+                await AngelOneClient(client.http, CREDENTIALS, endpoints=broker.endpoints).funds()
             assert broker.jwt not in told(caught.value)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("cut", range(1, 18, 4))
+def test_a_secret_that_is_cut_off_does_not_show_its_beginning(cut: int) -> None:
+    async def scenario() -> None:
+        async with fake_broker() as broker, connected(broker) as client:
+            await client.login()
+            words = "x" * (LINE_MAX - cut) + broker.jwt
+            for script in ([refusal("AB1007", words)], [text(429, words) for _ in range(5)]):
+                broker.scripted[settings.FUNDS] = script
+                with pytest.raises(RequestError, match="xxxx") as caught:
+                    await client.funds()
+                assert broker.jwt[0] not in str(caught.value).partition("xxxx")[2].partition(":")[0]
 
     run(scenario())
 
@@ -83,7 +99,7 @@ def test_no_error_of_the_network_holds_a_secret() -> None:
         async with fake_broker() as broker, connected(broker) as client:
             await client.login()
             broker.port = 1  # nobody listens there
-            lost = AngelOneClient(client.http, CREDENTIALS, client.redactor, endpoints=broker.endpoints)
+            lost = AngelOneClient(client.http, CREDENTIALS, endpoints=broker.endpoints)
             lost.tokens = client.tokens
             with pytest.raises(RequestError, match="try again later") as caught:
                 await lost.funds()
@@ -156,9 +172,7 @@ def test_credentials_come_from_the_environment() -> None:
 def test_a_client_without_its_block_says_so() -> None:
     async def scenario() -> None:
         async with fake_broker() as broker:
-            from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (only here)
-
-            client = AngelOneClient(Http(), CREDENTIALS, Redactor(), endpoints=broker.endpoints)
+            client = AngelOneClient(Http(Redactor()), CREDENTIALS, endpoints=broker.endpoints)
             with pytest.raises(BrokerError, match="async with"):
                 await client.login()
 

@@ -6,7 +6,7 @@
     10:09:00  tick 84              | sell 300 at 84.00 #2 stop_loss
 
 Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
-that has filled so far), `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `end` and `end close` (of the data). A letter before one names the
+that has filled so far), `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
 instrument; without it, it is A. A row `day 2` turns the page of the calendar. Marks are not shown.
 """
 
@@ -38,6 +38,7 @@ KINDS: Final = {
     "feed": codes.FEED_STATUS,
     "operator": codes.OPERATOR,
     "end": codes.END_OF_DATA,
+    "alarm": codes.ALARM,
 }
 NOTICES: Final = {
     "halt": codes.ASK_HALT,
@@ -46,6 +47,7 @@ NOTICES: Final = {
     "healthy": codes.FEED_HEALTHY,
     "stale": codes.FEED_IS_STALE,
     "close": codes.CLOSE_OPEN,
+    "journal": codes.BY_JOURNAL,
 }
 NOTHING: Final = Event(*[0] * len(Event._fields))
 
@@ -137,6 +139,8 @@ class Play:
         if kind == "tick":
             numbers = dict(zip(("price", *rest[1::2]), map(paise, rest[::2]), strict=True))
             return event._replace(kind=codes.TICK, volume=75, **numbers)
+        if kind == "quote":
+            return event._replace(kind=codes.QUOTE, **dict(zip(rest[::2], map(paise, rest[1::2]), strict=True)))
         if kind in ANSWERS:
             order = int(rest[0].removeprefix("#"))
             event = event._replace(kind=ANSWERS[kind], order_id=order, instrument=self._orders.get(order, who))

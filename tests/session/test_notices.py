@@ -217,3 +217,58 @@ def test_the_end_of_the_data_closes_what_is_open_when_asked_to() -> None:
         10:01:04  fill #2 300 at 101      | closed 300 at 101.00 end_of_data
         10:01:05  end close               |
     """)
+
+
+def test_a_position_without_a_feed_halts_in_the_end() -> None:
+    Play().play(BOUGHT).play("""
+        10:01:00  feed stale              |
+        10:01:05  feed stale              |
+        10:01:29  timer                   |
+        10:01:30  timer                   | halted stale_feed
+        10:01:31  timer                   |
+        10:01:32  feed healthy            |
+        10:01:33  tick 85                 | sell 300 at 85.00 #2 stop_loss
+        10:01:34  fill #2 300 at 85       | closed 300 at 85.00 stop_loss
+        10:01:35  tick 85.05              | denied halted
+        10:01:36  operator resume         |
+        10:01:37  tick 85.10              | buy 300 at 85.10 #3
+    """)
+
+
+def test_a_stale_feed_halts_nobody_who_is_flat() -> None:
+    Play().play("""
+        10:00:00  tick 100                |
+        10:00:01  feed stale              |
+        10:05:00  timer                   |
+        10:05:01  feed healthy            |
+        10:05:02  tick 100.05             | buy 300 at 100.05 #1
+    """)
+
+
+def test_an_alarm_halts_entries_and_exits_still_work() -> None:
+    Play().play(BOUGHT).play("""
+        10:01:00  alarm journal           | halted journal
+        10:01:01  tick 85                 | sell 300 at 85.00 #2 stop_loss
+        10:01:02  fill #2 300 at 85       | closed 300 at 85.00 stop_loss
+        10:01:03  tick 85.05              | denied halted
+    """)
+
+
+def test_a_quote_between_ticks_is_what_the_next_decision_counts_on() -> None:
+    """A timer's exit, too: it sells at the bid of the latest quote."""
+    Play(execution__fill_model="quote").play("""
+        10:00:00  tick 100 bid 99.95 ask 100       |
+        10:00:01  tick 100.05 bid 100 ask 100.05   | buy 300 at 100.05 #1
+        10:00:02  fill #1 300 at 100.05            | opened 300 at 100.05 stop 85.05
+        10:00:03  quote bid 99.50 ask 99.60        |
+        15:10:00  timer                            | sell 300 at 99.50 #2 session_end
+    """)
+
+
+def test_orders_by_limit_count_on_the_quote_where_there_is_one() -> None:
+    Play(execution__fill_model="limit").play("""
+        10:00:00  tick 100                         |
+        10:00:01  tick 100.05 bid 100 ask 100.10   | buy 300 at 100.10 #1
+        10:00:02  fill #1 300 at 100.10            | opened 300 at 100.10 stop 85.10
+        10:00:03  tick 85                          | sell 300 at 85.00 #2 stop_loss
+    """)

@@ -27,7 +27,6 @@ from myquant.brokers.supervised import Cause, Ended, NotConnectedError, Supervis
 
 FRAME_BYTES_MAX: Final = 2**20
 BUFFER_BYTES: Final = 2**18
-REASON_MAX: Final = 200
 
 _BINARY: Final = WSMsgType.BINARY
 _CAUSES: Final = {401: Cause.UNAUTHORISED, 403: Cause.UNAUTHORISED, 429: Cause.TOO_MANY}
@@ -85,7 +84,7 @@ class Dialler:
         return OpenSocket(transport, connection, self._redactor)
 
     def _not_connected(self, cause: Cause, said: str) -> NotConnectedError:
-        return NotConnectedError(cause, self._redactor.text(" ".join(said.split())[:REASON_MAX]))
+        return NotConnectedError(cause, self._redactor.line(said))
 
     def _refused(self, error: WSHandshakeError) -> NotConnectedError:
         """Return why the broker did not upgrade the connection."""
@@ -127,8 +126,7 @@ class OpenSocket:
             ended = Ended(Cause.CLOSED, f"closed by the broker: {closing.recv.code} {closing.recv.reason or ''}")
         else:
             ended = Ended(Cause.DROPPED, "connection lost")
-        reason = " ".join(self._redactor.text(ended.reason).split())[:REASON_MAX]
-        self._connection.end(ended._replace(reason=reason))
+        self._connection.end(ended._replace(reason=self._redactor.line(ended.reason)))
 
 
 class _RedactedLog(logging.LoggerAdapter[logging.Logger]):

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from myquant.brokers.addresses import verifying
 from myquant.brokers.backoff import Backoff
+from myquant.brokers.secrets import READ_MAX, Redactor
 from myquant.errors import BrokerError
 
 if TYPE_CHECKING:
     import aiohttp
 
 JSON_BYTES_MAX: Final = 8 * 2**20
-TEXT_SHOWN_MAX: Final = 200
 RATE_LIMITED: Final = "rate_limited"
 SERVER_ERROR: Final = "server_error"
 UNREACHABLE: Final = "unreachable"
@@ -54,19 +54,22 @@ class Reply:
     status: int
     body: bytes
 
-    def text(self) -> str:
-        """Return the beginning of the body on one line."""
-        return " ".join(self.body[: 4 * TEXT_SHOWN_MAX].decode("utf-8", "replace").split())[:TEXT_SHOWN_MAX]
+    def said(self, redactor: Redactor) -> str:
+        """Return status and beginning of the body, redacted."""
+        return f"HTTP {self.status} {redactor.line(self.body[:READ_MAX].decode('utf-8', 'replace'))!r}"
 
 
 @dataclass
 class Http:
     """An HTTP client, to be entered with `async with`. Redirects are not followed and no proxy of the environment is used.
 
+    What it tells of answers and errors is redacted by `redactor`, which whoever uses it teaches the secrets.
+
     Attributes:
         counts: requests, and attempts that brought no answer, by kind.
     """
 
+    redactor: Redactor
     patience: Patience = Patience()
     ssl_context: ssl.SSLContext | None = None
     sleep: Sleep = asyncio.sleep
@@ -125,7 +128,7 @@ class Http:
         except self._errors as error:
             # Without the cause: an error of aiohttp's may hold the request's headers.
             kind = NOT_TRUSTED if isinstance(error, ssl.SSLCertVerificationError) else UNREACHABLE
-            raise NoAnswerError(kind, _told(error)) from None
+            raise NoAnswerError(kind, self.redactor.line(_told(error))) from None
 
     async def patiently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         """Ask until there is an answer that says something, within `patience`; raises the last NoAnswerError.
@@ -137,7 +140,7 @@ class Http:
         while True:
             try:
                 reply = await ask()
-                _readable(reply)
+                self._refuse_unreadable(reply)
             except NoAnswerError as error:
                 self.counts[error.kind] += 1
                 if error.kind == NOT_TRUSTED or backoff.attempts + 1 >= self.patience.attempts:
@@ -146,6 +149,19 @@ class Http:
                 await self.sleep(backoff.next_s(slow))
             else:
                 return reply
+
+    def _refuse_unreadable(self, reply: Reply) -> None:
+        """Raise NoAnswerError for an answer that says nothing about the request but to ask again."""
+        if reply.status == 429:
+            raise NoAnswerError(RATE_LIMITED, reply.said(self.redactor))
+        if reply.status >= 500:
+            raise NoAnswerError(SERVER_ERROR, reply.said(self.redactor))
+        try:
+            json.loads(reply.body)
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            if reply.status == 403:
+                raise NoAnswerError(RATE_LIMITED, reply.said(self.redactor)) from None
+            raise NoAnswerError(SERVER_ERROR, f"{reply.said(self.redactor)} is no JSON") from None
 
 
 async def _read(answer: "aiohttp.ClientResponse", bytes_max: int) -> bytes:
@@ -156,21 +172,6 @@ async def _read(answer: "aiohttp.ClientResponse", bytes_max: int) -> bytes:
             raise NoAnswerError(SERVER_ERROR, f"the answer has more than {bytes_max} bytes")
         parts.append(part)
     return b"".join(parts)
-
-
-def _readable(reply: Reply) -> None:
-    """Raise NoAnswerError for an answer that says nothing about the request but to ask again."""
-    said = f"HTTP {reply.status} {reply.text()!r}"
-    if reply.status == 429:
-        raise NoAnswerError(RATE_LIMITED, said)
-    if reply.status >= 500:
-        raise NoAnswerError(SERVER_ERROR, said)
-    try:
-        json.loads(reply.body)
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        if reply.status == 403:
-            raise NoAnswerError(RATE_LIMITED, said) from None
-        raise NoAnswerError(SERVER_ERROR, f"{said} is no JSON") from None
 
 
 def _told(error: Exception) -> str:

@@ -17,6 +17,8 @@ from myquant.errors import ConfigError
 HIDDEN: Final = "***"
 ADDED_MAX: Final = 32  # so many tokens are looked for: those of the last ten logins
 DEPTH_MAX: Final = 8
+LINE_MAX: Final = 300
+READ_MAX: Final = 2**16
 SHORT: Final = 8  # a number shorter than this, such as a PIN, is found only where no digit stands beside it
 PIECE_MIN: Final = 10  # a piece of base64 shorter than this would be found everywhere
 
@@ -122,6 +124,10 @@ class Redactor:
         for number in self._numbers:
             clean = number.sub(HIDDEN, clean)
         return text if clean == text else _BEARER.sub(HIDDEN, clean)
+
+    def line(self, text: str, most: int = LINE_MAX) -> str:
+        """Return the beginning of a text that another wrote, on one line and without the secrets: cut after they are hidden."""
+        return " ".join(self.text(text[:READ_MAX]).split())[:most]
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a value of a log line without the secrets: texts, numbers, bytes, errors, and what is nested."""

@@ -23,7 +23,7 @@ from myquant.errors import BrokerError
 RECONNECTS_KEPT: Final = 4096
 TICK_S: Final = 0.25  # how often at least a connection is looked at
 TURNS: Final = 3  # of the loop, after which what waited in a socket has been read
-FLAPPING: Final = 3  # a connection that delivered but did not last waits as after so many attempts, at most
+FLAPPING: Final = 2  # a connection that delivered but did not last waits as after so many attempts, at most
 CLOSING_S: Final = 0.5
 SECOND_NS: Final = 1_000_000_000
 NOT_CONNECTED: Final = "not connected yet"

@@ -58,7 +58,7 @@ class Engine:
         self._step: Callable[..., Any] | None = None
         self._direct_run: Callable[..., Any] | None = None
         self._drained = 0
-        self._commands_so_far = self.desk["account"]["commands"]
+        self._commands_so_far = memoryview(self.desk["account"]["commands"])  # a plain int, read faster than NumPy's
         self._set_up()
 
     def _set_up(self) -> None:
@@ -145,7 +145,7 @@ class Engine:
 
     def has_news(self) -> bool:
         """Return whether commands have been emitted since they were last handed over."""
-        return self._emitted() != self._drained
+        return self._commands_so_far[0] != self._drained
 
     def drain(self, on_commands: Callable[[np.ndarray], None]) -> None:
         """Hand over the commands emitted since the last time, oldest first."""
@@ -155,7 +155,7 @@ class Engine:
             on_commands(self.commands.take(np.arange(drained, emitted) % OUTBOX))
 
     def _emitted(self) -> int:
-        return int(self._commands_so_far[0])
+        return self._commands_so_far[0]
 
     def _full(self) -> int:
         """Return the number of commands from which on the outbox has to be drained."""

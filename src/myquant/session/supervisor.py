@@ -25,6 +25,7 @@ ALL: Final = -1
 LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are closed while there is room to say so
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
+_USED: Final = (TICKED, QUOTED)
 
 # Codes of TROUBLE notes.
 JOURNAL_TROUBLE: Final = 1
@@ -94,6 +95,7 @@ class Supervisor:
         self.journal = journal
         self.decoders = decoders
         self.clock = clock
+        self._wall_ns = clock.wall_ns
         self.exchange_clock = exchange_clock
         self.log = log
         self.feed = Feed(since_ns=clock.wall_ns())
@@ -119,9 +121,11 @@ class Supervisor:
         self.frames += 1
         self._arrived_ns = arrived_ns
         decoder = self.decoders[connection - 1]
-        became = decoder.take(payload, arrived_ns, self.clock.wall_ns())
-        if became in (TICKED, QUOTED):
-            self._take(decoder.words, 1)
+        if decoder.take(payload, arrived_ns, self._wall_ns()) in _USED:
+            try:
+                self.runner.take(decoder.words, 1)
+            except JournalError as error:
+                self._stop_blind(error)
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection. The feed is healthy when all of them are."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from myquant.brokers.port import Remedy, RequestError
+from myquant.brokers.secrets import Redactor
 
 BROKER_NAME: Final = "Angel One"
 
@@ -40,10 +41,10 @@ REMEDIES: Final = {
     **{f"AB{number}": Remedy.REFUSED for number in range(9000, 9019)},  # orders that wait at the broker
 }
 
-SAID_MAX: Final = 300
+CODE_MAX: Final = 40
 
 
-def opened(request: str, body: bytes, status: int) -> Any:
+def opened(request: str, body: bytes, status: int, redactor: Redactor) -> Any:
     """Return the data of an envelope of success; numbers with a point are `Decimal`.
 
     Raises RequestError for any other: `status` (or `success`) that is not the boolean true, or HTTP other than 200.
@@ -56,16 +57,15 @@ def opened(request: str, body: bytes, status: int) -> Any:
         return envelope.get("data")
     code = envelope.get("errorcode") or envelope.get("errorCode") or ""
     message = envelope.get("message") or "no reason given"
-    raise refusal(request, str(code), str(message), status)
+    raise refusal(request, redactor.line(str(code), CODE_MAX), redactor.line(str(message)), status)
 
 
-def refusal(request: str, code: str, message: str, status: int = 200) -> RequestError:
+def refusal(request: str, code: str, words: str, status: int) -> RequestError:
     """Return the error for a failure that the broker gave a code; an unknown one is named as such."""
-    words = message[:SAID_MAX]
     if code in REMEDIES:
         return RequestError(BROKER_NAME, request, f"{code} ({words})", REMEDIES[code], code)
     http = "" if status == 200 else f", HTTP {status}"
-    said = f"unknown error code {code[:SAID_MAX]!r} ({words}{http})" if code else f"no error code ({words}{http})"
+    said = f"unknown error code {code!r} ({words}{http})" if code else f"no error code ({words}{http})"
     remedy = Remedy.RELOGIN if status == 401 and not code else Remedy.UNKNOWN
     return RequestError(BROKER_NAME, request, said, remedy, code)
 

@@ -17,7 +17,6 @@ from myquant.brokers.angelone.answers import BROKER_NAME, opened, paise_of, text
 from myquant.brokers.angelone.settings import AngelOneCredentials, Endpoints, Machine
 from myquant.brokers.http import NOT_TRUSTED, RATE_LIMITED, Http, NoAnswerError, Reply
 from myquant.brokers.port import BrokerInstrument, Funds, Remedy, RequestError
-from myquant.brokers.secrets import Redactor
 from myquant.brokers.token_cache import TokenCache
 from myquant.errors import ConfigError
 
@@ -49,8 +48,7 @@ class AngelOneClient:
     """One account at one service. All failures are `RequestError`s, redacted.
 
     Args:
-        http: entered, and closed, by the caller.
-        redactor: learns all credentials and tokens.
+        http: entered, and closed, by the caller; its redactor learns all credentials and tokens.
         cache: where the day's tokens are kept; None: nowhere.
         wall_s: UTC, seconds since the epoch; the one-time password depends on it.
 
@@ -63,7 +61,6 @@ class AngelOneClient:
         self,
         http: Http,
         credentials: AngelOneCredentials,
-        redactor: Redactor,
         *,
         endpoints: Endpoints | None = None,
         machine: Machine | None = None,
@@ -72,7 +69,7 @@ class AngelOneClient:
     ) -> None:
         self.http = http
         self.endpoints = endpoints or Endpoints()
-        self.redactor = redactor
+        self.redactor = http.redactor
         self.tokens: Tokens | None = None
         self.logins = 0
         self.renewals = 0
@@ -83,7 +80,7 @@ class AngelOneClient:
         self._renewing = asyncio.Lock()
         whose = f"{self.endpoints.rest}\n{credentials.api_key}\n{credentials.client_code}"
         self._owner = hashlib.sha256(whose.encode()).hexdigest()[:16]
-        redactor.keep(*credentials.secrets())
+        self.redactor.keep(*credentials.secrets())
 
     def __repr__(self) -> str:
         return f"AngelOneClient({self.endpoints.rest})"
@@ -205,14 +202,10 @@ class AngelOneClient:
         """Return the data of the answer. Everything asked here may be asked again: it changes no order."""
         try:
             reply = await self.http.patiently(ask)
-            return opened(request, reply.body, reply.status)
+            return opened(request, reply.body, reply.status, self.redactor)
         except NoAnswerError as error:
             remedy = _NO_ANSWER.get(error.kind, Remedy.RETRY)
-            raise RequestError(BROKER_NAME, request, self.redactor.text(str(error)), remedy) from None
-        except RequestError as error:
-            error.args = (self.redactor.text(str(error)),)
-            error.code = self.redactor.text(error.code)
-            raise
+            raise RequestError(BROKER_NAME, request, str(error), remedy) from None
 
     def _grant(self, request: str, data: Any) -> None:
         jwt, refresh, feed = (text_of(request, data, name) for name in ("jwtToken", "refreshToken", "feedToken"))

@@ -218,8 +218,7 @@ def useless(text: str, redactor: Redactor) -> str | None:
     if not code:
         return None
     meaning = ERRORS.get(str(code), "unknown error code")
-    said = " ".join(str(frame.get("errorMessage") or "no reason given").split())
-    return redactor.text(f"error frame {str(code)[:20]} ({meaning}): {said[:200]}")
+    return redactor.line(f"error frame {code} ({meaning}): {frame.get('errorMessage') or 'no reason given'}")
 
 
 def _key(instrument: BrokerInstrument) -> tuple[int, str]:

@@ -55,7 +55,7 @@ async def fetch(http: Http, url: str, day: date, folder: Path | None) -> "Instru
     except NoAnswerError as error:
         raise RequestError(BROKER_NAME, "instrument master", str(error), Remedy.RETRY) from None
     if reply.status != 200:
-        raise RequestError(BROKER_NAME, "instrument master", f"HTTP {reply.status} {reply.text()!r}", Remedy.RETRY)
+        raise RequestError(BROKER_NAME, "instrument master", reply.said(http.redactor), Remedy.RETRY)
     master = InstrumentMaster(_rows(reply.body, url), day, url)
     if folder is not None:
         _keep(_path(folder, url, day), reply.body)

@@ -126,6 +126,12 @@ def test_an_unknown_segment_is_an_error() -> None:
         of(NIFTY | {"exch_seg": "XYZ"}).index_of("NIFTY")
 
 
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fake broker stand on another machine."""
+    monkeypatch.setattr(master, "is_loopback", lambda _host: False)
+
+
 def fetched(answers: list[web.Response], folder: Path | None, times: int = 1) -> tuple[InstrumentMaster, FakeBroker]:
     """Load the master some times from a broker that answers like this."""
 
@@ -144,6 +150,7 @@ def answer(rows: Any) -> web.Response:
     return web.Response(body=json.dumps(rows).encode())
 
 
+@pytest.mark.usefixtures("_elsewhere")
 def test_is_fetched_once_a_day_and_yesterdays_file_goes(tmp_path: Path) -> None:
     old = tmp_path / "instruments-0123456789ab-2026-11-20.json"
     other = tmp_path / "notes-2026-11-20.json"
@@ -162,6 +169,30 @@ def test_without_a_folder_nothing_is_kept() -> None:
     assert broker.calls["/master.json"] == 2
 
 
+def test_that_of_this_machine_is_not_kept(tmp_path: Path) -> None:
+    _, broker = fetched([answer(ROWS), answer(ROWS)], tmp_path, times=2)
+    assert broker.calls["/master.json"] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_a_kept_master_that_lacks_a_symbol_is_fetched_again_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with fake_broker() as broker, connected(broker) as client:
+            where = client.http, broker.endpoints.master, DAY, tmp_path
+            broker.scripted["/master.json"] = [answer([CALL, NIFTY]), answer(ROWS), answer(ROWS)]
+            for symbol in (CALL["symbol"], CALL["symbol"], PUT["symbol"], PUT["symbol"]):
+                picked = await master.find(*where, [symbol])
+                assert picked.instruments[0].symbol == symbol
+            assert broker.calls["/master.json"] == 2
+            with pytest.raises(ConfigError, match="did you mean"):
+                await master.find(*where, ["NIFTY24NOV2625050CE"])
+            assert broker.calls["/master.json"] == 3
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("_elsewhere")
 def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with fake_broker() as broker, connected(broker) as client:
@@ -176,6 +207,7 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [[], {}, "text", 7])
+@pytest.mark.usefixtures("_elsewhere")
 def test_what_is_no_master_is_an_error_and_not_kept(tmp_path: Path, rows: Any) -> None:
     with pytest.raises(DataError, match="is no list of instruments"):
         fetched([answer(rows)], tmp_path)
@@ -189,6 +221,7 @@ def test_no_answer_is_an_error() -> None:
         fetched([text(503, "") for _ in range(9)], None)
 
 
+@pytest.mark.usefixtures("_elsewhere")
 def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="set MYQUANT_CACHE"):

@@ -163,12 +163,6 @@ def log_all(logger: Any, watcher: Watcher, failure: BrokerError | None, client: 
     logger.error("context", credentials=CREDENTIALS.secrets(), tokens=vars(client.tokens), pin=int(CREDENTIALS.pin))
 
 
-def test_credentials_come_from_the_environment() -> None:
-    names = ("API_KEY", "CLIENT_CODE", "PIN", "TOTP_SECRET")
-    environ = {f"MYQUANT_ANGELONE_{name}": value for name, value in zip(names, CREDENTIALS.secrets(), strict=True)}
-    assert settings.read_credentials(environ) == CREDENTIALS
-
-
 def test_a_client_without_its_block_says_so() -> None:
     async def scenario() -> None:
         async with fake_broker() as broker:

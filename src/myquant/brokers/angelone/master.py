@@ -12,7 +12,9 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
+from myquant.brokers.addresses import is_loopback
 from myquant.brokers.angelone.answers import BROKER_NAME
 from myquant.brokers.angelone.settings import EXCHANGE_TYPES, INDICES
 from myquant.brokers.http import Http, NoAnswerError
@@ -35,13 +37,28 @@ _NAMES_IN_FILE: Final = re.compile(r"instruments-[0-9a-f]{12}-\d{4}-\d{2}-\d{2}\
 Row = dict[str, str]
 
 
+async def find(http: Http, url: str, day: date, folder: Path | None, symbols: Sequence[str]) -> "Picked":
+    """Return the instruments of our symbols; a kept master that lacks one is fetched again, once.
+
+    Raises as `load` and `InstrumentMaster.pick` do.
+    """
+    master = await load(http, url, day, folder)
+    if master.is_kept:
+        try:
+            return master.pick(symbols)
+        except (ConfigError, DataError):  # it may have been kept before the broker made that of the day
+            master = await fetch(http, url, day, folder)
+    return master.pick(symbols)
+
+
 async def load(http: Http, url: str, day: date, folder: Path | None) -> "InstrumentMaster":
     """Return the master of `day`: the one kept in `folder` (None: none is kept), else fetched and kept.
 
-    Raises RequestError where it can't be had, DataError where it is no master, ConfigError where it can't be kept.
+    That of a service on this machine is never kept: another one may stand there in a minute. Raises RequestError where it can't be had, DataError where it is no master, ConfigError where it can't be kept.
     """
-    path = None if folder is None else _path(folder, url, day)
-    if path is not None and (kept := _kept(path, url, day)) is not None:
+    if is_loopback(urlsplit(url).hostname or ""):
+        folder = None
+    if folder is not None and (kept := _kept(_path(folder, url, day), url, day)) is not None:
         return kept
     return await fetch(http, url, day, folder)
 
@@ -75,11 +92,13 @@ class InstrumentMaster:
     """The rows of one day's master. `where` names it in errors.
 
     Attributes:
+        is_kept: whether it is the file's, not the broker's of this moment.
         odd_rows: rows that lack a field or hold something other than texts; they are not listed.
     """
 
-    def __init__(self, rows: Sequence[Any], day: date, where: str) -> None:
+    def __init__(self, rows: Sequence[Any], day: date, where: str, *, is_kept: bool = False) -> None:
         self.day = day
+        self.is_kept = is_kept
         self._where = where
         self._rows: list[Row] = [row for row in rows if _is_row(row)]
         self.odd_rows = len(rows) - len(self._rows)
@@ -247,7 +266,7 @@ def _path(folder: Path, url: str, day: date) -> Path:
 def _kept(path: Path, url: str, day: date) -> InstrumentMaster | None:
     """Return the master that was kept; None: there is none, or it is damaged."""
     try:
-        return InstrumentMaster(_rows(path.read_bytes(), url), day, url)
+        return InstrumentMaster(_rows(path.read_bytes(), url), day, url, is_kept=True)
     except (OSError, DataError):
         return None
 

@@ -1,12 +1,10 @@
 """Where Angel One's services are, what they are called, and how often they may be asked (as of November 2026)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from myquant.brokers.addresses import checked_url
 from myquant.brokers.port import Credentials
-from myquant.brokers.secrets import Keyring, read_secrets
 
 BROKER: Final = "angelone"
 
@@ -50,11 +48,6 @@ class AngelOneCredentials(Credentials):
     client_code: str
     pin: str
     totp_secret: str
-
-
-def read_credentials(environ: Mapping[str, str], keyring: Keyring | None = None) -> AngelOneCredentials:
-    """Return the credentials of the environment (MYQUANT_ANGELONE_API_KEY...), or of the keyring. Raises ConfigError."""
-    return AngelOneCredentials(**read_secrets(BROKER, SECRETS, environ, keyring))
 
 
 @dataclass(frozen=True)

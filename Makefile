@@ -1,15 +1,18 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check warm bench bench-peers lock format clean
+.PHONY: help setup demo demo-paper test check warm bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo
 # A day that meets every kind of exit.
 DEMO_SEED := 55
+# Angel One's own client clashes with ours, so it has an environment of its own.
+ANGELONE := build/angelone-env
+ANGELONE_PACKAGES := smartapi-python==1.5.5 logzero==1.7.0 websocket-client==1.9.2 pyotp==2.12.0
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .venv/.ready: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
@@ -24,6 +27,9 @@ demo: setup ## generate a day of option ticks, backtest it with ten lakh, say wh
 	@mkdir -p $(DEMO)
 	$(BIN)/myquant ticks generate $(DEMO)/nifty_option_day.csv --seed $(DEMO_SEED) --force
 	$(BIN)/myquant backtest $(DEMO)/nifty_option_day.csv --set capital.initial_capital=1000000
+
+demo-paper: setup ## play the same day in the lab, trade it in a paper session, replay it
+	$(BIN)/python examples/demo_paper.py --seed $(DEMO_SEED)
 
 warm: setup # compile the engine once, so that parallel tests find it
 	@$(BIN)/python tests/warm.py
@@ -48,11 +54,17 @@ bench: setup ## measure: the engine against its C limit and its peers, memory, s
 bench-peers: setup ## make the peers' own environments (bench/.env-*), which `make bench` then includes
 	bash bench/peers/setup.sh
 
+$(ANGELONE)/.ready:
+	$(PYTHON) -m venv $(ANGELONE)
+	$(ANGELONE)/bin/python -m pip install --quiet --disable-pip-version-check $(ANGELONE_PACKAGES)
+	@touch $@
+
+official-client: setup $(ANGELONE)/.ready ## hold the lab against Angel One's own client (in build/angelone-env)
+	$(BIN)/python -m pytest tests/lab/test_official_client.py
+
 lock: setup ## pin every dependency anew (needs uv; it is a development dependency)
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --quiet --no-header \
 		-o requirements.lock pyproject.toml
-
-
 
 clean: ## remove what can be made again
 	rm -rf .venv build runs bench/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -28,6 +28,10 @@ SECTIONS = {
     "stream": "bench.stream",
     "parallel": "bench.parallel",
     "startup": "bench.startup",
+    "session-steps": "bench.session_steps",
+    "session-feed": "bench.session_feed",
+    "session-memory": "bench.session_memory",
+    "session-recovery": "bench.session_recovery",
     "peers": "bench.against_peers",
 }
 
@@ -35,19 +39,22 @@ SECTIONS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the engine against its limit in C, its peers and its goals.")
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=f"one or more of {', '.join(SECTIONS)}; none: all"
+        "sections",
+        nargs="*",
+        metavar="SECTION",
+        help=f"one or more of {', '.join(SECTIONS)}, or `session` for all of the session's; none: all",
     )
     parser.add_argument("--quick", action="store_true", help="fewer ticks and runs where one takes long")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each comparison, at least {ROUNDS}")
     arguments = parser.parse_args()
-    if unknown := set(arguments.sections) - SECTIONS.keys():
-        parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    if unknown := [name for name in arguments.sections if not _named(name)]:
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     if arguments.rounds < ROUNDS:
         parser.error(f"--rounds {arguments.rounds}: at least {ROUNDS}, for quartiles that mean something")
     circumstances = about(quick=arguments.quick, rounds=arguments.rounds)
     print("\n".join(f"{name}: {value}" for name, value in circumstances.items()), end="\n\n", flush=True)
     found: list[Section] = []
-    for name in arguments.sections or SECTIONS:
+    for name in dict.fromkeys(name for given in arguments.sections for name in _named(given)) or SECTIONS:
         measure: Callable[..., Section] = import_module(SECTIONS[name]).measure
         company.tally = company.Tally()
         found.append(measure(arguments.rounds, quick=arguments.quick))
@@ -57,6 +64,11 @@ def main() -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(as_json(circumstances, found), indent=2) + "\n", encoding="utf-8")
     print(f"written: {path.relative_to(jobs.ROOT)}")
+
+
+def _named(given: str) -> list[str]:
+    """Return the sections of a name: `session` is all those that begin with it."""
+    return [name for name in SECTIONS if name == given or name.startswith(f"{given}-")]
 
 
 def about(*, quick: bool, rounds: int) -> dict[str, Any]:

@@ -3,15 +3,20 @@
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from myquant.cli import failures, main
+from myquant.cli.app import app
 from myquant.config.loading import load_config
 from myquant.config.schema import SECTIONS
 from myquant.core import codes, orders
+from myquant.errors import BrokerError, ConfigError, DataError, JournalError
 from myquant.market import contracts
 from myquant.market.calendar import Calendar
 from myquant.market.charges import brokerages, exchange_charges
@@ -50,6 +55,32 @@ def words_of(line: str) -> list[str]:
 
 def values_of(words: list[str], *options: str) -> list[str]:
     return [value for option, value in pairwise(words) if option in options]
+
+
+def options_of(command: Any, name: str = "myquant") -> Iterator[tuple[str, list[str]]]:
+    """Return every command that can be run, with its options, those of help aside."""
+    inner: dict[str, Any] = getattr(command, "commands", {})
+    for word, each in inner.items():
+        yield from options_of(each, f"{name} {word}")
+    if not inner:
+        longs = [max(each.opts, key=len) for each in command.params if each.param_type_name == "option"]
+        yield name, [each for each in longs if each != "--help"]
+
+
+@pytest.mark.parametrize(("name", "options"), list(options_of(get_command(app))))
+def test_the_page_has_every_command_and_option(name: str, options: list[str]) -> None:
+    """A command has a heading, or a line in that of its group, and its options stand below it or hold for many."""
+    sections = re.split(r"^## ", PAGES["docs/cli.md"].split("# From Python")[0], flags=re.MULTILINE)
+    _, first, *more = name.split()
+    own = [
+        section
+        for section in sections
+        if re.match(r"`myquant\b", section) and re.search(rf"`(myquant )?{first}\b", section.splitlines()[0])
+    ]
+    assert len(own) == 1
+    if more:
+        assert f"- `{' '.join([first, *more])} " in own[0]
+    assert [each for each in options if not re.search(rf"`[^`]*{each}\b", own[0] + sections[1])] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
@@ -120,7 +151,8 @@ def test_the_pages_name_keys() -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "RUNBOOK.md", "docs/cli.md"])
 def test_every_exit_code_is_explained(page: str) -> None:
-    known = {failures.DONE, failures.FAILED, failures.BAD_USAGE, failures.BAD_DATA, failures.INTERRUPTED}
+    errors = {kind.exit_code for kind in (ConfigError, DataError, JournalError, BrokerError)}
+    known = {failures.DONE, failures.FAILED, failures.INTERRUPTED, *errors}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", PAGES[page], re.MULTILINE)} == known
 
 

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from myquant.config.loading import LoadedConfig
+from myquant.config.schema import Config
 from myquant.core import codes
-from myquant.errors import ConfigError, DataError
+from myquant.errors import ConfigError, DataError, MyquantError
 from myquant.results.record import RunRecord
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
@@ -29,13 +30,16 @@ from myquant.session.rules import SECOND_NS
 from myquant.session.under_way import VenueRun
 from myquant.strategies.cache import cache_folder
 from myquant.strategies.loading import LoadedStrategy
-from myquant.ticks.batch import TickBatch
+from myquant.ticks.batch import InstrumentName, TickBatch
 
 if TYPE_CHECKING:
     from myquant.brokers.angelone.decode import FrameDecoder
     from myquant.brokers.angelone.opening import OpenAccount
     from myquant.brokers.secrets import Redactor
     from myquant.session.log import SessionLog
+    from myquant.session.loop import FeedPort
+    from myquant.session.recording_feed import OpenDay, RecordedFeed
+    from myquant.session.recording_loop import Recorded
     from myquant.session.recovery import Hashes, Recovered
     from myquant.session.simulated import SimulatedOrders
     from myquant.session.taking_up import TakenUp
@@ -167,9 +171,9 @@ async def _paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
     config = plan.loaded.config
     account_secrets = credentials(plan.environ)
     redactor = Redactor(account_secrets.secrets())
-    async with Http() as http:
+    async with Http(redactor) as http:
         cache, on = cache_folder() / plan.broker, today(config.session.timezone)
-        account = await open_account(http, config, plan.symbols, account_secrets, redactor, cache=cache, today=on)
+        account = await open_account(http, config, plan.symbols, account_secrets, cache=cache, today=on)
         facts = _facts(plan, account)
         if archive.is_session(plan.folder):
             earlier = archive.read(plan.folder)
@@ -277,7 +281,7 @@ class _Session:
         hours = hours_of(engine)
         on_stop = config.execution.on_stop == "flatten"
         self.loop = SessionLoop(
-            self.supervisor, plan.folder, "paper", hours, flatten_on_stop=on_stop, hide=account.client.redactor.add
+            self.supervisor, plan.folder, "paper", hours, flatten_on_stop=on_stop, hide=account.client.redactor.keep
         )
         self.feed = account.feed(
             config,
@@ -305,10 +309,16 @@ class _Session:
         self.supervisor.stopped(code)
         self._taken.journal.sync()
         record = session_record(folder, runner.engine)
-        if record is not None:
-            write_results(record, folder / archive.RESULTS, report=config.results.report, excel=config.results.excel)
-        if self.loop.is_over:
-            archive.end(folder, code)
+        try:
+            if record is not None:
+                place, results = folder / archive.RESULTS, config.results
+                write_results(record, place, report=results.report, excel=results.excel)
+            if self.loop.is_over:
+                archive.end(folder, code)
+        except MyquantError as error:
+            if not code:
+                raise
+            self.supervisor.note_error("the results can't be written", error)  # why it stopped matters more
         return record
 
     def _save(self) -> None:
@@ -317,6 +327,62 @@ class _Session:
 
         taken = self._taken
         save(taken.runner.engine, self._orders, taken.journal, self._plan.folder, self._hashes, self._clock, DISK)
+
+
+@dataclass(frozen=True)
+class RecordPlan:
+    """What is to be recorded: trading symbols of a broker's feed into a folder; `environ` as in `PaperPlan`."""
+
+    broker: str
+    symbols: tuple[str, ...]
+    config: Config
+    folder: Path
+    environ: Mapping[str, str]
+
+
+async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
+    """Record ticks without trading till a signal comes, or all contracts have expired. `tell` takes lines for people.
+
+    Raises MyquantError: wrong configuration, a broker that refuses, a folder that can't be written or is in use.
+    """
+    from myquant.brokers.angelone.opening import credentials, open_account  # noqa: PLC0415  (only recorders need it)
+    from myquant.brokers.http import Http  # noqa: PLC0415  (likewise)
+    from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (likewise)
+    from myquant.journal.disk import DISK  # noqa: PLC0415  (likewise)
+    from myquant.session.clock import MachineClock  # noqa: PLC0415  (likewise)
+    from myquant.session.recording import Recording  # noqa: PLC0415  (likewise)
+    from myquant.session.recording_feed import OpenDay  # noqa: PLC0415  (likewise)
+    from myquant.session.recording_loop import RecordingLoop  # noqa: PLC0415  (likewise)
+
+    if plan.broker not in BROKERS:
+        raise ConfigError(f"--broker {plan.broker}: not known; one of {', '.join(BROKERS)}")
+    config, account_secrets = plan.config, credentials(plan.environ)
+    redactor = Redactor(account_secrets.secrets())
+    offset_ns, jump_ns = _offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS)
+    cache = cache_folder() / plan.broker
+
+    async def open_day(symbols: "Sequence[str]", on: date) -> "OpenDay":
+        account = await open_account(http, config, symbols, account_secrets, cache=cache, today=on)
+        names = tuple(InstrumentName(each.symbol, each.segment) for each in account.instruments)
+
+        def feed(day: "RecordedFeed") -> "FeedPort":
+            return account.feed(
+                config,
+                on_frame=day.on_frame,
+                on_status=day.on_status,
+                on_text=lambda connection, text: day.tell(f"feed, connection {connection}: {text}"),
+                on_slow=lambda late_ns: day.tell(f"the loop was {late_ns // 10**6} ms late"),
+                expects_data=day.expects_data,
+            )
+
+        return OpenDay(names, account.notes, account.decoders(offset_ns, jump_ns), feed)
+
+    recording = Recording(plan.folder, offset_ns, DISK)
+    try:
+        async with Http(redactor) as http:
+            return await RecordingLoop(recording, plan.symbols, open_day, config, MachineClock(), tell).run()
+    finally:
+        recording.close()
 
 
 def _offset_ns(zone: str) -> int:

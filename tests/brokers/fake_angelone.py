@@ -76,6 +76,7 @@ class FakeBroker:
     sockets: "list[Server]" = field(default_factory=list)
     handshakes: list[int] = field(default_factory=list)  # statuses to refuse the next handshakes with
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     mute: bool = False  # new connections send nothing
     port: int = 0
     stream_port: int = 0
@@ -126,7 +127,13 @@ class FakeBroker:
     def upgrade(self, request: WSUpgradeRequest) -> "WSUpgradeResponseWithListener | Server":
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.headers.append(headers)
+        self.paths.append(request.path.decode())
         if self.handshakes and (status := self.handshakes.pop(0)) != 200:
+            if status == 302:
+                elsewhere = WSUpgradeResponse.create_redirect_response(
+                    302, f"ws://localhost:{self.stream_port}/elsewhere"
+                )
+                return WSUpgradeResponseWithListener(elsewhere, None)
             return refused(status, f"Invalid Auth Token {headers.get('authorization')}")
         if headers.get("authorization") != f"Bearer {self.jwt}":
             return refused(401, "Invalid Auth Token")

@@ -14,8 +14,8 @@ from myquant.brokers.port import BrokerInstrument
 from myquant.brokers.supervised import Timing
 
 QUICK: Final = Timing(
-    stall_s=0.3,
-    patience_s=0.4,
+    stall_s=3.0,
+    patience_s=4.0,
     ping_s=0.1,
     connect_s=0.5,
     steady_s=0.5,
@@ -23,6 +23,7 @@ QUICK: Final = Timing(
     backoff_max_s=0.05,
     too_many_s=0.02,
 )
+SHORT: Final = replace(QUICK, stall_s=0.3, patience_s=0.4)  # of those that wait for silence to be found
 
 
 def many(count: int) -> list[BrokerInstrument]:
@@ -38,9 +39,11 @@ class Watcher:
         self.texts: list[tuple[int, str]] = []
         self.lags: list[int] = []
         self.fault: Exception | None = None
+        self.raised = 0
 
     def on_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
         if self.fault is not None:
+            self.raised += 1
             raise self.fault
         self.frames.append((connection, bytes(payload), arrived_ns))
 

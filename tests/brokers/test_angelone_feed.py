@@ -16,7 +16,7 @@ from brokers.fake_angelone import (
     run,
     until,
 )
-from brokers.fake_feed import QUICK, Watcher, alternates, feeding, many
+from brokers.fake_feed import SHORT, Watcher, alternates, feeding, many
 from myquant.brokers.angelone.feed import requests, shares
 from myquant.errors import ConfigError
 
@@ -166,13 +166,13 @@ def test_a_mute_connection_is_stale_in_time_and_made_anew() -> None:
         watcher = Watcher()
         async with fake_broker() as broker, connected(broker) as client:
             await client.login()
-            async with feeding(client, watcher):
+            async with feeding(client, watcher, timing=SHORT):
                 await until(watcher.healthy)
                 broker.sockets[0].mute = True
                 await until(lambda: not watcher.healthy())
                 silent_s = (time.monotonic_ns() - watcher.frames[-1][2]) / 1e9
                 await until(watcher.healthy)
-        assert QUICK.stall_s <= silent_s < QUICK.stall_s + 1.0
+        assert SHORT.stall_s <= silent_s < SHORT.stall_s + 1.0
         assert watcher.changes[2][2].startswith("no packet for 0.3")
         await until(lambda: broker.sockets[0].gone)
 
@@ -185,7 +185,7 @@ def test_a_connection_mute_from_the_start_never_counts_as_healthy() -> None:
         async with fake_broker() as broker, connected(broker) as client:
             await client.login()
             broker.mute = True
-            async with feeding(client, watcher) as feed:
+            async with feeding(client, watcher, timing=SHORT) as feed:
                 await until(lambda: feed.counts().ends.get("stalled", 0) >= 2)
                 assert watcher.changes == [(1, False, "not connected yet")]
                 broker.mute = False

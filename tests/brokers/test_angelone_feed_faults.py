@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from random import Random
 
@@ -22,12 +22,14 @@ from brokers.fake_angelone import (
     run,
     until,
 )
-from brokers.fake_feed import QUICK, Watcher, alternates, feeding, many
+from brokers.fake_feed import QUICK, SHORT, Watcher, alternates, feeding, many
 from myquant.brokers.angelone import settings
 from myquant.brokers.angelone.settings import Endpoints
 
 DISCONNECTS = 60
-HASTY = replace(QUICK, stall_s=0.1, backoff_s=0.001, backoff_max_s=0.01, too_many_s=0.002)
+Loop = Callable[[], asyncio.AbstractEventLoop]
+LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+HASTY = replace(SHORT, stall_s=0.1, backoff_s=0.001, backoff_max_s=0.01, too_many_s=0.002)
 
 
 def test_before_the_open_silence_is_no_fault_while_pongs_come() -> None:
@@ -36,7 +38,7 @@ def test_before_the_open_silence_is_no_fault_while_pongs_come() -> None:
         is_open = False
         async with fake_broker() as broker, connected(broker) as client:
             await client.login()
-            async with feeding(client, watcher, expects_data=lambda: is_open) as feed:
+            async with feeding(client, watcher, timing=SHORT, expects_data=lambda: is_open) as feed:
                 await until(watcher.healthy)
                 server = broker.sockets[0]
                 server.mute = True
@@ -50,7 +52,7 @@ def test_before_the_open_silence_is_no_fault_while_pongs_come() -> None:
                 while len(watcher.changes) == 2 and time.monotonic() < opened + 5:
                     server.say("pong")
                     await asyncio.sleep(0.02)
-                assert time.monotonic() - opened >= QUICK.stall_s * 0.9
+                assert time.monotonic() - opened >= SHORT.stall_s * 0.9
                 assert feed.counts().ends == {"stalled": 1}
 
     run(scenario())
@@ -61,7 +63,7 @@ def test_before_the_open_a_half_open_connection_is_found_out() -> None:
         watcher = Watcher()
         async with fake_broker() as broker, connected(broker) as client:
             await client.login()
-            async with feeding(client, watcher, expects_data=lambda: False) as feed:
+            async with feeding(client, watcher, timing=SHORT, expects_data=lambda: False) as feed:
                 await until(watcher.healthy)
                 broker.sockets[0].mute = True
                 await until(lambda: len(watcher.changes) == 4)
@@ -86,6 +88,41 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
                 assert time.monotonic() - began < 1.0
         silent.close()
         assert watcher.changes == [(1, False, "not connected yet")]
+
+    run(scenario())
+
+
+def test_a_handshake_that_nobody_waits_for_any_more_is_cut_off() -> None:
+    async def scenario() -> None:
+        silent = socket.create_server(("127.0.0.1", 0))
+        silent.setblocking(False)
+        loop = asyncio.get_running_loop()
+        async with fake_broker() as broker:
+            stream = f"ws://127.0.0.1:{silent.getsockname()[1]}/smart-stream"
+            endpoints = Endpoints(broker.endpoints.rest, stream, broker.endpoints.master)
+            async with connected(broker, endpoints=endpoints) as client:
+                await client.login()
+                async with feeding(client, Watcher(), timing=replace(QUICK, connect_s=60.0)):
+                    peer, _ = await loop.sock_accept(silent)
+                    assert b"GET /smart-stream" in await loop.sock_recv(peer, 65_536)
+                async with asyncio.timeout(1.0):
+                    assert await loop.sock_recv(peer, 1) == b""
+        peer.close()
+        silent.close()
+
+    run(scenario())
+
+
+def test_a_redirect_is_not_followed_with_the_tokens() -> None:
+    async def scenario() -> None:
+        watcher = Watcher()
+        async with fake_broker() as broker, connected(broker) as client:
+            await client.login()
+            broker.handshakes = [302]
+            async with feeding(client, watcher) as feed:
+                await until(watcher.healthy)
+                assert feed.counts().ends == {"refused": 1}
+        assert broker.paths == ["/smart-stream", "/smart-stream"]
 
     run(scenario())
 
@@ -203,8 +240,15 @@ def test_a_callback_that_raises_ends_the_feed_for_all_to_see() -> None:
                 assert "raised ArithmeticError: with ***" in str(feed.failure)
                 assert watcher.changes[-1][1] is False
                 assert feed.counts().ends == {"handler": 1}
+                assert watcher.raised == 1
+                assert feed.counts().late_frames >= 1
 
     run(scenario())
+
+
+def run_in(loop: Loop, coroutine: Coroutine[None, None, None]) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(coroutine, LIMIT_S))
 
 
 def test_a_busy_loop_is_counted_and_takes_no_connection_for_stale() -> None:
@@ -212,17 +256,17 @@ def test_a_busy_loop_is_counted_and_takes_no_connection_for_stale() -> None:
         watcher = Watcher()
         async with fake_broker() as broker, connected(broker) as client:
             await client.login()
-            async with feeding(client, watcher, timing=replace(QUICK, stall_s=0.5)) as feed:
+            async with feeding(client, watcher, timing=replace(QUICK, stall_s=1.0)) as feed:
                 await until(watcher.healthy)
                 await asyncio.sleep(0.3)
                 broker.sockets[0].send(PACKET)  # lies in the socket while the loop is busy
-                time.sleep(0.7)  # noqa: ASYNC251  (the loop is to be busy)
+                time.sleep(1.2)  # noqa: ASYNC251  (the loop is to be busy)
                 await until(lambda: bool(watcher.lags))
                 assert len(watcher.changes) == 2
                 assert feed.counts().slow_ticks == len(watcher.lags) == 1
                 assert feed.counts().lag_max_ns == watcher.lags[0] > 250_000_000
 
-    run(scenario())
+    run_in(uvloop.new_event_loop, scenario())
 
 
 def test_ends_within_a_second_and_is_silent_then() -> None:
@@ -246,8 +290,8 @@ def test_ends_within_a_second_and_is_silent_then() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_hundred_random_disconnects_end_healthy(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+@LOOPS
+def test_a_hundred_random_disconnects_end_healthy(loop: Loop) -> None:
     rng = Random(5)
 
     async def scenario() -> None:
@@ -258,16 +302,15 @@ def test_a_hundred_random_disconnects_end_healthy(loop: Callable[[], asyncio.Abs
                 for changes in range(2, 2 + 2 * DISCONNECTS, 2):
                     await until(lambda: len(watcher.changes) >= changes and watcher.healthy())  # noqa: B023  (at once)
                     disturb(broker, rng)
-                await until(lambda: len(watcher.changes) == 2 + 2 * DISCONNECTS)
+                await until(lambda: len(watcher.changes) >= 2 + 2 * DISCONNECTS and watcher.healthy())
                 counts = feed.counts()
         assert sum(counts.ends.values()) >= DISCONNECTS
-        assert set(counts.ends) == {"dropped", "stalled", "error_frame", "too_many"}
-        assert len(counts.reconnects_ns) == 1 + DISCONNECTS
+        assert set(counts.ends) >= {"dropped", "stalled", "error_frame", "too_many"}
+        assert len(counts.reconnects_ns) == len(watcher.changes) / 2 >= 1 + DISCONNECTS
         assert alternates(watcher)
         assert watcher.changes[-1][1]
 
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(asyncio.wait_for(scenario(), LIMIT_S))
+    run_in(loop, scenario())
 
 
 def disturb(broker: FakeBroker, rng: Random) -> None:

@@ -46,7 +46,8 @@ def test_show_prints_each_value_and_where_it_is_from(run: Run, mine: str, monkey
         'charges.model = "percent" # --set',
     ]
     assert "strategy.slow_ema = 42" in lines
-    assert max(map(len, ended.out.splitlines())) <= 100
+    lines = [line for line in ended.out.splitlines() if "://" not in line]  # addresses are as long as they are
+    assert max(map(len, lines)) <= 100
 
 
 def test_origins_names_the_defaults_too(run: Run, mine: str) -> None:

@@ -97,7 +97,7 @@ def test_a_variable_that_names_nothing_is_named() -> None:
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "my.toml"
-    path.write_text("top = 1\n[riks]\n[risk]\nmax_rejects = 0\n[strategy]\nfast_ema = 42\n", encoding="utf-8")
+    path.write_text("xyz = 1\n[riks]\n[risk]\nmax_rejects = 0\n[strategy]\nfast_ema = 42\n", encoding="utf-8")
     lines = refused(
         file=path,
         values={"capital": 5, "results": {"report": "yes"}},
@@ -106,7 +106,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         sections={"breakout": Breakout},
     )
     assert lines == [
-        f"top = 1 ({path}): stands outside any section",
+        f"xyz = 1 ({path}): stands outside any section",
         f"[riks] ({path}): unknown section; did you mean [risk]?",
         "capital = 5 (argument): is a section; write [capital] and its keys below",
         '--set "nonsense": must be section.key=value',

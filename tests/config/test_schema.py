@@ -22,6 +22,7 @@ PERCENT = ([0, Decimal("0.000001"), 100], [Decimal("-0.000001"), Decimal("100.00
 POSITIVE_PERCENT = ([Decimal("0.000001"), 100], [0, -1, Decimal("100.000001"), Decimal("0.0000001")])
 POINTS = ([0, Decimal("0.01"), 10**6], [Decimal("-0.01"), Decimal("1000000.01"), Decimal("0.005")])
 POSITIVE_POINTS = ([Decimal("0.01"), 10**6], [0, Decimal("-0.01"), Decimal("1000000.01"), Decimal("0.001")])
+SECONDS = ([Decimal("0.000001"), 3600], [0, Decimal("3600.000001"), Decimal("0.0000001")])
 RUPEES = ([0, Decimal("0.01"), 10**10], [Decimal("-0.01"), Decimal("10000000000.01"), Decimal("0.001")])
 
 # key: (outermost good values, bad values beside them, other keys of the section that let the good ones be good)
@@ -65,7 +66,19 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "risk.max_orders_per_second": ([0, 10_000], [-1, 10_001]),
     "risk.max_orders_per_day": ([0, 1_000_000], [-1, 1_000_001]),
     "risk.max_rejects": ([1, 1000], [0, 1001]),
-    "execution.order_timeout_s": ([Decimal("0.000001"), 3600], [0, Decimal("3600.000001"), Decimal("0.0000001")]),
+    "execution.order_timeout_s": (*SECONDS, {"latency_ms": 0, "latency_jitter_ms": 0}),
+    "execution.latency_ms": ([0, 60_000], [-1, 60_001], {"order_timeout_s": 3600}),
+    "execution.latency_jitter_ms": ([0, 2000], [-1, 2001]),
+    "execution.protection_percent": PERCENT,
+    "execution.protection_ticks": ([1, 1000], [0, 1001]),
+    "execution.participation_percent": POSITIVE_PERCENT,
+    "execution.order_life_s": SECONDS,
+    "feed.stall_s": ([Decimal("0.1"), 60], [0, Decimal("0.099999"), Decimal("60.000001"), Decimal("0.1000001")]),
+    "feed.halt_after_s": SECONDS,
+    "feed.reconnect_max_s": ([Decimal("0.1"), 300], [0, Decimal("0.099999"), Decimal("300.000001")]),
+    "feed.max_clock_jump_s": ([Decimal("0.000001"), 86_400], [0, Decimal("86400.000001"), Decimal("0.0000001")]),
+    "journal.segment_mib": ([1, 4096], [0, 4097]),
+    "journal.snapshot_interval_s": ([1, 86_400], [0, 86_401]),
     "capital.initial_capital": ([Decimal("0.01"), 10**10], [0, Decimal("10000000000.01"), Decimal("0.001")]),
     "session.start_hour": ([0, 23], [-1, 24], {"start_min": 0, "end_hour": 23, "end_min": 59}),
     "session.start_min": ([0, 59], [-1, 60]),
@@ -88,12 +101,22 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
 }
 CHOICES = {
     "risk.stop_loss_mode": ("points", "percent", "atr"),
-    "execution.fill_model": ("ltp", "quote"),
+    "execution.fill_model": ("ltp", "quote", "limit"),
+    "execution.on_stop": ("keep", "flatten"),
+    "feed.mode": ("snap_quote", "quote"),
+    "journal.durability": ("process", "power"),
     "session.source": ("calendar", "config"),
     "charges.model": ("percent", "india_index_options"),
     "charges.broker": ("zerodha", "angelone", "upstox"),
 }
+ADDRESS = (
+    ["https://apiconnect.angelone.in", "wss://host/path-1", "http://127.0.0.1:8210", "ws://[::1]:8211/smart-stream"],
+    ["", "host", "ftp://host", "https://", "https://a b", "https://user:word@host", "https://" + "x" * 300],
+)
 TEXTS = {
+    "angelone.rest_url": ADDRESS,
+    "angelone.stream_url": ADDRESS,
+    "angelone.master_url": ADDRESS,
     "session.timezone": (
         ["Asia/Kolkata", "UTC", "America/New_York"],
         ["", "Mars/Olympus", "Asia", "../UTC", "/etc/localtime", "right/UTC", "posix/UTC", "localtime", "x" * 5000],
@@ -251,6 +274,8 @@ def test_take_profit_contradictions(points: object, shares: object, said: str) -
         ("strategy", {"macd_fast": 30}, "macd_fast must be below macd_slow"),
         ("strategy", {"rsi_oversold": 70}, "rsi_oversold must be below rsi_overbought"),
         ("strategy", {"rsi_overbought": 30}, "rsi_oversold must be below rsi_overbought"),
+        ("execution", {"latency_ms": 4880}, "execution.order_timeout_s = 5.0 (default), execution.latency_ms = 4880"),
+        ("execution", {"order_timeout_s": Decimal("0.15")}, "no order would be answered before it times out"),
         ("session", {"end_hour": 9, "end_min": 15}, "the session must end after it starts"),
         (
             "session",
@@ -317,6 +342,27 @@ max_rejects = 3
 [execution]
 close_at_end = false
 order_timeout_s = 5.0
+on_stop = "keep"
+latency_ms = 30
+latency_jitter_ms = 120
+protection_percent = 2.0
+protection_ticks = 10
+participation_percent = 10.0
+order_life_s = 2.0
+[feed]
+mode = "snap_quote"
+stall_s = 3.0
+halt_after_s = 30.0
+reconnect_max_s = 30.0
+max_clock_jump_s = 120.0
+[journal]
+durability = "process"
+segment_mib = 64
+snapshot_interval_s = 60
+[angelone]
+rest_url = "https://apiconnect.angelone.in"
+stream_url = "wss://smartapisocket.angelone.in/smart-stream"
+master_url = "https://margincalculator.angelbroking.com/OpenAPI_File/files/OpenAPIScripMaster.json"
 [charges]
 model = "india_index_options"
 broker = "zerodha"

@@ -128,6 +128,20 @@ def state_after_silence(values: Values) -> Any:
     return stage.order()
 
 
+def halt_of_a_stale_feed(values: Values) -> Any:
+    """Return why entries are halted when a position has been open for ten seconds without a feed."""
+    stage = Play(**{name.replace(".", "__"): value for name, value in values.items()})
+    for row in (
+        "10:00:00 tick 100",
+        "10:00:01 tick 100.05",
+        "10:00:01 fill #1 300 at 100.05",
+        "10:00:02 feed stale",
+        "10:00:12 timer",
+    ):
+        stage.send(stage.event(row))
+    return stage.engine.account().halt
+
+
 def files(values: Values) -> Any:
     """Return the files that a run from the command line leaves, by folder."""
     assignments = tuple(f"{name}={_toml(value)}" for name, value in values.items())

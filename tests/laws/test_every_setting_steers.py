@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import probes
+from laws import probes, wired
 from laws.probes import (
     brokerage,
     contract,
@@ -18,6 +18,7 @@ from laws.probes import (
     files,
     gate,
     halt_after_rejects,
+    halt_of_a_stale_feed,
     marks,
     off_grid,
     paid,
@@ -40,6 +41,8 @@ BY_PERCENT = {"risk.stop_loss_mode": "percent"}
 BY_ATR = {"risk.stop_loss_mode": "atr", "risk.use_trail_stop": False}
 EAGER = {"strategy.use_ema_crossover": False, "strategy.consecutive_green_bars": 0}
 PERCENT = {"charges.model": "percent"}
+LIMIT = {"execution.fill_model": "limit", "execution.order_timeout_s": 60}
+LASTING = {**LIMIT, "execution.order_life_s": 40}
 LATE = {"session.end_hour": 23}
 
 
@@ -101,6 +104,24 @@ TABLE: Final[dict[str, Row]] = {
     "execution.fill_model": Row("quote", trades),
     "execution.close_at_end": Row(True, still_open, LATE),
     "execution.order_timeout_s": Row(60, state_after_silence),
+    "execution.on_stop": Row("flatten", wired.left_open),
+    "execution.latency_ms": Row(20_000, trades, LASTING),
+    "execution.latency_jitter_ms": Row(2000, trades, {**LASTING, "execution.latency_ms": 9000}),
+    "execution.protection_percent": Row(0, trades, {**LASTING, "execution.protection_ticks": 1}),
+    "execution.protection_ticks": Row(1, trades, {**LASTING, "execution.protection_percent": 0}),
+    "execution.participation_percent": Row(100, trades, LIMIT),
+    "execution.order_life_s": Row(40, trades, LIMIT),
+    "feed.mode": Row("quote", wired.subscriptions),
+    "feed.stall_s": Row(10, wired.silence_ns),
+    "feed.halt_after_s": Row(5, halt_of_a_stale_feed),
+    "feed.reconnect_max_s": Row(1, wired.longest_pause_s),
+    "feed.max_clock_jump_s": Row(5, wired.ticks),
+    "journal.durability": Row("power", wired.syncs),
+    "journal.segment_mib": Row(2, wired.segment_bytes, {"journal.segment_mib": 1}),
+    "journal.snapshot_interval_s": Row(10, wired.snapshots),
+    "angelone.rest_url": Row("https://other.example", wired.addresses),
+    "angelone.stream_url": Row("wss://other.example", wired.addresses),
+    "angelone.master_url": Row("https://other.example/master.json", wired.addresses),
     "capital.initial_capital": Row(2_000_000, sizes),
     "session.source": Row("calendar", hours, {"session.source": "config"}),
     "session.start_hour": Row(11, hours),

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from session import kill_child
-from session.forks import Child, Forks
+from session.forks import Child, forks
 from session.sessions import day_inputs, decisions
 
 LONG: Final = bool(os.environ.get("MYQUANT_LONG"))
@@ -21,13 +20,6 @@ OPENING_S: Final = 0.04  # about what it takes to take up a session
 AT_WORK_S: Final = 0.012  # in so long a child takes a tenth of the inputs
 LOOK_S: Final = 0.0005
 WAYS: Final = [(settings, batch) for settings in ("at_once", "limit") for batch in (1, 64)]
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    found = Forks()
-    yield found
-    found.close()
 
 
 def kill(child: Child, said: Path, rng: np.random.Generator) -> None:
@@ -42,12 +34,12 @@ def kill(child: Child, said: Path, rng: np.random.Generator) -> None:
     child.send(signal.SIGKILL)
 
 
-def play(forks: Forks, folder: Path, arguments: tuple[str, str, int], rng: np.random.Generator, most: int) -> int:
+def play(folder: Path, arguments: tuple[str, str, int], rng: np.random.Generator, most: int) -> int:
     """Let a session play till its end, killing its process at most so often; return how often."""
     said = folder.with_suffix(".said")
     for kills in range(most + 1):
         said.unlink(missing_ok=True)
-        child = forks.start("session.kill_child:play", str(folder), *arguments, said=said)
+        child = forks().start("session.kill_child:play", str(folder), *arguments, said=said)
         if kills < most:
             kill(child, said, rng)
         code = child.wait()
@@ -58,7 +50,7 @@ def play(forks: Forks, folder: Path, arguments: tuple[str, str, int], rng: np.ra
 
 
 @pytest.mark.parametrize(("settings", "batch"), WAYS, ids=[f"{settings}-{batch}" for settings, batch in WAYS])
-def test_random_kills_change_nothing(settings: str, batch: int, tmp_path: Path, forks: Forks) -> None:
+def test_random_kills_change_nothing(settings: str, batch: int, tmp_path: Path) -> None:
     kills = seed = 0
     while kills < KILLS // len(WAYS):
         seed += 1
@@ -67,8 +59,8 @@ def test_random_kills_change_nothing(settings: str, batch: int, tmp_path: Path, 
         np.save(inputs, day_inputs(seed, count=INPUTS))
         arguments = (str(inputs), settings, batch)
         whole, killed = tmp_path / f"whole-{seed}", tmp_path / f"killed-{seed}"
-        play(forks, whole, arguments, rng, 0)
-        kills += play(forks, killed, arguments, rng, KILLS // len(WAYS) - kills)
+        play(whole, arguments, rng, 0)
+        kills += play(killed, arguments, rng, KILLS // len(WAYS) - kills)
         context = f"seed {seed}, after {kills} kills"
         assert np.array_equal(decisions(killed), decisions(whole)), context
         assert (killed / kill_child.STATE).read_bytes() == (whole / kill_child.STATE).read_bytes(), context

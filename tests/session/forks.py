@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,6 @@ class Forks:
         environ = os.environ | {"PYTHONPATH": str(TESTS), "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=environ)
-        atexit.register(self._process.kill)
         assert self._read() == "ready"
 
     def start(
@@ -94,6 +94,14 @@ class Forks:
         stream = self._process.stdout
         assert stream is not None
         return json.loads(stream.readline())
+
+
+@cache
+def forks() -> Forks:
+    """Return the one that all tests of this process share; it ends with the process."""
+    found = Forks()
+    atexit.register(found.close)
+    return found
 
 
 def command(*words: str) -> int:
@@ -141,8 +149,9 @@ def _work(target: str, arguments: Sequence[Any], said: str, environ: Mapping[str
         code = getattr(import_module(module), function)(*arguments) or 0
     finally:
         sys.stdout.flush()
-        if error := sys.exception() if sys.version_info >= (3, 11) else None:
+        if (error := sys.exception()) is not None:
             sys.excepthook(type(error), error, error.__traceback__)
+        sys.stderr.flush()
         os._exit(code)
 
 

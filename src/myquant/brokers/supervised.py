@@ -332,8 +332,6 @@ class SupervisedConnection:
         """Do what has to be done before the next attempt, and wait."""
         if ended.cause is Cause.UNAUTHORISED:
             self._refusals += 1
-            if self._refusals > 1:  # the new session was refused, too
-                await self._sleep(self.backoff.next_s())
             try:
                 await self._reauthorise(self._refusals)
             except RequestError as error:

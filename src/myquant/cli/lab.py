@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
@@ -23,6 +23,26 @@ EXAMPLES: Final = examples(
     "myquant lab --broker angelone --generate --asap --fault duplicate=0.05 --fault drop=connection:1,after:500",
 )
 
+Symbols: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--symbol",
+        metavar="SYMBOL",
+        show_default="NIFTY07OCT2524900CE, or the file's name",
+        help="A contract to generate (can be repeated), or the one that the file holds.",
+    ),
+]
+Day: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(
+        "--date",
+        metavar="DATE",
+        formats=["%Y-%m-%d"],
+        show_default="2025-10-03, or the files' only day",
+        help="The day to generate, or to play of the files.",
+    ),
+]
+
 
 def lab(
     *,
@@ -32,25 +52,8 @@ def lab(
         typer.Option("--ticks", metavar="FILE", help="Play a file of ticks; can be repeated, for more contracts."),
     ] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Play generated ticks.")] = False,
-    symbols: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--symbol",
-            metavar="SYMBOL",
-            show_default="NIFTY07OCT2524900CE, or the file's name",
-            help="A contract to generate (can be repeated), or the one that the file holds.",
-        ),
-    ] = None,
-    day: Annotated[
-        datetime | None,
-        typer.Option(
-            "--date",
-            metavar="DATE",
-            formats=["%Y-%m-%d"],
-            show_default="2025-10-03, or the files' only day",
-            help="The day to generate, or to play of the files.",
-        ),
-    ] = None,
+    symbols: Symbols = None,
+    day: Day = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of generated ticks and of faults.")] = 1,
     speed: Annotated[
         float, typer.Option("--speed", metavar="N", min=0.001, help="Play N times as fast as the exchange.")

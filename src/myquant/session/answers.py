@@ -10,11 +10,13 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.orders import PARTIAL, SENT, STATE_NAMES, UNKNOWN, WORKING
 from myquant.core.records import NEVER
+from myquant.journal.disk import explained
 from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
 from myquant.session.engine import Engine
 from myquant.session.status import (
     EntriesStatus,
     InstrumentStatus,
+    JournalStatus,
     Message,
     OrdersStatus,
     PositionStatus,
@@ -67,7 +69,6 @@ class Answers:
         supervisor = self._supervisor
         engine, feed, journal = supervisor.runner.engine, supervisor.feed, supervisor.journal
         account = engine.account()
-        segments = self._folder / JOURNAL_FOLDER
         error = supervisor.last_error
         return SessionStatus(
             session=self._folder.name,
@@ -81,11 +82,7 @@ class Answers:
             day_pnl_paise=account.cash + account.open_value - account.day_start_equity,
             instruments=[_instrument(engine, who) for who in range(len(engine.names))],
             orders=_orders(engine),
-            journal={
-                "records": int(journal.cursor[0]),
-                "used_bytes": sum(path.stat().st_size for path in segments.iterdir()),
-                "free_bytes": shutil.disk_usage(segments).free,
-            },
+            journal=_journal(self._folder / JOURNAL_FOLDER, int(journal.cursor[0])),
             last_error=None if error is None else {"time_ns": error[0], "text": error[1]},
         )
 
@@ -135,6 +132,12 @@ def _position(core: np.void) -> PositionStatus:
         "target_paise": int(position["target"]) if position["target"] != NEVER else None,
         "open_pnl_paise": quantity * (price - int(position["entry_price"])),
     }
+
+
+def _journal(segments: Path, records: int) -> JournalStatus:
+    with explained(segments, "can't be looked at"):
+        used = sum(path.stat().st_size for path in segments.iterdir())
+        return {"records": records, "used_bytes": used, "free_bytes": shutil.disk_usage(segments).free}
 
 
 def _orders(engine: Engine) -> OrdersStatus:

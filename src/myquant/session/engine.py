@@ -58,7 +58,7 @@ class Engine:
         self._step: Callable[..., Any] | None = None
         self._direct_run: Callable[..., Any] | None = None
         self._drained = 0
-        self._commands_so_far = memoryview(self.desk["account"]["commands"])  # a plain int, read faster than NumPy's
+        self._commands_so_far = self.desk["account"]["commands"].data  # a plain int, read faster than NumPy's
         self._set_up()
 
     def _set_up(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from myquant.core import codes
-from myquant.errors import BrokerError
+from myquant.errors import BrokerError, MyquantError
 from myquant.session.answers import Answers
 from myquant.session.hours import Hours
 from myquant.session.operator import OperatorServer
@@ -113,6 +113,8 @@ class SessionLoop:
         """Answer the operator, likewise."""
         try:
             return self._answers.ask(request, reason, who)
+        except MyquantError:  # a refusal
+            raise
         except BaseException as error:
             self._fail(error)
             raise
@@ -176,7 +178,7 @@ class SessionLoop:
             return
         if not supervisor.feed.stale:
             supervisor.event(codes.FEED_STATUS, codes.FEED_IS_STALE)  # no new entries
-        if self._flatten_on_stop and not self.is_over:
+        if (self._flatten_on_stop or supervisor.closing) and not self.is_over:
             await self._flatten()
 
     async def _flatten(self) -> None:

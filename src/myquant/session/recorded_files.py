@@ -29,6 +29,7 @@ from myquant.journal.record import Input, Origin
 from myquant.ticks.batch import InstrumentName
 
 ROW_GROUP_ROWS: Final = 1 << 17
+WRITE_BYTES: Final = 1 << 20
 PART: Final = re.compile(r"part-(\d{6,})\.parquet", re.ASCII)
 THROUGH: Final = b"myquant.parts"  # metadata of a day's file: the last part that is in it
 
@@ -104,6 +105,7 @@ def writing(path: Path, disk: Disk) -> Iterator[Callable[[dict[bytes, bytes]], A
         file = _Draft(descriptor, disk)
         try:
             yield lambda metadata: _writer(file, metadata)
+            file.put()
             disk.sync(descriptor)
             put_file(disk, path, draft)
         finally:
@@ -123,29 +125,37 @@ def _writer(file: "_Draft", metadata: dict[bytes, bytes]) -> Any:
 
 
 class _Draft(io.RawIOBase):
-    """A file as Arrow wants it, behind the seam of the disk. Closing it leaves the descriptor open.
+    """A file as Arrow wants it, behind the seam of the disk; its many small pieces are written as a few large ones.
 
-    Arrow's writer ends its file even when it is thrown away after an error: then nothing more may be written.
+    Closing it does nothing: Arrow's writer ends its file even when it is thrown away after an error.
     """
 
     def __init__(self, descriptor: int, disk: Disk) -> None:
-        self.is_given_up = False
-        self._descriptor, self._disk, self._offset = descriptor, disk, 0
+        self.is_given_up = False  # nothing more may be written
+        self._descriptor, self._disk = descriptor, disk
+        self._pieces = bytearray()
+        self._offset = 0  # of the first piece
 
     def writable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._offset
+        return self._offset + len(self._pieces)
 
     def write(self, content: Any) -> int:
-        size = memoryview(content).nbytes
+        before = len(self._pieces)
+        self._pieces += memoryview(content).cast("B")
+        taken = len(self._pieces) - before
+        if len(self._pieces) >= WRITE_BYTES:
+            self.put()
+        return taken
+
+    def put(self) -> None:
+        """Write what has not been written."""
+        pieces, self._pieces = self._pieces, bytearray()
+        self._offset += len(pieces)
         if not self.is_given_up:
-            self.is_given_up = True  # unless all of it is taken
-            write_whole(self._disk, self._descriptor, bytes(content), self._offset)
-            self.is_given_up = False
-        self._offset += size
-        return size
+            write_whole(self._disk, self._descriptor, bytes(pieces), self._offset - len(pieces))
 
 
 @contextmanager
@@ -284,8 +294,8 @@ def last_inputs(chunks: Sequence[Chunk], names: Sequence[InstrumentName]) -> dic
         symbols = table["symbol"].combine_chunks()
         codes_of = np.asarray(symbols.indices)
         for code, symbol in enumerate(symbols.dictionary.to_pylist()):
-            rows = np.flatnonzero(codes_of == code) if symbol in missing else ()
-            if len(rows):
+            rows = np.flatnonzero(codes_of == code)
+            if symbol in missing and len(rows):
                 number = missing.pop(symbol)
                 found[number] = _input(table.slice(int(rows[-1]), 1), number)
     return found

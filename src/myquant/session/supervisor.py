@@ -76,6 +76,7 @@ class Supervisor:
 
     Attributes:
         stopping: the exit code with which the session is to leave, once it is asked to.
+        closing: whether positions are to be closed before it leaves, while the journal has room to say so.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Supervisor:
         self.log = log
         self.feed = Feed(since_ns=clock.wall_ns())
         self.stopping: int | None = None
+        self.closing = False
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
         self._save = save
@@ -107,7 +109,9 @@ class Supervisor:
         self._saved_ns = clock.monotonic_ns()
         self._saved_inputs = runner.engine.inputs
         self._arrived_ns = 0
-        self._journal_fails = False
+        self._lacks_room = False
+        self._lacks_sync = False
+        self._is_blind = False  # nothing can be journaled, so nothing is taken any more
         self._connections = 0
         self._counts = self.counts()
         for decoder in decoders:
@@ -121,7 +125,7 @@ class Supervisor:
         self.frames += 1
         self._arrived_ns = arrived_ns
         decoder = self.decoders[connection - 1]
-        if decoder.take(payload, arrived_ns, self._wall_ns()) in _USED:
+        if decoder.take(payload, arrived_ns, self._wall_ns()) in _USED and not self._is_blind:
             try:
                 self.runner.take(decoder.words, 1)
             except JournalError as error:
@@ -190,7 +194,12 @@ class Supervisor:
         self._collect_garbage(now)
 
     def save(self) -> None:
-        """Put the state on disk; a failure is told and tried again with the next snapshot."""
+        """Put the state on disk; a failure is told and tried again with the next snapshot.
+
+        Once something could not be journaled, the state may be ahead of the journal, and only the journal counts.
+        """
+        if self._is_blind:
+            return
         self._saved_ns, self._saved_inputs = self.clock.monotonic_ns(), self.runner.engine.inputs
         try:
             self._save()
@@ -210,29 +219,34 @@ class Supervisor:
         try:
             self.journal.reserve()
         except JournalError as error:
-            if not self._journal_fails:
-                self._journal_fails = True
+            if not self._lacks_room or self._may_enter():
+                self._lacks_room = True
                 self._trouble(JOURNAL_TROUBLE, error)
                 self.event(codes.ALARM, codes.BY_JOURNAL)
             if self.journal.rows_left() < LAST_ROWS and self.stopping is None:
                 self.event(codes.OPERATOR, codes.ASK_FLATTEN)
-                self.stopping = error.exit_code
+                self.stopping, self.closing = error.exit_code, True
         else:
-            if self._journal_fails:
-                self._journal_fails = False
-                self.log.warning("the journal can be written again; entries wait for `myquant resume`")
+            if self._lacks_room:
+                self._lacks_room = False
+                self.log.warning("the journal has room again; entries wait for `myquant resume`")
 
     def _make_durable(self) -> bool:
-        """Make the journal durable before orders leave; False where that fails."""
+        """Make the journal durable before orders leave; False where that fails, for then it does for good."""
         try:
             self.journal.sync()
         except JournalError as error:
-            if not self._journal_fails:
-                self._journal_fails = True
+            if not self._lacks_sync or self._may_enter():
+                self._lacks_sync = True
                 self._trouble(JOURNAL_TROUBLE, error)
                 self.runner.take_later(self._event(codes.ALARM, codes.BY_JOURNAL))
             return False
         return True
+
+    def _may_enter(self) -> bool:
+        """Return whether nothing halts entries: someone has resumed them, though what had halted them goes on."""
+        account: Any = self.runner.engine.desk[0]["account"]
+        return bool(account["halt"] == codes.NOT_HALTED)
 
     def note_error(self, event: str, error: Exception) -> None:
         """Log an error and keep it for the operator."""
@@ -241,8 +255,10 @@ class Supervisor:
 
     def _stop_blind(self, error: JournalError) -> None:
         """Leave: what can't be journaled must not be acted on."""
-        self.note_error("the journal is full: the session stops", error)
-        self.stopping = error.exit_code
+        if not self._is_blind:
+            self._is_blind = True
+            self.note_error("the journal is full: the session stops", error)
+            self.stopping = error.exit_code
 
     def _trouble(self, code: int, error: JournalError) -> None:
         self.note_error("trouble", error)
@@ -272,11 +288,12 @@ class Supervisor:
 
     def _tell(self, commands: np.ndarray[Any, Any]) -> None:
         """Log what a person wants to know of new commands: positions, trades, halts; the journal has them all."""
-        for command in commands[np.isin(commands["kind"], _TOLD)]:
-            kind = int(command["kind"])
-            symbol = self.runner.engine.names[int(command["instrument"])].symbol
-            said = self.log.error if kind == codes.HALTED else self.log.info
-            said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
+        for at, kind in enumerate(commands["kind"].tolist()):
+            if kind in _TOLD:
+                command = commands[at]
+                symbol = self.runner.engine.names[int(command["instrument"])].symbol
+                said = self.log.error if kind == codes.HALTED else self.log.info
+                said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
 
 
 _TOLD: Final = (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)

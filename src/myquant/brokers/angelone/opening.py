@@ -14,7 +14,7 @@ from myquant.brokers.angelone.settings import BROKER, SECRETS, AngelOneCredentia
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
 from myquant.brokers.http import Http
 from myquant.brokers.port import BrokerInstrument, OnFrame, OnStatus, OnText
-from myquant.brokers.secrets import Redactor, read_secrets
+from myquant.brokers.secrets import read_secrets
 from myquant.brokers.supervised import Timing
 from myquant.brokers.token_cache import TokenCache
 from myquant.config.schema import Config
@@ -86,7 +86,6 @@ async def open_account(
     config: Config,
     symbols: Sequence[str],
     secrets: AngelOneCredentials,
-    redactor: Redactor,
     *,
     cache: Path,
     today: date,
@@ -97,8 +96,7 @@ async def open_account(
     """
     addresses = config.angelone
     endpoints = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url)
-    client = AngelOneClient(http, secrets, redactor, endpoints=endpoints, cache=TokenCache(cache / "tokens.json"))
+    client = AngelOneClient(http, secrets, endpoints=endpoints, cache=TokenCache(cache / "tokens.json"))
     await client.start()
-    listed = await master.load(http, endpoints.master, today, cache)
-    picked = listed.pick(symbols)
+    picked = await master.find(http, endpoints.master, today, cache, symbols)
     return OpenAccount(client, picked.instruments, picked.indices, picked.notes)

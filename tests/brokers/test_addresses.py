@@ -1,11 +1,13 @@
 """TLS to anywhere, in clear to this machine alone."""
 
 import ssl
+from dataclasses import replace
 
 import pytest
 
 from myquant.brokers.addresses import checked_url, verifying
 from myquant.brokers.angelone.settings import Endpoints
+from myquant.config.loading import load_config
 from myquant.errors import ConfigError
 
 
@@ -52,13 +54,15 @@ def test_is_refused(url: str, said: str) -> None:
     assert "planted" not in str(caught.value)
 
 
-def test_endpoints_are_the_brokers_unless_told_otherwise() -> None:
-    assert all(url.split(":")[0] in {"https", "wss"} for url in vars(Endpoints()).values())
-    assert Endpoints(stream="ws://127.0.0.1:9/s/").stream == "ws://127.0.0.1:9/s"
+def test_the_endpoints_that_ship_are_safe_and_others_must_be() -> None:
+    addresses = load_config().config.angelone
+    shipped = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url)
+    assert all(url.split(":")[0] in {"https", "wss"} for url in vars(shipped).values())
+    assert replace(shipped, stream="ws://127.0.0.1:9/s/").stream == "ws://127.0.0.1:9/s"
     with pytest.raises(ConfigError, match="write wss://"):
-        Endpoints(stream="ws://smartapisocket.angelone.in/smart-stream")
+        replace(shipped, stream="ws://smartapisocket.angelone.in/smart-stream")
     with pytest.raises(ConfigError, match="write https://"):
-        Endpoints(master="http://margincalculator.angelbroking.com")
+        replace(shipped, master="http://margincalculator.angelbroking.com")
 
 
 def test_a_context_must_verify() -> None:

@@ -80,7 +80,7 @@ def test_where_master_and_contract_book_differ_the_master_holds_and_it_is_said()
         "NIFTY24NOV2625000CE: tick size in paise is 10 in Angel One's master, 5 in the contract book: the master's is used",
     )
     (note,) = of(STOCK).pick(["VEDL24NOV26292.5CE"]).notes
-    assert note.startswith("VEDL24NOV26292.5CE: lot and tick size are the master's alone (")
+    assert note.startswith("VEDL24NOV26292.5CE: not in the contract book on ")
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,12 @@ class Tape(Clock):
     def take(self, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
         assert arrived_ns <= wall_ns
         self.words[0] = self.inputs[int.from_bytes(payload, "little")]
-        self.now_ns = max(self.now_ns, int(self.words[0, 3]))
         return TICKED
+
+    def frame(self, number: int) -> tuple[memoryview, int]:
+        """Return the frame of an input and when it arrives, which is now."""
+        self.now_ns = max(self.now_ns, int(self.inputs[number, 3]))
+        return memoryview(number.to_bytes(4, "little")), self.now_ns
 
     def connect(self, number: int) -> None:
         assert number > 0
@@ -87,7 +91,7 @@ class Supervised:
         """Take the next frames, and timers between them, unless the session leaves."""
         end = min(self.at + count, len(self.tape.inputs))
         while self.at < end and self.supervisor.stopping is None:
-            self.supervisor.on_frame(1, memoryview(self.at.to_bytes(4, "little")), self.tape.now_ns)
+            self.supervisor.on_frame(1, *self.tape.frame(self.at))
             self.at += 1
             if self.at % TIMER_EVERY == 0:
                 self.supervisor.on_timer()

@@ -62,13 +62,13 @@ class AngelOneClient:
         http: Http,
         credentials: AngelOneCredentials,
         *,
-        endpoints: Endpoints | None = None,
+        endpoints: Endpoints,
         machine: Machine | None = None,
         cache: TokenCache | None = None,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self.http = http
-        self.endpoints = endpoints or Endpoints()
+        self.endpoints = endpoints
         self.redactor = http.redactor
         self.tokens: Tokens | None = None
         self.logins = 0

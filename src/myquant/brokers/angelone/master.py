@@ -197,8 +197,8 @@ class InstrumentMaster:
             return []
         try:
             known = contract(listed.symbol, self.day)
-        except (ConfigError, DataError) as error:
-            return [f"{listed.symbol}: lot and tick size are the master's alone ({error})"]
+        except (ConfigError, DataError):
+            return [f"{listed.symbol}: not in the contract book on {self.day}; lot and tick size are the master's"]
         pairs = (
             ("lot size", listed.lot_size, known.lot_size),
             ("tick size in paise", listed.tick_size_paise, known.tick_size_paise),

@@ -54,9 +54,9 @@ class AngelOneCredentials(Credentials):
 class Endpoints:
     """The addresses of the services. Without TLS only this machine's, else ConfigError."""
 
-    rest: str = "https://apiconnect.angelone.in"
-    stream: str = "wss://smartapisocket.angelone.in/smart-stream"
-    master: str = "https://margincalculator.angelbroking.com/OpenAPI_File/files/OpenAPIScripMaster.json"
+    rest: str
+    stream: str
+    master: str
 
     def __post_init__(self) -> None:
         for name, schemes in (("rest", ("https", "http")), ("stream", ("wss", "ws")), ("master", ("https", "http"))):

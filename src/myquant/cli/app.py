@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 import myquant
-from myquant.cli import backtest, config, journal, lab, operate, paper, replay, runs, ticks
+from myquant.cli import backtest, config, journal, lab, operate, paper, record, replay, runs, tick_extract, ticks
 from myquant.cli.failures import DONE, FAILED, INTERRUPTED, failure, tell
 from myquant.cli.options import examples
 
@@ -41,11 +41,13 @@ app.command(epilog=operate.HALT_EXAMPLES)(operate.halt)
 app.command(epilog=operate.RESUME_EXAMPLES)(operate.resume)
 app.command(epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
 app.command(epilog=operate.STOP_EXAMPLES)(operate.stop)
+app.command(epilog=f"{record.EXAMPLES}\n\n{paper.SECRETS}\n\n{record.EXIT_CODES}")(record.record)
 app.command(epilog=replay.REPLAY_EXAMPLES)(replay.replay)
 app.command(epilog=replay.DIVERGENCE_EXAMPLES)(replay.divergence)
 app.command(epilog=runs.EXAMPLES)(runs.runs)
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)
+ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(config.app, name="config")
 

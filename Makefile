@@ -29,7 +29,7 @@ demo: setup ## generate a day of option ticks, backtest it with ten lakh, say wh
 	$(BIN)/myquant backtest $(DEMO)/nifty_option_day.csv --set capital.initial_capital=1000000
 
 demo-paper: setup ## play the same day in the lab, trade it in a paper session, replay it
-	$(BIN)/python examples/demo_paper.py --seed $(DEMO_SEED)
+	$(BIN)/python examples/sessions/demo_paper.py --seed $(DEMO_SEED)
 
 warm: setup # compile the engine once, so that parallel tests find it
 	@$(BIN)/python tests/warm.py

@@ -40,7 +40,7 @@ def readme_ending() -> list[str]:
 
 def test_the_paper_demonstration_gives_what_the_backtest_gives(tmp_path: Path) -> None:
     """The same day through the lab's sockets: the same trades, a clean replay, no gap; and the lab is stopped."""
-    script = ROOT / "examples" / "demo_paper.py"
+    script = ROOT / "examples" / "sessions" / "demo_paper.py"
     ended = subprocess.run(
         [sys.executable, script, "--seed", str(demo_seed())],
         cwd=tmp_path,
@@ -76,7 +76,7 @@ def test_the_paper_demonstration_gives_what_the_backtest_gives(tmp_path: Path) -
 
 def test_the_paper_demonstration_stops_the_lab_when_the_session_fails(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("no folder")
-    script = ROOT / "examples" / "demo_paper.py"
+    script = ROOT / "examples" / "sessions" / "demo_paper.py"
     ended = subprocess.run(
         [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
     )

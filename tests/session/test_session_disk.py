@@ -93,6 +93,7 @@ def test_each_call_that_fails_once(tmp_path: Path, error: int) -> None:
 
     good = FaultyDisk()
     reference = play(tmp_path / "good", good)
+    last = len(good.calls)
     begun = FaultyDisk()
     session = open_session(tmp_path / "begun", RICH, segment_records=256, disk=begun)
     first = len(begun.calls) + 1
@@ -100,7 +101,7 @@ def test_each_call_that_fails_once(tmp_path: Path, error: int) -> None:
     assert {"allocate", "sync_data", "rename", "write"} <= set(good.calls[first:])
     reference.session.journal.close()
     told = {JOURNAL_TROUBLE: 0, SNAPSHOT_TROUBLE: 0}
-    for at in range(first, len(good.calls) + 1):
+    for at in range(first, last + 1):
         name = good.calls[at - 1]
         run = play(tmp_path / f"{at}", FaultyDisk(at, error))
         journal = assert_recovers(run, RICH)

@@ -282,6 +282,7 @@ def step_one(
     days: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> None:
+    """Take an event of any kind for one instrument, whatever instrument it names."""
     record = instruments[who]
     counts, memory = record["counts"], record["memory"]
     account = load_account(desk[0]["account"])

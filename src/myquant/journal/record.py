@@ -35,9 +35,9 @@ HOLDS_NAMES: Final = {INPUT: "input", COMMAND: "command", DAY: "day", NOTE: "not
 
 # Kinds of notes: what a session says of itself. Nothing of them reaches the core.
 STARTED: Final = 1  # a process begins or goes on with the session; values: pid, inputs so far, commands so far
-SNAPSHOT: Final = 2  # the state was put on disk; values: inputs, commands, and four words of its hash
-BEAT: Final = 3  # once per timer; values: see session
-FEED: Final = 4  # what became of a connection; code: what, values: connection, ...
+SNAPSHOT: Final = 2  # the state was put on disk; values: inputs, commands, the file's hash (4 words), the engine's (4)
+BEAT: Final = 3  # each second; values: frames, inputs, commands, last arrival (monotonic), rows left, exchange time
+FEED: Final = 4  # what became of a connection; code: 0 healthy, 1 stale; instrument: its number
 COUNTS: Final = 5  # what the feed did not use, by reason, so far; code: connection
 STOPPED: Final = 6  # the process leaves the session; code: its exit code
 TROUBLE: Final = 7  # something went wrong beside the inputs; code: what

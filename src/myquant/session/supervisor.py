@@ -133,6 +133,7 @@ class Supervisor:
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection. The feed is healthy when all of them are."""
+        self.exchange_clock.now_ns()  # while the connection's clock is known: it is carried on from here
         feed = self.feed
         feed.healthy[connection] = healthy
         if not healthy:

@@ -1,6 +1,6 @@
 """A generated day through the lab and a paper session, then its replay and its divergence: what `make demo-paper` runs.
 
-    python examples/demo_paper.py [--seed N]
+    python examples/sessions/demo_paper.py [--seed N]
 
 Every command is shown before it runs, so that it can be repeated by hand. Works in the folder where it is called: the
 session goes to runs/, the lab's output and the session's log to build/demo/. Settings of the environment are left out.

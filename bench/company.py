@@ -89,10 +89,13 @@ def _quiet_while(work: Callable[[], Result]) -> tuple[bool, Result]:
 
 
 def _busy_s() -> float | None:
-    """Return the processor seconds of all processes but ours and our children; None: the system does not tell."""
+    """Return the processor seconds of all processes but ours and our children; None: the system does not tell.
+
+    Interrupts are left out: those of our own sockets would be taken for company.
+    """
     if not STAT.is_file():
         return None
-    user, nice, system, _, _, irq, softirq, steal = map(int, STAT.read_text(encoding="ascii").split()[1:9])
+    user, nice, system, *_, steal = map(int, STAT.read_text(encoding="ascii").split()[1:9])
     ours = os.times()
-    all_s = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    all_s = (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
     return all_s - (ours.user + ours.system + ours.children_user + ours.children_system)

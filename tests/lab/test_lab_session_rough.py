@@ -1,0 +1,162 @@
+"""A session on a lab that is treated roughly: suspended, killed again and again, its disk full, its secrets looked for."""
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from myquant.core import codes
+from myquant.journal import record
+from session.forks import Child
+from session.stage import SYMBOL, Stage, assert_sound, journal_keys, on_stage, source_keys, until, write_day
+
+SECRETS = {
+    "MYQUANT_ANGELONE_API_KEY": "kQ7+/vé=%Zr\"t'9w",
+    "MYQUANT_ANGELONE_CLIENT_CODE": "XQ83914ZK",
+    "MYQUANT_ANGELONE_PIN": "748291",
+    "MYQUANT_ANGELONE_TOTP_SECRET": "QXZJKVWYQXZJKVWYQXZJKVWYQXZJKVWY",
+}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with on_stage(tmp_path) as found:
+        yield found
+
+
+def ticks_taken(stage: Stage, least: int, child: Child) -> None:
+    """Wait until a session has taken so many ticks."""
+
+    def taken() -> bool:
+        status = stage.status()
+        return status is not None and status["instruments"][0]["ticks"] >= least
+
+    until(taken, child, stage.folder / "s.said")
+
+
+def test_a_suspended_session_misses_nothing(stage: Stage) -> None:
+    lab = stage.lab(speed=2000)
+    session = stage.paper(lab)
+    ticks_taken(stage, 500, session)
+    session.send(signal.SIGSTOP)
+    time.sleep(1.2)  # more than twice the silence that a connection may keep
+    session.send(signal.SIGCONT)
+    assert session.wait() == 0, stage.said()
+    journal = assert_sound(stage.session())
+    assert len(source_keys(stage.ticks) - set(journal_keys(journal))) <= 1  # of a first packet nothing is known before
+    assert "the loop was late" in stage.said()
+
+
+def test_random_kills_of_a_whole_session(stage: Stage) -> None:
+    rng = np.random.default_rng(3)
+    lab = stage.lab(speed=1500)
+    for kills in count():
+        session = stage.paper(lab)
+        time.sleep(rng.uniform(0.3, 0.9))
+        if kills < 6:
+            session.send(signal.SIGKILL)
+        code = session.wait()
+        if code != -signal.SIGKILL:
+            break
+    assert code == 0, stage.said()
+    journal = assert_sound(stage.session())
+    assert set(journal_keys(journal)) <= source_keys(stage.ticks)
+    assert len(journal.notes_of(record.STARTED)) > 2
+    assert len(journal.notes_of(record.STOPPED)) == 1
+
+
+def assert_ended_by_the_disk(stage: Stage, session: Child) -> None:
+    """Hold that a session whose disk took nothing more ended flat, with its code, and can be gone on with."""
+    assert session.wait() == 4, stage.said()
+    assert "halted reason=journal" in stage.said()
+    journal = assert_sound(stage.session())
+    assert journal.commands_of(codes.HALTED)["reason"].tolist() == [codes.BY_JOURNAL]
+    opened, closed = (journal.commands_of(kind) for kind in (codes.POSITION_OPENED, codes.TRADE_CLOSED))
+    assert opened["quantity"].sum() == closed["quantity"].sum() > 0
+    assert not (opened["sequence"] > journal.commands_of(codes.HALTED)["sequence"][0]).any()
+    (stopped,) = journal.notes_of(record.STOPPED)
+    assert stopped["code"] == 4
+
+
+def long_day(stage: Stage) -> None:
+    """Let the afternoon have more ticks than two segments take."""
+    write_day(stage.folder / f"{SYMBOL}.csv", count=12_000)
+
+
+def test_no_file_may_grow_any_more(stage: Stage) -> None:
+    long_day(stage)
+    session = stage.paper(stage.lab(speed=900))
+    ticks_taken(stage, 100, session)
+    resource.prlimit(session.pid, resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
+    assert_ended_by_the_disk(stage, session)
+    assert os.strerror(errno.EFBIG) in stage.said()
+
+
+def test_a_full_disk(stage: Stage) -> None:
+    place = stage.folder / "runs"
+    place.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(mounting, check=False, capture_output=True).returncode:
+        pytest.skip("only a superuser who may mount can make a small disk")
+    try:
+        long_day(stage)
+        lab = stage.lab(speed=900)
+        session = stage.paper(lab)
+        ticks_taken(stage, 100, session)
+        filler = place / "filler"
+        with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            while True:
+                file.write(bytes(4096))
+        assert_ended_by_the_disk(stage, session)
+        assert os.strerror(errno.ENOSPC) in stage.said()
+        filler.unlink()
+        again = stage.paper(lab)
+        ticks_taken(stage, 100, again)
+        status = stage.status()
+        assert status is not None
+        assert "halted: journal" in status["entries"]["reason"]
+        again.send(signal.SIGTERM)
+        assert again.wait() == 0
+        assert_sound(stage.session())
+    finally:
+        stage.end()
+        time.sleep(0.1)
+        subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
+
+
+def left_behind(folder: Path) -> dict[str, bytes]:
+    """Return all that sessions wrote: folders, logs, what they printed; not the file of tokens, which is the owner's alone."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.name != "tokens.json":
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+@pytest.mark.parametrize("faults", [(), ("token_roll=after:2000",), ("login_garbage=2",), ("login_5xx=9",)], ids=str)
+def test_no_secret_is_found_anywhere(stage: Stage, faults: tuple[str, ...]) -> None:
+    secrets = SECRETS | {"MYQUANT_ANGELONE_API_KEY": "kQ7vZr9wU3"}
+    lab = stage.lab(*faults, environ=secrets)
+    code = stage.paper(lab).wait()
+    assert code == (5 if "login_5xx=9" in faults else 0), stage.said()
+    for name, wrong in (("PIN", "591736"), ("TOTP_SECRET", "ZYXWVUTSRQPONMLKZYXWVUTSRQPONMLK"), ("API_KEY", "wRo9Ng5KeY")):
+        (stage.folder / "cache" / "angelone" / "tokens.json").unlink(missing_ok=True)
+        lab.environ[f"MYQUANT_ANGELONE_{name}"] = wrong
+        refused = stage.paper(lab, name=f"wrong-{name.lower()}")
+        assert refused.wait() == 5
+        assert "Traceback" in stage.said(f"wrong-{name.lower()}")
+        secrets[name] = wrong
+        lab.environ |= SECRETS | {"MYQUANT_ANGELONE_API_KEY": secrets["MYQUANT_ANGELONE_API_KEY"]}
+    written = left_behind(stage.folder)
+    assert {"s.said", "wrong-pin.said"} <= set(written)
+    for place, content in written.items():
+        for name, secret in secrets.items():
+            assert secret.encode() not in content, (place, name)

@@ -1,6 +1,6 @@
 """A process that has all loaded and forks: a child is at work within some milliseconds, and can be killed like any other.
 
-    python forks.py     takes requests and answers them, a line of JSON each; at the end of its input its children end
+python forks.py     takes requests and answers them, a line of JSON each; at the end of its input its children end
 """
 
 import atexit
@@ -72,7 +72,12 @@ class Forks:
         assert self._read() == "ready"
 
     def start(
-        self, target: str, *arguments: Any, said: Path, environ: Mapping[str, str] | None = None, folder: Path | None = None
+        self,
+        target: str,
+        *arguments: Any,
+        said: Path,
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> Child:
         """Call `module:function` in a child; what it returns is its exit code. stdout and stderr go to the file `said`."""
         request = {"target": target, "arguments": arguments, "said": str(said), "environ": dict(environ or {})}

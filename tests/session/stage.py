@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -104,7 +105,16 @@ class Stage:
         said = self.folder / f"lab{len(self.children)}.said"
         ports = ("--port", "0", "--feed-port", "0")
         child = self.start(
-            said.name, "lab", "--broker", "angelone", "--ticks", str(self.ticks), *pace, *ports, *options, environ=environ
+            said.name,
+            "lab",
+            "--broker",
+            "angelone",
+            "--ticks",
+            str(self.ticks),
+            *pace,
+            *ports,
+            *options,
+            environ=environ,
         )
         until(lambda: "lab: ready" in read(said), child, said)
         found = dict(re.findall(r"^export (\w+)=(.*)$", read(said), re.MULTILINE))
@@ -215,7 +225,7 @@ def assert_forwards(journal: Journal) -> None:
     events, origins = journal.events[is_tick], journal.origins[is_tick]
     names = (events["time_ns"], origins["total_volume"], origins["traded_ns"])
     keys = list(zip(*(column.tolist() for column in names), strict=True))
-    assert all(before < after for before, after in zip(keys, keys[1:], strict=False))
+    assert all(before < after for before, after in pairwise(keys))
 
 
 def assert_no_entry_while_stale(journal: Journal) -> None:

@@ -26,7 +26,19 @@ def market_inputs(seed: int, count: int) -> Words:
     return inputs[np.isin(inputs[:, 0], (codes.TICK, codes.QUOTE)) & (inputs[:, 3] > 0)]
 
 
-class Tape(Clock):
+class SetClock(Clock):
+    """Clocks that stand where they are set."""
+
+    now_ns = 0
+
+    def wall_ns(self) -> int:
+        return self.now_ns
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+
+class Tape(SetClock):
     """A decoder whose frames are numbers of inputs, and the clock that they make."""
 
     def __init__(self, inputs: Words) -> None:
@@ -50,12 +62,6 @@ class Tape(Clock):
 
     def clock(self) -> tuple[int, int]:
         return self.now_ns, self.now_ns
-
-    def wall_ns(self) -> int:
-        return self.now_ns
-
-    def monotonic_ns(self) -> int:
-        return self.now_ns
 
 
 @dataclass

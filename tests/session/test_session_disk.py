@@ -1,5 +1,6 @@
 """A disk that fails under a running session: entries stop, exits do not, it is told, and nothing written is lost."""
 
+import asyncio
 import errno
 import shutil
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from myquant.errors import JournalError
 from myquant.exchange.handle import KIND
 from myquant.journal import record
 from myquant.session import supervisor as supervisor_module
+from myquant.session.loop import SessionLoop
 from myquant.session.runner import Words
 from myquant.session.supervisor import JOURNAL_TROUBLE, SNAPSHOT_TROUBLE
 from session.sessions import LIMIT, RICH, open_session
@@ -136,7 +138,9 @@ def test_no_room_for_a_while(tmp_path: Path, error: int) -> None:
     journal = assert_recovers(run, RICH)
     assert troubles(journal).count(JOURNAL_TROUBLE) == 1
     assert exits_behind_halt(journal) > 0
-    submits = journal.rows[(journal.rows[:, 2] == record.COMMAND) & (journal.rows[:, record.BODY + KIND] == codes.SUBMIT)]
+    submits = journal.rows[
+        (journal.rows[:, 2] == record.COMMAND) & (journal.rows[:, record.BODY + KIND] == codes.SUBMIT)
+    ]
     assert submits[-1, 1] > before
 
 
@@ -226,3 +230,38 @@ def test_a_snapshot_that_fails_stops_nothing(tmp_path: Path) -> None:
     assert not len(journal.commands_of(codes.HALTED))
     assert len(journal.notes_of(record.SNAPSHOT))
     assert QUICK.names(tmp_path / "s" / "snapshots")
+
+
+@pytest.mark.parametrize("values", [RICH, LIMIT], ids=["at_once", "limit"])
+def test_a_loop_that_leaves_for_want_of_room_waits_for_the_exits(tmp_path: Path, values: dict[str, Any]) -> None:
+    run = supervised(tmp_path / "s", values, inputs(), QUICK)
+    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=str)
+    run.take_until_open()
+
+    async def feed() -> None:
+        while True:
+            run.supervisor.on_frame(1, *run.tape.frame(run.at))
+            run.at += 1
+            await asyncio.sleep(0.001)
+
+    async def stop() -> None:
+        feeding = asyncio.create_task(feed())
+        await asyncio.wait_for(loop._stop(), 20)
+        feeding.cancel()
+
+    asyncio.run(stop())
+    assert run.has_position()  # as the configuration wishes
+    run.supervisor.closing = True
+    asyncio.run(stop())
+    assert not run.has_position()
+    assert_recovers(run, values)
+
+
+def test_a_status_that_the_disk_refuses_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    run = supervised(tmp_path / "s", RICH, inputs(), QUICK)
+    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=str)
+    assert loop._ask("status", "", "uid 0")["journal"]["records"] > 0
+    (tmp_path / "s" / "journal").rename(tmp_path / "away")
+    with pytest.raises(JournalError, match="can't be looked at"):
+        loop._ask("status", "", "uid 0")
+    assert run.supervisor.stopping is None

@@ -89,7 +89,10 @@ def test_a_second_signal_does_not_wait_for_positions(stage: Stage) -> None:
     assert child.wait(5) == 0
     assert "hurry=True" in stage.said()
     journal = assert_sound(stage.session())
-    assert journal.commands_of(codes.TRADE_CLOSED)["quantity"].sum() < journal.commands_of(codes.POSITION_OPENED)["quantity"].sum()
+    assert (
+        journal.commands_of(codes.TRADE_CLOSED)["quantity"].sum()
+        < journal.commands_of(codes.POSITION_OPENED)["quantity"].sum()
+    )
 
 
 def test_the_operator_halts_resumes_flattens_and_stops(stage: Stage) -> None:
@@ -106,12 +109,12 @@ def test_the_operator_halts_resumes_flattens_and_stops(stage: Stage) -> None:
     assert instrument["position"]["stop_paise"] < instrument["position"]["entry_price_paise"]
     folder = stage.session()
     assert "no new entries; 1 open" in ask_session(folder, "halt", "a test")["message"]
-    assert reach(stage, child, lambda found: True)["entries"] == {"allowed": False, "reason": "halted: operator"}
+    assert reach(stage, child, bool)["entries"] == {"allowed": False, "reason": "halted: operator"}
     assert ask_session(folder, "resume")["message"] == "entries are allowed again"
-    assert reach(stage, child, lambda found: True)["entries"]["allowed"]
+    assert reach(stage, child, bool)["entries"]["allowed"]
     reach(stage, child, has_position)
     assert ask_session(folder, "flatten")["message"] == "all positions are told to close; entries wait for resume"
-    status = reach(stage, child, lambda found: True)
+    status = reach(stage, child, bool)
     assert not has_position(status)
     assert status["entries"] == {"allowed": False, "reason": "flattened by the operator"}
     assert ask_session(folder, "stop")["message"] == "the session stops"

@@ -1,0 +1,112 @@
+"""A feed that breaks, repeats itself and mixes things up, thousands of times: the engine sees each tick once, in order."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.labs import SYMBOL, small_day
+from myquant.brokers.angelone.decode import FrameDecoder
+from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
+from myquant.lab.angelone.server import AngelOneLab, day_packets
+from myquant.session.clock import ExchangeClock
+from myquant.session.supervisor import Supervisor
+from session.sessions import RICH, Session, open_session
+from session.stage import assert_forwards, assert_no_entry_while_stale, journal_of
+from session.supervised import Lines, SetClock
+
+IST_NS = 19_800 * 10**9
+EVENTS = 1000  # disconnections, and as many of each disorder
+
+
+class Rough:
+    """A connection that treats a day's packets badly: what it hands over, a supervisor takes."""
+
+    def __init__(self, folder: Path, packets: list[bytes], rng: np.random.Generator) -> None:
+        lab = AngelOneLab(small_day(3))
+        tokens = [Token(*lab.token_of(SYMBOL), 0), Token(*lab.token_of("NIFTY"), NO_INSTRUMENT)]
+        self.session: Session = open_session(folder, RICH, segment_records=4096)
+        self.clock = SetClock()
+        self.decoder = FrameDecoder(TokenTable(tokens), IST_NS, 120 * 10**9)
+        self.supervisor = Supervisor(
+            self.session.runner,
+            self.session.journal,
+            [self.decoder],
+            self.clock,
+            ExchangeClock(self.clock, self.decoder.clock),
+            Lines(),
+            save=self.session.save,
+            snapshot_interval_ns=3600 * 10**9,
+            durable_orders=False,
+        )
+        self.packets, self.rng = packets, rng
+        self.done = {"disconnect": 0, "duplicate": 0, "reorder": 0, "lose": 0}
+
+    def play(self) -> None:
+        supervisor, rng = self.supervisor, self.rng
+        supervisor.started(1)
+        supervisor.start()
+        supervisor.on_status(1, True, "receiving")
+        share = 1.1 * EVENTS / len(self.packets)
+        for at in range(len(self.packets)):
+            draw = rng.random()
+            if draw < share:
+                self._disconnect(at)
+            elif draw < 2 * share:
+                self._note("duplicate")
+                self._hand(at)
+            elif draw < 3 * share:
+                self._note("reorder")
+                self._hand(min(at + 1 + int(rng.integers(0, 5)), len(self.packets) - 1))
+            elif draw < 4 * share:
+                self._note("lose")
+                continue
+            self._hand(at)
+            if at % 50 == 0:
+                supervisor.on_timer()
+
+    def _disconnect(self, at: int) -> None:
+        """Break off, and come back with what was last known of the instruments."""
+        self._note("disconnect")
+        self.supervisor.on_status(1, False, "dropped")
+        self.supervisor.on_timer()
+        for back in range(max(0, at - int(self.rng.integers(1, 6))), at):
+            self._hand(back)
+        self.supervisor.on_status(1, True, "receiving")
+
+    def _note(self, what: str) -> None:
+        self.done[what] += 1
+
+    def _hand(self, at: int) -> None:
+        packet = self.packets[at]
+        self.clock.now_ns = max(self.clock.now_ns, int.from_bytes(packet[35:43], "little") * 10**6)
+        self.supervisor.on_frame(1, memoryview(packet), self.clock.now_ns)
+
+
+@pytest.fixture(scope="module")
+def packets() -> list[bytes]:
+    return day_packets(small_day(12_000))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_tick_goes_back_or_comes_twice(tmp_path: Path, seed: int, packets: list[bytes]) -> None:
+    rough = Rough(tmp_path / "s", packets, np.random.default_rng(seed))
+    rough.play()
+    assert min(rough.done.values()) >= 0.95 * EVENTS, rough.done
+    journal = journal_of(rough.session.folder)
+    assert_forwards(journal)
+    assert_no_entry_while_stale(journal)
+    stale = journal.feed_notes()
+    assert stale.count(False) == rough.done["disconnect"]
+    is_tick = journal.events["kind"] == 1
+    total: Any = journal.origins[is_tick]["total_volume"]
+    before, after = total[:-1], total[1:]
+    np.testing.assert_array_equal(journal.events[is_tick]["volume"][1:], after - before)  # nothing counted twice
+    counts = dict(zip(*np.unique(journal.events["kind"], return_counts=True), strict=True))
+    assert counts[1] > 0.6 * 12_000
+    state = rough.session.state()
+    rough.session.journal.close()
+    again = open_session(rough.session.folder, RICH)
+    assert again.state() == state
+    again.journal.close()

@@ -235,7 +235,7 @@ def test_a_snapshot_that_fails_stops_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("values", [RICH, LIMIT], ids=["at_once", "limit"])
 def test_a_loop_that_leaves_for_want_of_room_waits_for_the_exits(tmp_path: Path, values: dict[str, Any]) -> None:
     run = supervised(tmp_path / "s", values, inputs(), QUICK)
-    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=str)
+    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=lambda _: None)
     run.take_until_open()
 
     async def feed() -> None:
@@ -259,7 +259,7 @@ def test_a_loop_that_leaves_for_want_of_room_waits_for_the_exits(tmp_path: Path,
 
 def test_a_status_that_the_disk_refuses_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     run = supervised(tmp_path / "s", RICH, inputs(), QUICK)
-    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=str)
+    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=lambda _: None)
     assert loop._ask("status", "", "uid 0")["journal"]["records"] > 0
     (tmp_path / "s" / "journal").rename(tmp_path / "away")
     with pytest.raises(JournalError, match="can't be looked at"):

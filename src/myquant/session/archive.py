@@ -110,8 +110,12 @@ def read(folder: Path) -> SessionFacts:
 
 
 def end(folder: Path, exit_code: int) -> None:
-    """Note that the session is over."""
-    _write_facts(folder, replace(read(folder), ended=exit_code))
+    """Note that the session is over. Raises MyquantError where that can't be written."""
+    facts = read(folder)
+    try:
+        _write_facts(folder, replace(facts, ended=exit_code))
+    except OSError as error:
+        raise cannot_write(folder / MARK, error, "start the session again, which ends it") from error
 
 
 def _write_facts(folder: Path, facts: SessionFacts) -> None:

@@ -123,7 +123,9 @@ class LoadedStrategy:
         columns = self.drive.Columns(*[ticks] * len(self.drive.Columns._fields))
         instruments = np.zeros(1, self.instrument_dtype())
         desk, commands = np.zeros(1, self.desk_dtype()), np.zeros(1, layout.dtype_of(Command))
-        return is_compiled(self.drive.run, (columns, 0, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands))
+        return is_compiled(
+            self.drive.run, (columns, 0, 0, 0, 0, desk, instruments, instruments["day"].copy(), commands)
+        )
 
     @property
     def engine_hash(self) -> str:

@@ -22,6 +22,7 @@ from myquant.errors import ConfigError, DataError, MyquantError
 from myquant.results.record import RunRecord
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
+from myquant.session.clock import ExchangeClock, MachineClock, latest_of, zone_offset_ns
 from myquant.session.collector import Collector
 from myquant.session.engine import Engine
 from myquant.session.explain import FirstOfSize, notices
@@ -157,7 +158,10 @@ def paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
 
     Raises MyquantError: wrong configuration, a broker that refuses, a journal that can't be taken up or written.
     """
-    left: Left = run_loop(_paper(plan, review))
+    from myquant.session.loop import signals_as_before  # noqa: PLC0415  (only sessions need it)
+
+    with signals_as_before():
+        left: Left = run_loop(_paper(plan, review))
     return left
 
 
@@ -214,7 +218,6 @@ async def _run_paper(
 ) -> Left:
     from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
     from myquant.session import taking_up  # noqa: PLC0415  (likewise)
-    from myquant.session.clock import MachineClock  # noqa: PLC0415  (likewise)
     from myquant.session.log import open_log  # noqa: PLC0415  (likewise)
     from myquant.session.recovery import Hashes  # noqa: PLC0415  (likewise)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
@@ -250,7 +253,6 @@ class _Session:
         account: "OpenAccount",
         log: "SessionLog",
     ) -> None:
-        from myquant.session.clock import ExchangeClock, MachineClock, latest_of  # noqa: PLC0415  (only sessions need it)
         from myquant.session.hours import hours_of  # noqa: PLC0415  (likewise)
         from myquant.session.loop import SessionLoop  # noqa: PLC0415  (likewise)
         from myquant.session.supervisor import Supervisor  # noqa: PLC0415  (likewise)
@@ -259,7 +261,9 @@ class _Session:
         self._plan, self._taken, self._hashes, self._orders, self._log = plan, taken, hashes, orders, log
         self._clock = MachineClock()
         engine, recovered = taken.runner.engine, taken.recovered
-        decoders = account.decoders(_offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS))
+        decoders = account.decoders(
+            zone_offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS)
+        )
         if recovered is not None:
             _recall(decoders, recovered)
         exchange_clock = ExchangeClock(
@@ -349,7 +353,6 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
     from myquant.brokers.http import Http  # noqa: PLC0415  (likewise)
     from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (likewise)
     from myquant.journal.disk import DISK  # noqa: PLC0415  (likewise)
-    from myquant.session.clock import MachineClock  # noqa: PLC0415  (likewise)
     from myquant.session.recording import Recording  # noqa: PLC0415  (likewise)
     from myquant.session.recording_feed import OpenDay  # noqa: PLC0415  (likewise)
     from myquant.session.recording_loop import RecordingLoop  # noqa: PLC0415  (likewise)
@@ -358,7 +361,7 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
         raise ConfigError(f"--broker {plan.broker}: not known; one of {', '.join(BROKERS)}")
     config, account_secrets = plan.config, credentials(plan.environ)
     redactor = Redactor(account_secrets.secrets())
-    offset_ns, jump_ns = _offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS)
+    offset_ns, jump_ns = zone_offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS)
     cache = cache_folder() / plan.broker
 
     async def open_day(symbols: "Sequence[str]", on: date) -> "OpenDay":
@@ -383,12 +386,6 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
             return await RecordingLoop(recording, plan.symbols, open_day, config, MachineClock(), tell).run()
     finally:
         recording.close()
-
-
-def _offset_ns(zone: str) -> int:
-    """Return local time less UTC; India has no daylight saving time."""
-    offset = datetime.now(ZoneInfo(zone)).utcoffset()
-    return int(offset.total_seconds()) * SECOND_NS if offset else 0
 
 
 def _recall(decoders: "Sequence[FrameDecoder]", recovered: "Recovered") -> None:

@@ -38,7 +38,7 @@ GOLDEN = Wire()  # a packet captured in public, NSE cash
 GOLDEN_SHA256 = "b33b3e9af9f0dba7c0709e3ef5b20315e82aa83f7e88a849ce6f297b9493e10c"
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-PRICES = st.integers(1, 2**40 - 1) | st.sampled_from([1, 2**31 - 1, 2**31, 2**32, 2**40 - 1])
+PRICES = st.integers(1, 10**10) | st.sampled_from([1, 2**31 - 1, 2**31, 2**32, 10**10])
 VOLUMES = st.integers(0, 2**53 - 1)
 LEVELS = st.tuples(st.just(0) | st.integers(0, 2**60), st.just(0) | PRICES, st.integers(0, 2**16 - 1))
 FREE = ("number", "last_quantity", "average", "open", "high", "low", "close", "open_interest", "year_high", "year_low")
@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a flag that is neither": (with_level(9, Level(256)), "impossible_depth"),
     "a bid below zero": (with_level(0, Level(1, 1, -1)), "impossible_depth"),
     "a quantity below zero": (with_level(8, Level(0, -1, 1)), "impossible_depth"),
-    "an ask beyond all": (with_level(5, Level(0, 1, 2**40)), "impossible_depth"),
+    "an ask beyond all": (with_level(5, Level(0, 1, 10**10 + 1)), "impossible_depth"),
 }
 
 

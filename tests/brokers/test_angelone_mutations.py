@@ -22,6 +22,7 @@ from myquant.brokers.packets import (
     NOTHING,
     NOTHING_NEW,
     OUT_OF_ORDER,
+    PRICE_JUMP,
     QUOTED,
     QUOTES,
     TICKED,
@@ -63,7 +64,9 @@ PACKET = np.dtype(
     }
 )
 INT64_AT = np.array([27, 35, 43, 67, 123, 131, 149, 157, 249, 257, 347, 355])
-EXTREMES = np.array([-(2**63), 2**63 - 1, -1, 0, 1, 2**31, 2**32, 2**40, 2**53, 2**62, 2**62 // 10**6, 2**62 // 10**9])
+EXTREMES = np.array(
+    [-(2**63), 2**63 - 1, -1, 0, 1, 2**31, 2**32, 10**10, 2**40, 2**53, 2**62, 2**62 // 10**6, 2**62 // 10**9]
+)
 
 
 class Batch(NamedTuple):
@@ -147,7 +150,7 @@ def can_be(batch: Batch, owner: Array, index: Array) -> Array:
     mode, time_ms, price = packet["mode"], packet["time_ms"], packet["price"]
     good = (owner >= 0) & between(1, mode, 4)
     good &= batch.sizes == np.array([0, *SIZES.values()])[np.where(good, mode, 0)]
-    good &= (index | (mode > 1)) & between(1, price, 2**40) & between(1, time_ms, 2**62 // 10**6)
+    good &= (index | (mode > 1)) & between(1, price, 10**10 + 1) & between(1, time_ms, 2**62 // 10**6)
     good &= index | between(0, packet["volume"], 2**53)
     whole = ~index & (mode == 3)
     late = 1000 * np.clip(packet["traded_s"], 0, 2**40) > np.clip(time_ms, 0, 2**60) + JUMP_NS // 10**6
@@ -155,7 +158,7 @@ def can_be(batch: Batch, owner: Array, index: Array) -> Array:
     wrong |= (price < packet["lower"]) | ((price > packet["upper"]) & (packet["upper"] > 0))
     for side, flag in ((packet["buys"], 1), (packet["sells"], 0)):
         wrong |= ((side["flag"] != flag) | (side["quantity"] < 0) | (side["price"] < 0)).any(axis=1)
-        wrong |= (side["price"][:, 0] >= 2**40) & (side["quantity"][:, 0] > 0)
+        wrong |= (side["price"][:, 0] > 10**10) & (side["quantity"][:, 0] > 0)
     sound: Array = good & ~(whole & wrong)
     return sound
 
@@ -235,7 +238,10 @@ def test_no_damaged_packet_is_used_that_another_decoder_reads_otherwise() -> Non
     counts = desk.feed[1]["counts"]
     not_used, (used_sound, sound) = totals[0], totals[1:]
     assert (slots == pristine).all()
-    assert counts[1 : NOTHING_NEW + 1].sum() + counts[[TICKS, QUOTES, HEARTBEATS]].sum() == -(-TOTAL // BATCH) * BATCH
-    assert counts[[CLOCK_JUMP, OUT_OF_ORDER, DUPLICATE, NOTHING_NEW]].sum() == not_used
-    assert (counts[1 : NOTHING_NEW + 1] > 0).all()
+    assert (
+        counts[1 : NOTHING_NEW + 1].sum() + counts[[PRICE_JUMP, TICKS, QUOTES, HEARTBEATS]].sum()
+        == -(-TOTAL // BATCH) * BATCH
+    )
+    assert counts[[CLOCK_JUMP, OUT_OF_ORDER, DUPLICATE, NOTHING_NEW, PRICE_JUMP]].sum() == not_used
+    assert (counts[[*range(1, NOTHING_NEW + 1), PRICE_JUMP]] > 0).all()
     assert used_sound > 0.9 * sound  # no damage lasts

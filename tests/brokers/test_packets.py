@@ -15,6 +15,7 @@ from myquant.brokers.packets import (
     FEED,
     MEMORY,
     NOTHING_NEW,
+    PRICE_JUMP,
     QUOTED,
     REASON_NAMES,
     TICKED,
@@ -116,7 +117,7 @@ class Desk:
             return "quote"
         if outcome == ALIVE:
             return "alive"
-        return REASON_NAMES[next(place for place in range(1, NOTHING_NEW + 1) if grown[place])]
+        return REASON_NAMES[next(place for place in (*range(1, NOTHING_NEW + 1), PRICE_JUMP) if grown[place])]
 
     def hear(self, says: Says) -> str:
         return self.take(packet_of(says), ns(says.arrived or says.time))
@@ -162,6 +163,15 @@ STREAMS: dict[str, list[tuple[Says, str]]] = {
         (S("10:00:02", 1075, "10:00:02"), "out_of_order"),
         (S("10:00:02", 1150, "10:00:01"), "out_of_order"),
         (S("10:00:03", 1225, "10:00:03"), "tick of 75"),
+    ],
+    "a price that is absurd after the last one is not used, unless the next packet says the same": [
+        (S("10:00:00", 1000, price=20_000), "quote"),
+        (S("10:00:01", 1075, price=400_000), "tick of 75"),
+        (S("10:00:02", 1150, price=8_000_001), "price_jump"),
+        (S("10:00:04", 1300, price=19_999), "price_jump"),
+        (S("10:00:05", 1375, price=19_998), "tick of 300"),
+        (S("10:00:07", 1525, price=9_999_999_999), "price_jump"),
+        (S("10:00:09", 1675, price=20_010), "tick of 300"),
     ],
     "a mode with volume only": [
         (S("10:00:00", 1000, quote=None), "nothing_new"),
@@ -246,7 +256,7 @@ STREAMS: dict[str, list[tuple[Says, str]]] = {
     "a price that can't be": [
         (S("10:00:00", price=0), "impossible_price"),
         (S("10:00:00", price=-1), "impossible_price"),
-        (S("10:00:00", price=2**40), "impossible_price"),
+        (S("10:00:00", price=10**10 + 1), "impossible_price"),
         (S("10:00:00", circuits=(10_001, 20_000)), "outside_circuit"),
         (S("10:00:00", circuits=(5, 9_999)), "outside_circuit"),
         (S("10:00:00", circuits=(0, 9_999)), "outside_circuit"),
@@ -385,6 +395,6 @@ def test_a_count_of_seconds_or_milliseconds_never_overflows(count: int, unit_ns:
 
 
 def test_every_reason_has_a_name_and_a_place() -> None:
-    assert list(REASON_NAMES) == list(range(1, VOLUME_BACKWARDS + 1))
+    assert list(REASON_NAMES) == [*range(1, VOLUME_BACKWARDS + 1), PRICE_JUMP]
     assert len(set(REASON_NAMES.values())) == len(REASON_NAMES)
-    assert max(REASON_NAMES) < TICKS < COUNTS
+    assert VOLUME_BACKWARDS < TICKS < BASELINES < PRICE_JUMP < COUNTS

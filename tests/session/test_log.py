@@ -59,12 +59,12 @@ def test_a_secret_gets_in_nowhere(tmp_path: Path) -> None:
     with pytest.raises(MyquantError) as failed:
         raise MyquantError(f"login with {HIDDEN} failed")
     error = failed.value
-    log.error(f"login {HIDDEN}", exc_info=error, why=error, pin=4321, nested={"a": [f"x{HIDDEN}", (4321.5,)]})  # noqa: G004  (a text as it comes)
+    log.error(f"login {HIDDEN}", exc_info=error, why=error, pin=4321, nested={"a": [f"x{HIDDEN}", (4321,)]})  # noqa: G004  (a text as it comes)
     log.info("deep", **{HIDDEN: 1}, deep=[[[[[[HIDDEN]]]]]], raw=HIDDEN.encode())
     log.info("long", text="x" * (TEXT_MAX - 4) + HIDDEN)
     text = (tmp_path / "log.jsonl").read_text()
     assert "Traceback" in lines(tmp_path)[0]["exception"]
-    assert lines(tmp_path)[0]["nested"] == {"a": ["x***", ["***.5"]]}
+    assert lines(tmp_path)[0]["nested"] == {"a": ["x***", ["***"]]}
     for found in (text, stderr.getvalue()):
         assert "hunt" not in found
         assert "4321" not in found
@@ -81,6 +81,15 @@ def test_a_secret_gets_in_nowhere(tmp_path: Path) -> None:
 def test_any_value_is_plain_json_and_clean(value: object) -> None:
     cleaned = _clean([value, HIDDEN, {HIDDEN: f"{value}{HIDDEN}"}], redact)
     assert HIDDEN not in json.dumps(cleaned, allow_nan=False)
+
+
+def test_an_amount_with_the_digits_of_a_pin_stays_a_number(tmp_path: Path) -> None:
+    log, stderr = opened(tmp_path)
+    log.info("trade_closed", net=-4321.78, input=14321)
+    (line,) = lines(tmp_path)
+    assert (line["net"], line["input"]) == (-4321.78, 14321)
+    assert "net=-4321.78" in stderr.getvalue()
+    log.close()
 
 
 def test_an_exception_is_logged_with_its_traceback(tmp_path: Path) -> None:

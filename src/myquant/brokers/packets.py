@@ -41,6 +41,9 @@ NOTHING_NEW: Final = 14
 CROSSED_QUOTE: Final = 15
 VOLUME_BACKWARDS: Final = 16
 
+# Another reason not to use a packet; it came later.
+PRICE_JUMP: Final = 21
+
 REASON_NAMES: Final = {
     WRONG_LENGTH: "wrong_length",
     UNKNOWN_MODE: "unknown_mode",
@@ -58,6 +61,7 @@ REASON_NAMES: Final = {
     NOTHING_NEW: "nothing_new",  # no trade, and a mode without a quote
     CROSSED_QUOTE: "crossed_quote",  # bid not below ask: both are left out
     VOLUME_BACKWARDS: "volume_backwards",  # on one day: no tick, and counted on from the lower one
+    PRICE_JUMP: "price_jump",  # to more than twenty times the last price, or less than a twentieth, and not told again
 }
 
 # Places of what was used.
@@ -68,7 +72,8 @@ BASELINES: Final = 20  # an instrument's first packet, whose trade may be old; c
 
 COUNTS: Final = 24
 
-PRICE_END: Final = 2**40  # paise; beyond it, products with quantities and rates could overflow
+PRICE_END: Final = 10**10 + 1  # paise: ten crore rupees at the most, as in files of ticks
+PRICE_JUMP_MAX: Final = 20  # times
 VOLUME_END: Final = 2**53
 
 NO_TRADE: Final = -1
@@ -110,6 +115,7 @@ class Memory(NamedTuple):
     traded_ns: int
     bid: int
     ask: int
+    odd_price: int  # of the last packet if that was refused for its price; 0: it was not
 
 
 MEMORY: Final = dtype_of(Memory)
@@ -178,6 +184,12 @@ def _known(packet: Packet, last: Any) -> int:
 
 
 @inlined
+def _is_far(price: int, before: int) -> bool:
+    """Return whether a price is no likely one after another: a damaged packet's, unless the next one says the same."""
+    return price > before * PRICE_JUMP_MAX or before > price * PRICE_JUMP_MAX
+
+
+@inlined
 def _set_clock(packet: Packet, arrived_ns: int, last: Any, feed: np.ndarray[Any, Any]) -> None:
     """Let the feed's clock follow a token whose time moved on.
 
@@ -200,6 +212,7 @@ def _remember(packet: Packet, traded_ns: int, day: int, connection: int, last: A
     last["traded_ns"] = traded_ns
     last["bid"] = packet.bid
     last["ask"] = packet.ask
+    last["odd_price"] = 0
 
 
 def calendar_day(time_ns: int, zone_offset_ns: int) -> int:
@@ -310,6 +323,9 @@ def judge(
         reason = _known(packet, last)
         if reason != NOTHING:
             return discard(reason, feed)
+        if _is_far(packet.price, last["price"]) and _is_far(packet.price, last["odd_price"]):
+            last["odd_price"] = packet.price
+            return discard(PRICE_JUMP, feed)
         _set_clock(packet, arrived_ns, last, feed)
     feed[0]["counts"][CROSSED_QUOTE] += crossed
     return _use(first, packet, arrived_ns, wall_ns, last, feed, words)
@@ -320,5 +336,5 @@ def recall(memory: np.ndarray[Any, Any], row: int, last: Input, zone_offset_ns: 
     event, origin = last
     day = calendar_day(origin.traded_ns if origin.traded_ns > 0 else event.time_ns, zone_offset_ns)
     memory[row] = Memory(
-        EARLIER_PROCESS, day, event.time_ns, event.price, origin.total_volume, origin.traded_ns, event.bid, event.ask
+        EARLIER_PROCESS, day, event.time_ns, event.price, origin.total_volume, origin.traded_ns, event.bid, event.ask, 0
     )

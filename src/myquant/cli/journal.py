@@ -7,10 +7,16 @@ from typing import Annotated, TypeAlias
 import typer
 
 from myquant.cli.options import examples
+from myquant.cli.runs import session_folder
 
 app = typer.Typer(help="Look at the journal of a session, even while it is at work.", rich_markup_mode=None)
 
-Session: TypeAlias = Annotated[Path, typer.Argument(metavar="SESSION", show_default=False, help="A session's folder.")]
+Session: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SESSION", show_default=False, callback=session_folder, help="A session's folder, or its name in runs/."
+    ),
+]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 

@@ -1,6 +1,8 @@
 """`myquant paper`: a session on a broker's feed, with simulated fills."""
 
 import os
+import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -20,6 +22,8 @@ EXAMPLES: Final = examples(
 SECRETS: Final = """\b
 Secrets come from the environment or the keyring (service myquant-angelone), never from a file:
   MYQUANT_ANGELONE_API_KEY, _CLIENT_CODE, _PIN, _TOTP_SECRET"""
+EXAMPLE: Final = "NIFTY24NOV2625000CE"
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,99}")
 EXIT_CODES: Final = """\b
 Exit codes: 0 the day is over, or stopped in order; 1 failed; 2 configuration; 3 data; 4 journal or disk; 5 broker"""
 
@@ -59,6 +63,8 @@ def paper(
     announce_compiling(chosen)
     plan = compose.PaperPlan(broker, wanted, loaded, chosen, folder, os.environ)
     left = compose.paper(plan, _review)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C is not to hide what follows
     if left.record is None:
         console().print(f"{folder}: no usable tick came; the journal has everything that did")
     else:
@@ -71,9 +77,16 @@ def paper(
 def _folder(loaded: "LoadedConfig", symbols: tuple[str, ...], session: str | None) -> Path:
     from myquant import compose
     from myquant.errors import ConfigError
+    from myquant.market.contracts import parse_symbol
 
-    if session is not None and (not session or "/" in session or session.startswith(".")):
-        raise ConfigError(f"--session {session}: must be the name of a folder, without / and not beginning with a dot")
+    for symbol in symbols:
+        parsed = parse_symbol(symbol)
+        if parsed is None or parsed.expiry is None:
+            raise ConfigError(f"{symbol}: is no contract; name one as the exchange does, such as {EXAMPLE}")
+    if session is not None and not NAME.fullmatch(session):
+        raise ConfigError(
+            f"--session {session!r}: must be 1 to 100 letters, digits, spaces or . _ + -, beginning with a letter or digit"
+        )
     others = f"+{len(symbols) - 1}" if len(symbols) > 1 else ""
     name = session or f"paper-{compose.today(loaded.config.session.timezone)}-{symbols[0]}{others}"
     return Path(loaded.config.results.directory) / name
@@ -82,11 +95,16 @@ def _folder(loaded: "LoadedConfig", symbols: tuple[str, ...], session: str | Non
 def _review(opened: "Opened") -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
+    from myquant.config.kinds import write
     from myquant.results.text import listed
 
     out = console()
     config, facts = opened.loaded.config, opened.facts
-    changed = [name for name, origin in opened.loaded.origins.items() if origin != "default"]
+    changed = [
+        f"{name} = {write(opened.loaded.values[name])}"
+        for name, origin in opened.loaded.origins.items()
+        if origin != "default" and not name.startswith(f"{facts.broker}.")
+    ]
     out.print(f"Session {facts.name}: simulated fills on {facts.broker}'s feed", style="bold")
     lines = {
         "symbols": listed(
@@ -101,7 +119,8 @@ def _review(opened: "Opened") -> None:
         "fills": f"{config.execution.fill_model}, slippage {config.risk.slippage_points} points",
         "journal": f"{opened.folder}, durable against the end of the {config.journal.durability}",
         "on stop": f"positions: {config.execution.on_stop}",
-        "changed": listed([f"{name}={opened.loaded.values[name]}" for name in changed]) if changed else "nothing",
+        "changed": ", ".join(changed) or "nothing",
+        "broker": opened.loaded.config.angelone.rest_url,
         "config": f"{facts.config_hash[:8]}, engine {facts.engine_hash[:8]}",
     }
     for name, text in lines.items():

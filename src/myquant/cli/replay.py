@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from myquant.cli.options import examples
+from myquant.cli.runs import session_folder
 
 if TYPE_CHECKING:
     from myquant.session.divergence import Divergence
@@ -18,7 +19,12 @@ DIVERGENCE_EXAMPLES: Final = examples(
 )
 DIFFERS: Final = 1
 
-SessionFolder = Annotated[Path, typer.Argument(metavar="SESSION", show_default=False, help="The session's folder.")]
+SessionFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SESSION", show_default=False, callback=session_folder, help="A session's folder, or its name in runs/."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

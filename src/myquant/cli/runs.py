@@ -71,6 +71,14 @@ def runs_directory(given: Path | None) -> Path:
     return Path(load_config(environment=environment).config.results.directory)
 
 
+def session_folder(given: Path) -> Path:
+    """Return the folder of a session by its path, else by its name in the folder of the runs."""
+    if given.exists():
+        return given
+    named = runs_directory(None) / given
+    return named if named.is_dir() else given
+
+
 def _as_json(index: "RunIndex") -> dict[str, Any]:
     from dataclasses import asdict
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from myquant.cli.options import examples
+from myquant.cli.replay import SessionFolder
 
 EXAMPLES: Final = examples(
     "myquant ticks extract runs/monday monday.parquet",
@@ -14,7 +15,7 @@ EXAMPLES: Final = examples(
 
 
 def extract(
-    session: Annotated[Path, typer.Argument(metavar="SESSION", show_default=False, help="A session's folder.")],
+    session: SessionFolder,
     target: Annotated[
         Path,
         typer.Argument(metavar="OUT", show_default=False, help="A new .csv, .csv.gz, .csv.zst or .parquet file."),

@@ -2,7 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from datetime import datetime
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+SECOND_NS: Final = 10**9
+
+
+def zone_offset_ns(zone: str) -> int:
+    """Return local time less UTC in a zone, as it is now; India has no daylight saving time."""
+    offset = datetime.now(ZoneInfo(zone)).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds()) * SECOND_NS
 
 
 class Clock(Protocol):

@@ -128,7 +128,9 @@ def _apart(fields: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _clean(value: object, redact: Redact, depth: int = 0) -> Any:
-    """Return a value as JSON holds it, all its texts redacted; a number that is a secret becomes a text.
+    """Return a value as JSON holds it, all its texts redacted; a number that is a secret as a whole becomes a text.
+
+    One that only has the digits of a secret among its own, as any amount may have those of a PIN, stays a number.
 
     Cut after redacting: half a secret would not be recognised.
     """
@@ -140,8 +142,8 @@ def _clean(value: object, redact: Redact, depth: int = 0) -> Any:
         return [_clean(part, redact, depth + 1) for part in value]
     text = str(value)
     clean = redact(text)
-    if clean == text and (type(value) is int or (type(value) is float and math.isfinite(value))):
-        return value
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
+        return value if clean == text or any(map(str.isdigit, clean)) else clean
     return clean if len(clean) <= TEXT_MAX else f"{clean[:TEXT_MAX]}... ({len(clean):,} characters)"
 
 

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,6 +21,18 @@ TIMER_S: Final = 1.0
 GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
 FLATTEN_S: Final = 10.0  # how long a stop waits for positions to close
 FAILED: Final = 1
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal was closed
+
+
+@contextmanager
+def signals_as_before() -> Iterator[None]:
+    """Give the signals that stop a session back the handlers that they had."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class FeedPort(Protocol):
@@ -69,9 +81,12 @@ class SessionLoop:
         self._woken = asyncio.Event()
 
     async def run(self, feed: FeedPort) -> int:
-        """Run the session on a feed, which calls `on_frame` and `on_status`, and return its exit code."""
+        """Run the session on a feed, which calls `on_frame` and `on_status`, and return its exit code.
+
+        Signals that stop it are ignored afterwards, till the caller has written the results.
+        """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPPING:
             loop.add_signal_handler(number, self._on_signal, number)
         await self._operator.start()
         self.hide(self._operator.token)
@@ -89,8 +104,9 @@ class SessionLoop:
             gc.unfreeze()
             await feed.aclose()
             await self._operator.close()
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in STOPPING:
                 loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)  # what is left is quick, and must not be cut short
         if self._failure is not None:
             raise self._failure
         return self.supervisor.stopping or 0

@@ -293,7 +293,8 @@ class Supervisor:
             if kind in _TOLD:
                 command = commands[at]
                 symbol = self.runner.engine.names[int(command["instrument"])].symbol
-                said = self.log.error if kind == codes.HALTED else self.log.info
+                alarming = kind == codes.HALTED and command["reason"] != codes.BY_OPERATOR
+                said = self.log.error if alarming else self.log.info
                 said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
 
 

@@ -9,12 +9,14 @@ import pytest
 from lab.labs import SYMBOL, small_day
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
+from myquant.brokers.packets import OUT_OF_ORDER
+from myquant.journal.disk import DISK
 from myquant.lab.angelone.server import AngelOneLab, day_packets
 from myquant.session.clock import ExchangeClock
 from myquant.session.supervisor import Supervisor
 from session.sessions import RICH, Session, open_session
 from session.stage import assert_forwards, assert_no_entry_while_stale, journal_of
-from session.supervised import Lines, SetClock
+from session.supervised import Lines, SetClock, market_inputs, supervised
 
 IST_NS = 19_800 * 10**9
 EVENTS = 1000  # disconnections, and as many of each disorder
@@ -110,3 +112,21 @@ def test_no_tick_goes_back_or_comes_twice(tmp_path: Path, seed: int, packets: li
     again = open_session(rough.session.folder, RICH)
     assert again.state() == state
     again.journal.close()
+
+
+def test_a_feed_of_which_nothing_can_be_used_is_stale(tmp_path: Path) -> None:
+    """Such as one whose clock has gone back: packets come, and none of them is any good."""
+    stage = supervised(tmp_path / "s", RICH, market_inputs(3, 100), DISK)
+    stage.take(20)
+    assert not stage.supervisor.feed.stale
+    for second in range(7):
+        for _ in range(3):
+            stage.supervisor.frames += 1
+            stage.tape.counts[OUT_OF_ORDER] += 1
+        assert stage.supervisor.feed.stale == (second >= 5)
+        stage.supervisor.on_timer()
+    assert stage.supervisor.feed.reason == "every packet is refused, mostly out_of_order"
+    assert any("every packet is refused" in line for line in stage.log.of("warning"))
+    stage.supervisor.frames += 1
+    stage.supervisor.on_timer()
+    assert not stage.supervisor.feed.stale

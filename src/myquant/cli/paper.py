@@ -54,13 +54,14 @@ def paper(
     from myquant.cli.settings import load_settings
     from myquant.cli.summary import print_summary
     from myquant.results.summary import summary
+    from myquant.session.runner import is_ready
     from myquant.strategies.loading import load_strategy
 
     chosen = load_strategy(strategy)
     loaded = load_settings(chosen, config=config, assignments=assignments)
     wanted = tuple(dict.fromkeys(symbols or [loaded.config.instrument.symbol]))
     folder = _folder(loaded, wanted, session)
-    announce_compiling(chosen)
+    announce_compiling(chosen, ready=is_ready(chosen))
     plan = compose.PaperPlan(broker, wanted, loaded, chosen, folder, os.environ)
     left = compose.paper(plan, _review)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

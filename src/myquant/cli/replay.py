@@ -103,6 +103,8 @@ def _print(found: "Divergence") -> None:
     out.print(f"  {'gap':<20}{money(found.gap / 100):>14}")
     trades = f"{found.session.trades} trades, the plain run {found.plain.trades}"
     out.print(f"  {trades}; {'the same, to the paisa' if found.same_trades else 'not the same'}")
+    if found.behind:
+        out.print(f"  only the sound records are compared: {found.behind}")
     if found.acting_timers:
         shown = ", ".join(map(str, found.acting_timers[:10]))
         out.print(f"  timers that acted: inputs {shown}{' ...' if len(found.acting_timers) > 10 else ''}")

@@ -62,9 +62,12 @@ def run(request: Request, *, quiet: bool = False) -> Finished:
     return Finished(summary(record), folder)
 
 
-def announce_compiling(strategy: LoadedStrategy) -> None:
-    """Say on stderr that the engine has to be compiled, when it has to be: the first run of a version takes long."""
-    if not strategy.compiled:
+def announce_compiling(strategy: LoadedStrategy, *, ready: bool | None = None) -> None:
+    """Say on stderr that the engine has to be compiled, when it has to be: the first run of a version takes long.
+
+    `ready`: whether what will run is compiled; None: it is a backtest, look.
+    """
+    if not (strategy.compiled if ready is None else ready):
         print(
             f"compiling the engine for strategy {strategy.name}: 10 to 30 seconds, once for each version of it",
             file=sys.stderr,

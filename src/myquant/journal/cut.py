@@ -1,6 +1,6 @@
 """Cutting a damaged journal behind its sound records, when a person has decided to go on with those.
 
-What is cut off is kept in `<session>/journal/cut-NNN/`, N being the first record that is not sound.
+What is cut off, snapshots of a later state included, is kept in `<session>/journal/cut-NNN/`, N being the first record that is not sound.
 """
 
 from itertools import count
@@ -13,6 +13,7 @@ from myquant.journal.lock import take_lock
 from myquant.journal.reader import JournalReader
 from myquant.journal.scan import DAMAGE, End
 from myquant.journal.segment import FOLDER, make_segment, read_segment, segment_name, segment_paths
+from myquant.journal.snapshot import snapshot_paths
 
 
 class Cut(NamedTuple):
@@ -46,6 +47,9 @@ def cut(folder: Path, after: int, disk: Disk = DISK) -> Cut:
             segment = read_segment(end.path, disk)
             sound = segment.rows[: after + 1 - segment.header.first].tobytes()
             make_segment(end.path, segment.header, disk, sound)
+        for path in snapshot_paths(folder, disk):  # of a state that the journal does not lead to any more
+            if int(path.stem) > after:
+                _keep(path, kept, disk, moved=True)
         with explained(kept, "can't be synced"):
             sync_folder(disk, kept)
             sync_folder(disk, kept.parent)

@@ -15,6 +15,7 @@ import numpy as np
 
 from myquant.config.loading import LoadedConfig, load_config
 from myquant.core import codes
+from myquant.errors import MyquantError
 from myquant.journal.reader import JournalReader, commands, inputs
 from myquant.journal.record import BODY, HOLDS, INPUT
 from myquant.session import archive
@@ -70,6 +71,7 @@ class Divergence:
     same_trades: bool
     acting_timers: tuple[int, ...]
     reference: bool
+    behind: str  # what stands behind the journal's sound records, which are all that is compared; "": nothing
 
     @property
     def gap(self) -> int:
@@ -86,7 +88,9 @@ def divergence(folder: Path, reference: Words | None = None) -> Divergence:
 
     Raises MyquantError where the session can't be replayed by this engine.
     """
-    _, engine = replay(folder)
+    found, engine = replay(folder)
+    if found.difference is not None:
+        raise MyquantError(f"{folder}: can't be compared: {found.difference.what}; `myquant replay` shows both sides")
     words = _inputs_of(folder)
     kinds = words[:, 0]
     configured = engine.loaded
@@ -111,7 +115,9 @@ def divergence(folder: Path, reference: Words | None = None) -> Divergence:
     plain, last = steps[0][1], steps[-1][1]
     lines.append(Line("costs", plain.charges - last.charges))
     timers = _acting_timers(folder)
-    return Divergence(folder.name, plain, last, tuple(lines), trades == recorded, timers, reference is not None)
+    return Divergence(
+        folder.name, plain, last, tuple(lines), trades == recorded, timers, reference is not None, found.behind
+    )
 
 
 def _inputs_of(folder: Path) -> Words:

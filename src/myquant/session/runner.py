@@ -12,10 +12,13 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.compiled import direct
-from myquant.core.records import Event
+from myquant.core.layout import dtype_of
+from myquant.core.records import Command, Event
 from myquant.exchange.handle import DONE, HAS_ORDERS, LACKS_DAY, LACKS_ROOM, STATUS
-from myquant.journal.record import BODY_WORDS, DAY, DayNote
+from myquant.journal.record import BODY_WORDS, DAY, WORDS, DayNote
 from myquant.session.engine import OUTBOX, Engine
+from myquant.strategies.loading import LoadedStrategy
+from myquant.strategies.specialise import is_compiled
 from myquant.ticks.batch import TickBatch
 
 EVENT_WORDS: Final = len(Event._fields)
@@ -92,6 +95,14 @@ def words_of_batch(batch: TickBatch) -> Words:
         if len(column):
             words[:, Event._fields.index(name)] = column
     return words
+
+
+def is_ready(strategy: LoadedStrategy) -> bool:
+    """Return whether the machine code that a session of this strategy runs is on disk; else it compiles for a while."""
+    words, rows = np.zeros((1, BODY_WORDS), np.int64), np.zeros((1, WORDS), np.int64)
+    instruments, desk = np.zeros(1, strategy.instrument_dtype()), np.zeros(1, strategy.desk_dtype())
+    engine = (desk, instruments, instruments["day"].copy(), np.zeros(1, dtype_of(Command)), words)
+    return is_compiled(strategy.handle.handle, (words, 0, 1, 0, rows, np.zeros(4, np.int64), *engine))
 
 
 class Runner:

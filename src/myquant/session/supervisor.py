@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from myquant.brokers.packets import QUOTED, TICKED
+from myquant.brokers.packets import DUPLICATE, PRICE_JUMP, QUOTED, REASON_NAMES, TICKED
 from myquant.core import codes
 from myquant.core.records import Event
 from myquant.errors import JournalError
@@ -26,6 +26,10 @@ LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are close
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
 _USED: Final = (TICKED, QUOTED)
+
+ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
+USELESS_S: Final = 5
+REFUSALS: Final = np.array([*range(1, DUPLICATE), PRICE_JUMP])  # reasons that are not everyday ones
 
 # Codes of TROUBLE notes.
 JOURNAL_TROUBLE: Final = 1
@@ -112,6 +116,7 @@ class Supervisor:
         self._lacks_room = False
         self._lacks_sync = False
         self._is_blind = False  # nothing can be journaled, so nothing is taken any more
+        self._frames = self._refused = self._useless_s = 0
         self._connections = 0
         self._counts = self.counts()
         for decoder in decoders:
@@ -132,20 +137,37 @@ class Supervisor:
                 self._stop_blind(error)
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
-        """Take what became of a connection. The feed is healthy when all of them are."""
+        """Take what became of a connection."""
         self.exchange_clock.now_ns()  # while the connection's clock is known: it is carried on from here
-        feed = self.feed
-        feed.healthy[connection] = healthy
         if not healthy:
             self._connect(self.decoders[connection - 1])
+        self._heed(connection, healthy, reason)
+
+    def _heed(self, connection: int, healthy: bool, reason: str) -> None:
+        """Let the engine know when the feed's health changes. It is healthy when all that has a say in it is."""
+        feed = self.feed
+        feed.healthy[connection] = healthy
         self._note(record.FEED, int(not healthy), connection)
-        self.log.info("feed", connection=connection, healthy=healthy, reason=reason)
+        said = self.log.info if healthy or reason == feed.reason else self.log.warning
+        said("feed", connection=connection, healthy=healthy, reason=reason)
         stale = not all(feed.healthy.values())
         if stale:
             feed.reason = reason
         if stale != feed.stale:
             feed.stale, feed.since_ns = stale, self.clock.wall_ns()
             self.event(codes.FEED_STATUS, codes.FEED_IS_STALE if stale else codes.FEED_HEALTHY)
+
+    def _look_for_use(self) -> None:
+        """Take a feed for stale that sends, and nothing of it can be used: second after second every packet is refused."""
+        counts = self.counts()
+        frames, refused = self.frames - self._frames, int(counts[REFUSALS].sum()) - self._refused
+        self._frames, self._refused = self._frames + frames, self._refused + refused
+        if frames:
+            self._useless_s = self._useless_s + 1 if refused >= frames else 0
+        of_use = self._useless_s < USELESS_S
+        if of_use != self.feed.healthy.get(ALL_CONNECTIONS, True):
+            most = REASON_NAMES[int(REFUSALS[counts[REFUSALS].argmax()])]
+            self._heed(ALL_CONNECTIONS, of_use, "of use again" if of_use else f"every packet is refused, mostly {most}")
 
     def _connect(self, decoder: Decoder) -> None:
         """Tell a decoder that what comes next is of a new connection."""
@@ -189,6 +211,7 @@ class Supervisor:
             record.BEAT, int(self.feed.stale), 0, *values, self.journal.rows_left(), self.exchange_clock.now_ns()
         )
         self._note_counts()
+        self._look_for_use()
         self._keep_room()
         if now - self._saved_ns >= self._snapshot_interval_ns and engine.inputs > self._saved_inputs:
             self.save()

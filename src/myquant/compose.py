@@ -253,7 +253,7 @@ class _Session:
         account: "OpenAccount",
         log: "SessionLog",
     ) -> None:
-        from myquant.session.hours import hours_of  # noqa: PLC0415  (likewise)
+        from myquant.session.hours import hours_of  # noqa: PLC0415  (only sessions need it)
         from myquant.session.loop import SessionLoop  # noqa: PLC0415  (likewise)
         from myquant.session.supervisor import Supervisor  # noqa: PLC0415  (likewise)
 

@@ -182,3 +182,15 @@ def test_an_instrument_of_ones_own_needs_lot_tick_and_charges() -> None:
 def test_the_book_knows_lot_tick_and_freeze_by_date() -> None:
     found = day_rules(load_config(values={}), "NIFTY07OCT2524900CE", None, date(2025, 10, 6)).day
     assert (found.lot_size, found.tick_size, found.freeze_quantity) == (75, 5, 1800)
+
+
+def test_what_a_broker_lists_goes_before_the_contract_book_and_a_setting_before_both() -> None:
+    day, symbol = date(2025, 10, 3), "NIFTY07OCT2524900CE"
+    book = day_rules(load_config(), symbol, "NFO", day).day
+    assert (book.lot_size, book.tick_size) == (75, 5)
+    listed = day_rules(load_config(), symbol, "NFO", day, (50, 10)).day
+    assert (listed.lot_size, listed.tick_size) == (50, 10)
+    assert listed.grid != book.grid
+    chosen = load_config(assignments=["instrument.lot_size=25", "instrument.tick_size=0.2"])
+    rules = day_rules(chosen, symbol, "NFO", day, (50, 10)).day
+    assert (rules.lot_size, rules.tick_size) == (25, 20)

@@ -14,6 +14,7 @@ from myquant.session.operator import ask_session
 from session.forks import Child
 from session.stage import SYMBOL, Lab, Stage, assert_sound, journal_keys, on_stage, source_keys, until
 
+IN_FLIGHT = 256  # packets that are under way to a client that goes
 SPEED = 300.0  # the afternoon in 20 seconds
 
 
@@ -149,7 +150,9 @@ def test_one_that_was_killed_goes_on_and_one_that_has_ended_does_not(stage: Stag
     journal = assert_sound(stage.session())
     assert len(journal.notes_of(record.STARTED)) == 2
     assert set(journal_keys(journal)) <= source_keys(stage.ticks)
-    assert len(journal.ticks()) > 0.9 * len(source_keys(stage.ticks))
+    missed = lab.counts()["packets_withheld"] + IN_FLIGHT  # the lab's day goes on while it is mute, and when it is cut
+    assert len(journal.ticks()) >= len(source_keys(stage.ticks)) - missed
+    assert len(journal.ticks()) > 1000
     assert stage.paper(lab, feed__stall_s=30).wait() == 2
     assert "this session has ended" in stage.said()
 

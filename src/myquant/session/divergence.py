@@ -24,7 +24,7 @@ from myquant.session.playback import ANSWERS
 from myquant.session.replay import replay
 from myquant.session.runner import Runner, Words
 from myquant.session.simulated import SimulatedOrders
-from myquant.session.under_way import DaysInMemory
+from myquant.session.under_way import RowsForgotten
 
 MARKET: Final = (codes.TICK, codes.QUOTE, codes.END_OF_DATA)
 AT_ONCE: Final = ("execution.fill_model=ltp",)
@@ -139,13 +139,11 @@ def _changed(folder: Path, engine: Engine, assignments: Sequence[str]) -> Loaded
 def _run(like: Engine, loaded: LoadedConfig, words: Words, trades: list[tuple[Any, ...]] | None) -> Result:
     engine = Engine(loaded, like.strategy, like.names)
     engine.listed = like.listed
-    rows = DaysInMemory()
-    runner = Runner(engine, rows, SimulatedOrders(engine))
+    runner = Runner(engine, RowsForgotten(), SimulatedOrders(engine))
     count = _Counter(trades)
     runner.on_commands = count.take
     for begin in range(0, len(words), 1 << 14):
         runner.take(words[begin : begin + (1 << 14)].copy())
-        rows.take()
     return _result(engine, count.trades)
 
 

@@ -125,12 +125,19 @@ def day_rules(
 ) -> DayRules:
     """Return the rules of an instrument on a day of the session's time zone.
 
-    `listed`: lot size and tick size (paise) that hold instead of the contract book's. Raises DataError or ConfigError where book, calendar or schedule do not cover the day, saying what to set.
+    `listed`: lot size and tick size (paise) that hold instead of the contract book's, unless the configuration names
+    others. Raises DataError or ConfigError where book, calendar or schedule do not cover the day, saying what to set.
     """
     config = loaded.config
     known = _contract(loaded, symbol, named_exchange, on)
     if listed is not None:
-        known = replace(known, lot_size=listed[0], tick_size_paise=listed[1])
+        lot, tick = listed
+        settings = loaded.config.instrument
+        known = replace(
+            known,
+            lot_size=known.lot_size if settings.lot_size else lot,
+            tick_size_paise=known.tick_size_paise if settings.tick_size else tick,
+        )
     rates = _rates(config, known, on)
     start_ns, end_ns = day_bounds_ns(on, config.session.timezone)
     hours = session_hours(config, known.exchange, known.expiry, on)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from myquant.exchange.handle import SEQUENCE
+from myquant.exchange.handle import BEFORE, SEQUENCE, WRITTEN
 from myquant.session.engine import Engine
 from myquant.session.outcome import Rejects
 from myquant.session.playback import RowsInMemory
@@ -14,8 +14,12 @@ from myquant.session.simulated import SimulatedOrders
 from myquant.ticks.batch import TickBatch
 
 
-class DaysInMemory(RowsInMemory):
-    """Rows that keep nothing: of a run whose inputs are in files."""
+class RowsForgotten(RowsInMemory):
+    """Rows of which nothing is kept: of a run whose inputs are in files."""
+
+    def make_room(self) -> None:
+        """Go on from the first row."""
+        self.cursor[BEFORE] = self.cursor[WRITTEN]
 
     def append(self, holds: int, body: Any) -> None:
         """Leave out a day's rules: the run finds them again in the market's tables."""
@@ -25,8 +29,7 @@ class VenueRun:
     """Runs batches of an engine whose orders go to the simulated exchange; `on_commands` gets every command."""
 
     def __init__(self, engine: Engine, on_commands: Callable[[np.ndarray[Any, Any]], None]) -> None:
-        self._rows = DaysInMemory()
-        self._runner = Runner(engine, self._rows, SimulatedOrders(engine))
+        self._runner = Runner(engine, RowsForgotten(), SimulatedOrders(engine))
         self._runner.on_commands = on_commands
 
     def run(self, batch: TickBatch, rejects: Rejects) -> None:
@@ -34,4 +37,3 @@ class VenueRun:
         words = words_of_batch(batch)
         rejects.begin(batch, lambda sequence: int(np.argmax(words[:, SEQUENCE] == sequence)))
         self._runner.take(words)
-        self._rows.take()

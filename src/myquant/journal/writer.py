@@ -17,6 +17,7 @@ from myquant.journal.scan import TORN
 from myquant.journal.segment import (
     DRAFT,
     FOLDER,
+    HEADER_BYTES,
     Header,
     Rows,
     Segment,
@@ -27,8 +28,8 @@ from myquant.journal.segment import (
     sync_segment,
 )
 
-AHEAD_RECORDS: Final = 8192  # whose pages `reserve` touches
-PAGE_RECORDS: Final = 4096 // RECORD_BYTES
+READY_RECORDS: Final = 2**17 // RECORD_BYTES  # made ready at once: 30 us; more would keep an input waiting
+_ZEROS: Final = memoryview(bytes(READY_RECORDS * RECORD_BYTES))
 _CURSOR_WORDS: Final = 4
 _NO_WORDS: Final = np.zeros((1, BODY_WORDS), np.int64)
 
@@ -49,7 +50,8 @@ class JournalWriter:
     from the next `sync` on.
 
     Attributes:
-        rows: the records of the current segment, mapped: int64 (segment_records, WORDS). `make_room` replaces it.
+        rows: the current segment's records as far as they are ready to be stored to, mapped: int64 (n, WORDS).
+            `make_room` replaces it.
         cursor: int64 (4,): records of the whole journal so far; records before this segment; the checksums' key; a word
             for the caller's use. Always the same array.
         torn: what `open` found behind the last sound record and removed, in one line; "": nothing.
@@ -64,15 +66,15 @@ class JournalWriter:
         self._left: Rows | None = None  # what `make_room` left stays mapped till `reserve`: to unmap it takes 1 ms
         self._unsynced: list[Path] = []  # segments left behind that may not be on the disk yet
         self._synced = records
-        self._touched = 0  # rows of the current segment, as far as their pages are at hand
         self._failure = ""  # of a sync
         self._is_closed = False
         self._bodies = {holds: np.zeros(1, dtype_of(body)) for holds, body in BODIES.items()}
         header = current.segment.header
-        self.rows: Rows = current.segment.rows
+        self.rows: Rows = current.segment.rows[: records + 1 - header.first]
         self.cursor: Rows = np.zeros(_CURSOR_WORDS, np.int64)
         self.cursor[[RECORDS, BEFORE, KEY]] = records, header.first - 1, header.key
         self.torn = ""
+        self._make_ready()
         pad_rows(self.rows[:0], self.cursor, _NO_WORDS)  # compiled by now, not when it is needed
         append_rows(self.rows[:0], self.cursor, 0, _NO_WORDS, 0, 0)
 
@@ -130,31 +132,37 @@ class JournalWriter:
         return writer._with_reserve()
 
     def room(self) -> int:
-        """Return how many records the current segment still takes."""
+        """Return how many records `rows` still takes."""
         return len(self.rows) - int(self.cursor[RECORDS] - self.cursor[BEFORE])
 
     def rows_left(self) -> int:
         """Return how many records fit into what is allocated: the rest of this segment and the reserved one."""
-        return self.room() + (len(self._reserved.segment.rows) if self._reserved else 0)
+        here = len(self._current.segment.rows) - len(self.rows) + self.room()
+        return here + (len(self._reserved.segment.rows) if self._reserved else 0)
 
     def reserve(self) -> None:
-        """Allocate the next segment if there is none, and touch the pages that come next: about 1 ms, for idle times.
+        """Allocate the next segment if there is none: some milliseconds then, which no input should have to wait for.
 
-        The first store into a page takes some microseconds, which an input should not have to wait for. Raises
-        JournalError when the disk refuses; what is allocated stays of use, and the next call tries again.
+        Raises JournalError when the disk refuses; what is allocated stays of use, and the next call tries again.
         """
         self._refuse_closed()
         self._left = None
-        self._touch()
         if self._reserved is None:
             self._reserved = self._next()
 
     def make_room(self) -> None:
-        """Go on in the next segment; what is left of this one is filled with paddings.
+        """Make the next rows of the segment ready; at its end go on in the next one.
 
         Raises JournalError when none can be had, which changes nothing, and where this segment is as empty as the next.
         """
         self._refuse_closed()
+        if len(self.rows) < len(self._current.segment.rows):
+            self._make_ready()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on in the next segment; what is left of this one is filled with paddings."""
         if self.room() == len(self.rows):
             raise JournalError(
                 f"{self._current.segment.path}: its {self.room()} records are too few for one input and what it may lead to:"
@@ -166,9 +174,9 @@ class JournalWriter:
         let_go(self._disk, self._current.descriptor)
         self._unsynced.append(self._current.segment.path)
         self._current, self._reserved = self._reserved, None
-        self._left, self.rows = self.rows, self._current.segment.rows
-        self._touched = 0
+        self._left, self.rows = self.rows, self._current.segment.rows[:0]
         self.cursor[BEFORE] = self._current.segment.header.first - 1
+        self._make_ready()
 
     def append(self, holds: int, body: Any) -> None:
         """Append an `Input`, a `Command`, a `DayNote` or a `Note`. Raises JournalError when there is no room left."""
@@ -230,11 +238,18 @@ class JournalWriter:
         if self._is_closed:
             raise JournalError(f"{self._folder}: this journal was closed: open it again")
 
-    def _touch(self) -> None:
-        """Store what is there already into the pages of the next records."""
-        at = int(self.cursor[RECORDS] - self.cursor[BEFORE])
-        begin, self._touched = max(at, self._touched), min(at + AHEAD_RECORDS, len(self.rows))
-        self.rows[begin : self._touched : PAGE_RECORDS, 0] += 0
+    def _make_ready(self) -> None:
+        """Take more rows of the segment in use, with their pages in memory.
+
+        To write a page's zeros takes 1 us; to leave it to the first store 5 us, and milliseconds where the kernel reads
+        ahead for that, as far as the device is set to (8 MiB on some). A disk that refuses does no harm here: the pages
+        then come with the first store.
+        """
+        whole, begin = self._current.segment.rows, len(self.rows)
+        self.rows = whole[: begin + READY_RECORDS]
+        with suppress(OSError):
+            zeros = _ZEROS[: (len(self.rows) - begin) * RECORD_BYTES]
+            self._disk.write(self._current.descriptor, zeros, HEADER_BYTES + begin * RECORD_BYTES)
 
     def _with_reserve(self) -> Self:
         """Reserve the next segment. A disk that refuses is told by the next `reserve` if there is room till then."""

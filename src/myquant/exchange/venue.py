@@ -13,6 +13,7 @@ never earns the spread, and each look takes part in that tick's volume only. It 
 the book, so a size that would move the market fills too well.
 """
 
+from collections import deque
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -39,6 +40,8 @@ from myquant.exchange.venue_orders import (
 
 WAITING_MAX: Final = 64  # answers that may wait, and so many more per instrument:
 WAITING_MAX_EACH: Final = 4
+NO_ORDER: Final = Resting(*[0] * len(Resting._fields))
+NO_CONTRACT: Final = Contract(*[0] * len(Contract._fields))
 
 
 class Head(NamedTuple):
@@ -61,11 +64,12 @@ class Venue:
     def __init__(self, instruments: int, rules: VenueRules, seed: int) -> None:
         check_rules(rules)
         self._rules = rules
-        self._orders = np.zeros(instruments, dtype_of(Resting))
-        self._contracts = np.zeros(instruments, dtype_of(Contract))
-        self._answers = np.zeros(WAITING_MAX + WAITING_MAX_EACH * instruments, dtype_of(Event))  # a ring
-        self._first = self._waiting = 0
+        self._orders = [NO_ORDER] * instruments
+        self._contracts = [NO_CONTRACT] * instruments
+        self._answers: deque[Event] = deque()
+        self._answers_max = WAITING_MAX + WAITING_MAX_EACH * instruments
         self._random, _ = draw(seed, 0)
+        self._here: set[int] = set()  # instruments that have an order here
         self._find_next()
 
     def prepare(self, who: int, contract: Contract) -> None:
@@ -84,13 +88,13 @@ class Venue:
         self._check(who)
         if side not in (codes.BUY, codes.SELL) or quantity <= 0 or price <= 0:
             raise ValueError(f"not an order: id {order_id}, side {side}, quantity {quantity}, price {price}")
-        if self._order(who).state != GONE:
-            raise ValueError(f"order {order_id} of instrument {who}: order {self._order(who).order_id} is still here")
+        if self._orders[who].state != GONE:
+            raise ValueError(f"order {order_id} of instrument {who}: order {self._orders[who].order_id} is still here")
         if self._rules.model == AT_ONCE:
             order = fill_at_once(order_id, side, quantity, price, time_ns)
             self._tell(answer(order, codes.FILL, who, time_ns, 0))
         else:
-            contract = self._contract(who)
+            contract = self._contracts[who]
             if contract.lot_size == 0:
                 raise ValueError(f"order {order_id} of instrument {who}: its contract was not prepared")
             order = send(order_id, side, quantity, price, time_ns + self._jitter(), contract, self._rules)
@@ -102,7 +106,7 @@ class Venue:
         Raises ValueError at an order that never was, or is not the instrument's last one.
         """
         self._check(who)
-        order = self._order(who)
+        order = self._orders[who]
         if order.order_id != order_id or order.quantity == 0:
             raise ValueError(f"order {order_id} of instrument {who} can't be cancelled: it is not known here")
         if order.state != GONE:
@@ -117,12 +121,10 @@ class Venue:
 
     def answer(self) -> Event | None:
         """Return what next became of an order, or None."""
-        if self._waiting == 0:
+        if not self._answers:
             return None
-        told = Event(*self._answers[self._first].item())
-        self._first = (self._first + 1) % len(self._answers)
-        self._waiting -= 1
-        self.busy = bool(self._here) or self._waiting > 0
+        told = self._answers.popleft()
+        self.busy = bool(self._here or self._answers)
         return told
 
     def answers(self, time_ns: int) -> list[Event]:
@@ -132,28 +134,31 @@ class Venue:
 
     def snapshot(self) -> bytes:
         """Return the whole state, the rules aside: equal bytes are equal states."""
-        head = np.array([Head(self._random, self._waiting)], dtype_of(Head))
-        waiting = np.roll(self._answers, -self._first)[: self._waiting]
-        return b"".join(part.tobytes() for part in (head, self._orders, self._contracts, waiting))
+        head = [Head(self._random, len(self._answers))]
+        parts = ((head, Head), (self._orders, Resting), (self._contracts, Contract), (list(self._answers), Event))
+        return b"".join(np.array(rows, dtype_of(kind)).tobytes() for rows, kind in parts)
 
     def restore(self, state: bytes) -> None:
         """Take up the state of a snapshot. Raises ValueError at one of other instruments, and changes nothing then."""
-        sizes = [dtype_of(Head).itemsize, self._orders.nbytes, self._contracts.nbytes]
-        fixed, event_size = sum(sizes), self._answers.itemsize
-        waiting = int(np.frombuffer(state, dtype_of(Head), 1)[0]["waiting"]) if len(state) >= fixed else -1
-        if not 0 <= waiting <= len(self._answers) or len(state) != fixed + waiting * event_size:
-            raise ValueError(f"a snapshot of {len(state)} bytes is not one of {len(self._orders)} instruments")
-        self._random = int(np.frombuffer(state, dtype_of(Head), 1)[0]["random"])
-        self._orders[:] = np.frombuffer(state, self._orders.dtype, len(self._orders), sizes[0])
-        self._contracts[:] = np.frombuffer(state, self._contracts.dtype, len(self._contracts), sizes[0] + sizes[1])
-        self._answers[:waiting] = np.frombuffer(state, self._answers.dtype, waiting, fixed)
-        self._first, self._waiting = 0, waiting
+        count, head_size = len(self._orders), dtype_of(Head).itemsize
+        head = Head(*_rows(state, Head, 0, 1)[0]) if len(state) >= head_size else Head(0, -1)
+        counts = ((Resting, count), (Contract, count), (Event, head.waiting))
+        needed = head_size + sum(dtype_of(kind).itemsize * rows for kind, rows in counts)
+        if not 0 <= head.waiting <= self._answers_max or len(state) != needed:
+            raise ValueError(f"a snapshot of {len(state)} bytes is not one of {count} instruments")
+        contracts = head_size + dtype_of(Resting).itemsize * count
+        answers = contracts + dtype_of(Contract).itemsize * count
+        self._random = head.random
+        self._orders = [Resting(*row) for row in _rows(state, Resting, head_size, count)]
+        self._contracts = [Contract(*row) for row in _rows(state, Contract, contracts, count)]
+        self._answers = deque(Event(*row) for row in _rows(state, Event, answers, head.waiting))
+        self._here = {who for who, order in enumerate(self._orders) if order.state != GONE}
         self._find_next()
 
     def _look(self, event: Event) -> None:
         who = event.instrument
-        before = self._order(who)
-        order = look(before, event, self._contract(who), self._rules)
+        before = self._orders[who]
+        order = look(before, event, self._contracts[who], self._rules)
         if order.filled == before.filled:
             self._orders[who] = order
         else:
@@ -163,31 +168,27 @@ class Venue:
     def _pass_time(self, time_ns: int) -> None:
         while self._here and self.next_ns <= time_ns:
             who = self._next
-            order, told = happen(self._order(who), who, self._contract(who))
+            order, told = happen(self._orders[who], who, self._contracts[who])
             self._tell(told)
             self._put(who, order)
 
-    def _order(self, who: int) -> Resting:
-        return Resting(*self._orders[who].item())
-
-    def _contract(self, who: int) -> Contract:
-        return Contract(*self._contracts[who].item())
-
     def _put(self, who: int, order: Resting) -> None:
         self._orders[who] = order
+        if order.state == GONE:
+            self._here.discard(who)
+        else:
+            self._here.add(who)
         self._find_next()
 
     def _find_next(self) -> None:
-        """Find anew which instruments have an order here, and to which of these time does something first."""
-        self._here = np.flatnonzero(self._orders["state"]).tolist()
-        self.next_ns, self._next = min(((next_ns(self._order(who)), who) for who in self._here), default=(NEVER, -1))
-        self.busy = bool(self._here) or self._waiting > 0
+        """Find anew to which of the orders here time does something first."""
+        self.next_ns, self._next = min(((next_ns(self._orders[who]), who) for who in self._here), default=(NEVER, -1))
+        self.busy = bool(self._here or self._answers)
 
     def _tell(self, told: Event) -> None:
-        if self._waiting == len(self._answers):
-            raise OverflowError(f"{self._waiting} answers of the simulated exchange wait: take them")
-        self._answers[(self._first + self._waiting) % len(self._answers)] = told
-        self._waiting += 1
+        if len(self._answers) == self._answers_max:
+            raise OverflowError(f"{len(self._answers)} answers of the simulated exchange wait: take them")
+        self._answers.append(told)
         self.busy = True
 
     def _jitter(self) -> int:
@@ -197,3 +198,9 @@ class Venue:
     def _check(self, who: int) -> None:
         if not 0 <= who < len(self._orders):
             raise IndexError(f"instrument {who} of {len(self._orders)}")
+
+
+def _rows(state: bytes, kind: type, begin: int, count: int) -> list[tuple[int, ...]]:
+    """Return records of a snapshot, from byte `begin` on, as plain ints."""
+    rows: list[tuple[int, ...]] = np.frombuffer(state, dtype_of(kind), count, begin).tolist()
+    return rows

@@ -152,7 +152,11 @@ class Engine:
         emitted, drained = self._emitted(), self._drained
         if emitted > drained:
             self._drained = emitted
-            on_commands(self.commands.take(np.arange(drained, emitted) % OUTBOX))
+            first, last = drained % OUTBOX, emitted % OUTBOX
+            if first < last:
+                on_commands(self.commands[first:last].copy())
+            else:
+                on_commands(np.concatenate((self.commands[first:], self.commands[:last])))
 
     def _emitted(self) -> int:
         return self._commands_so_far[0]

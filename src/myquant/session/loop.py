@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,7 @@ from myquant.session.rules import SECOND_NS
 from myquant.session.supervisor import Supervisor
 
 TIMER_S: Final = 1.0
+TELL_S: Final = 0.002  # from an order to its line in the log: by then the packets that waited for it are taken
 GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
 FLATTEN_S: Final = 10.0  # how long a stop waits for positions to close
 FAILED: Final = 1
@@ -90,6 +92,7 @@ class SessionLoop:
             loop.add_signal_handler(number, self._on_signal, number)
         await self._operator.start()
         self.hide(self._operator.token)
+        self.supervisor.later = partial(loop.call_later, TELL_S)
         self.supervisor.started(os.getpid())
         self.supervisor.start()
         gc.collect()
@@ -102,6 +105,7 @@ class SessionLoop:
         finally:
             gc.enable()
             gc.unfreeze()
+            self.supervisor.tell_at_once()
             await feed.aclose()
             await self._operator.close()
             for number in STOPPING:

@@ -23,6 +23,7 @@ from myquant.ticks.batch import TickBatch
 
 EVENT_WORDS: Final = len(Event._fields)
 _INSTRUMENT, _TIME_NS, _RECEIVE_NS = (Event._fields.index(name) for name in ("instrument", "time_ns", "receive_ns"))
+_KIND: Final = Command._fields.index("kind")
 
 Words = np.ndarray[Any, Any]  # inputs: int64 of shape (n, BODY_WORDS)
 
@@ -47,10 +48,10 @@ class Orders(Protocol):
     def busy(self) -> bool:
         """Whether some order waits."""
 
-    def submit(self, command: np.void) -> None:
+    def submit(self, command: Command) -> None:
         """Take a SUBMIT command."""
 
-    def cancel(self, command: np.void) -> None:
+    def cancel(self, command: Command) -> None:
         """Take a CANCEL command."""
 
     def see(self, event: Event) -> None:
@@ -65,10 +66,10 @@ class NoOrders:
 
     busy = False
 
-    def submit(self, command: np.void) -> None:
+    def submit(self, command: Command) -> None:
         """Send nothing."""
 
-    def cancel(self, command: np.void) -> None:
+    def cancel(self, command: Command) -> None:
         """Send nothing."""
 
     def see(self, event: Event) -> None:
@@ -214,19 +215,19 @@ class Runner:
 
     def _send_commands(self, commands: np.ndarray[Any, Any]) -> None:
         durable: bool | None = None
-        for at, kind in enumerate(commands["kind"].tolist()):
-            if kind in (codes.SUBMIT, codes.CANCEL):
+        for row in commands.tolist():
+            if row[_KIND] in (codes.SUBMIT, codes.CANCEL):
                 durable = self.before_order() if durable is None else durable
-                self._send_one(commands[at], durable=durable)
+                self._send_one(Command(*row), durable=durable)
         self.on_commands(commands)
 
-    def _send_one(self, command: np.void, *, durable: bool) -> None:
-        order = int(command["order_id"])
-        if command["kind"] == codes.CANCEL:
+    def _send_one(self, command: Command, *, durable: bool) -> None:
+        order = command.order_id
+        if command.kind == codes.CANCEL:
             self.orders.cancel(command)
-        elif command["side"] == codes.BUY and (not durable or order in self.unsent):
+        elif command.side == codes.BUY and (not durable or order in self.unsent):
             self.unsent.add(order)
-            who, now = int(command["instrument"]), int(command["time_ns"])
+            who, now = command.instrument, command.time_ns
             self._refused.append(Event(codes.ORDER_REJECT, who, 0, now, 0, 0, 0, 0, 0, order, 0, 0, codes.NOT_SENT))
         else:
             self.orders.submit(command)

@@ -4,6 +4,7 @@ It has no loop and no socket of its own: whoever has them calls it, one call at 
 """
 
 import gc
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -81,6 +82,7 @@ class Supervisor:
     Attributes:
         stopping: the exit code with which the session is to leave, once it is asked to.
         closing: whether positions are to be closed before it leaves, while the journal has room to say so.
+        later: calls what it is given once there is time for it: what comes next from the feed goes before lines of the log.
     """
 
     def __init__(
@@ -108,6 +110,8 @@ class Supervisor:
         self.closing = False
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
+        self.later: Callable[[Callable[[], None]], object] = _at_once
+        self._untold: deque[np.ndarray[Any, Any]] = deque()
         self._save = save
         self._snapshot_interval_ns = snapshot_interval_ns
         self._saved_ns = clock.monotonic_ns()
@@ -311,7 +315,28 @@ class Supervisor:
             gc.collect()
 
     def _tell(self, commands: np.ndarray[Any, Any]) -> None:
-        """Log what a person wants to know of new commands: positions, trades, halts; the journal has them all."""
+        """Have logged, later, what a person wants to know of new commands."""
+        if _TOLD.isdisjoint(commands["kind"].tolist()):
+            return
+        self._untold.append(commands)
+        if len(self._untold) == 1:
+            self.later(self._tell_next)
+
+    def tell_at_once(self) -> None:
+        """Log what is still to be told, and from now on without delay."""
+        self.later = _at_once
+        while self._untold:
+            self._tell_one()
+
+    def _tell_next(self) -> None:
+        if self._untold:
+            self._tell_one()
+        if self._untold:
+            self.later(self._tell_next)
+
+    def _tell_one(self) -> None:
+        """Log the positions, trades and halts among the oldest commands not told yet; the journal has them all."""
+        commands = self._untold.popleft()
         for at, kind in enumerate(commands["kind"].tolist()):
             if kind in _TOLD:
                 command = commands[at]
@@ -321,7 +346,11 @@ class Supervisor:
                 said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
 
 
-_TOLD: Final = (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED)
+def _at_once(call: Callable[[], None]) -> None:
+    call()
+
+
+_TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED))
 
 
 def _fields(command: np.void, kind: int) -> dict[str, Any]:

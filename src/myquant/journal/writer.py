@@ -28,7 +28,7 @@ from myquant.journal.segment import (
     sync_segment,
 )
 
-READY_RECORDS: Final = 2**17 // RECORD_BYTES  # made ready at once: 30 us; more would keep an input waiting
+READY_RECORDS: Final = 2**16 // RECORD_BYTES  # made ready at once: 20 us; more would keep an input waiting
 _ZEROS: Final = memoryview(bytes(READY_RECORDS * RECORD_BYTES))
 _CURSOR_WORDS: Final = 4
 _NO_WORDS: Final = np.zeros((1, BODY_WORDS), np.int64)

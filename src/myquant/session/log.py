@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -34,6 +35,7 @@ RESERVED: Final = ("time", "level", "event", "session")
 
 Redact = Callable[[str], str]
 
+_SECOND: Final = "%Y-%m-%dT%H:%M:%S"
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -109,10 +111,16 @@ def open_log(
         names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
         return {names[name]: _clean(value, redact) for name, value in fields.items()}
 
+    @lru_cache(maxsize=1)
+    def texts_of(second: int) -> tuple[str, str]:
+        """Return a second as the file has it and as people read it: 25 us, and lines often come by the second."""
+        return f"{datetime.fromtimestamp(second, UTC):{_SECOND}}", f"{datetime.fromtimestamp(second, zone):%H:%M:%S}"
+
     def rendered(_logger: WrappedLogger, _method: str, fields: EventDict) -> Any:
-        now_ns = clock()
-        head = {"time": utc_text(now_ns), "level": fields["level"], "event": fields["event"], "session": session}
-        short = f"{datetime.fromtimestamp(now_ns // SECOND_NS, zone):%H:%M:%S} {_short_line(fields)}\n"
+        second, rest_ns = divmod(clock(), SECOND_NS)
+        utc, local = texts_of(second)
+        head = {"time": f"{utc}.{rest_ns:09d}Z", "level": fields["level"], "event": fields["event"], "session": session}
+        short = f"{local} {_short_line(fields)}\n"
         return (head, {**head, **fields, **head}, short), {}
 
     processors: list[Processor] = [structlog.processors.format_exc_info, redacted, rendered]
@@ -123,7 +131,7 @@ def open_log(
 def utc_text(time_ns: int) -> str:
     """Return a time as `2025-10-03T03:51:07.120400300Z`."""
     seconds, rest_ns = divmod(time_ns, SECOND_NS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC):{_SECOND}}.{rest_ns:09d}Z"
 
 
 def _apart(fields: Mapping[str, object]) -> dict[str, Any]:

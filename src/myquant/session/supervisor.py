@@ -13,7 +13,7 @@ import numpy as np
 
 from myquant.brokers.packets import DUPLICATE, PRICE_JUMP, QUOTED, REASON_NAMES, TICKED
 from myquant.core import codes
-from myquant.core.records import Event
+from myquant.core.records import Command, Event
 from myquant.errors import JournalError
 from myquant.journal import record
 from myquant.journal.record import NOTE, NOTE_VALUES, Note
@@ -111,7 +111,7 @@ class Supervisor:
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
         self.later: Callable[[Callable[[], None]], object] = _at_once
-        self._untold: deque[np.ndarray[Any, Any]] = deque()
+        self._untold: deque[Command] = deque()
         self._save = save
         self._snapshot_interval_ns = snapshot_interval_ns
         self._saved_ns = clock.monotonic_ns()
@@ -315,51 +315,47 @@ class Supervisor:
             gc.collect()
 
     def _tell(self, commands: np.ndarray[Any, Any]) -> None:
-        """Have logged, later, what a person wants to know of new commands."""
-        if _TOLD.isdisjoint(commands["kind"].tolist()):
-            return
-        self._untold.append(commands)
-        if len(self._untold) == 1:
-            self.later(self._tell_next)
+        """Have logged, later, what a person wants to know of new commands: positions, trades, halts; the journal has all."""
+        for row in commands.tolist():
+            if row[_KIND] in _TOLD:
+                self._untold.append(Command(*row))
+                if len(self._untold) == 1:
+                    self.later(self._tell_next)
 
     def tell_at_once(self) -> None:
         """Log what is still to be told, and from now on without delay."""
         self.later = _at_once
         while self._untold:
-            self._tell_one()
+            self._tell_one(self._untold.popleft())
 
     def _tell_next(self) -> None:
         if self._untold:
-            self._tell_one()
+            self._tell_one(self._untold.popleft())
         if self._untold:
             self.later(self._tell_next)
 
-    def _tell_one(self) -> None:
-        """Log the positions, trades and halts among the oldest commands not told yet; the journal has them all."""
-        commands = self._untold.popleft()
-        for at, kind in enumerate(commands["kind"].tolist()):
-            if kind in _TOLD:
-                command = commands[at]
-                symbol = self.runner.engine.names[int(command["instrument"])].symbol
-                alarming = kind == codes.HALTED and command["reason"] != codes.BY_OPERATOR
-                said = self.log.error if alarming else self.log.info
-                said(codes.COMMAND_NAMES[kind], symbol=symbol, **_fields(command, kind))
+    def _tell_one(self, command: Command) -> None:
+        symbol = self.runner.engine.names[command.instrument].symbol
+        alarming = command.kind == codes.HALTED and command.reason != codes.BY_OPERATOR
+        said = self.log.error if alarming else self.log.info
+        said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **_fields(command))
 
 
 def _at_once(call: Callable[[], None]) -> None:
     call()
 
 
+_KIND: Final = Command._fields.index("kind")
 _TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED))
 
 
-def _fields(command: np.void, kind: int) -> dict[str, Any]:
+def _fields(command: Command) -> dict[str, Any]:
     """Return what of a command belongs into a line of the log; prices and money in rupees."""
-    if kind == codes.HALTED:
-        return {"reason": codes.HALT_NAMES[int(command["reason"])]}
-    fields: dict[str, Any] = {"quantity": int(command["quantity"]), "price": int(command["price"]) / 100}
-    if kind == codes.POSITION_OPENED:
-        fields["stop"] = int(command["stop"]) / 100
+    if command.kind == codes.HALTED:
+        return {"reason": codes.HALT_NAMES[command.reason]}
+    fields: dict[str, Any] = {"quantity": command.quantity, "price": command.price / 100}
+    if command.kind == codes.POSITION_OPENED:
+        fields["stop"] = command.stop / 100
     else:
-        fields |= {"reason": codes.EXIT_NAMES[int(command["reason"])], "net": int(command["net"]) / 100}
-    return fields | {"order": int(command["order_id"]), "input": int(command["event_sequence"])}
+        fields |= {"reason": codes.EXIT_NAMES[command.reason], "net": command.net / 100}
+    return fields | {"order": command.order_id, "input": command.event_sequence}

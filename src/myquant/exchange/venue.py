@@ -91,14 +91,13 @@ class Venue:
         if self._orders[who].state != GONE:
             raise ValueError(f"order {order_id} of instrument {who}: order {self._orders[who].order_id} is still here")
         if self._rules.model == AT_ONCE:
-            order = fill_at_once(order_id, side, quantity, price, time_ns)
+            self._orders[who] = order = fill_at_once(order_id, side, quantity, price, time_ns)
             self._tell(answer(order, codes.FILL, who, time_ns, 0))
-        else:
-            contract = self._contracts[who]
-            if contract.lot_size == 0:
-                raise ValueError(f"order {order_id} of instrument {who}: its contract was not prepared")
-            order = send(order_id, side, quantity, price, time_ns + self._jitter(), contract, self._rules)
-        self._put(who, order)
+            return
+        contract = self._contracts[who]
+        if contract.lot_size == 0:
+            raise ValueError(f"order {order_id} of instrument {who}: its contract was not prepared")
+        self._put(who, send(order_id, side, quantity, price, time_ns + self._jitter(), contract, self._rules))
 
     def cancel(self, who: int, order_id: int, time_ns: int) -> None:
         """Take a request to cancel an order; one that ends before it arrives is not changed by it.

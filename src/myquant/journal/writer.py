@@ -28,7 +28,7 @@ from myquant.journal.segment import (
     sync_segment,
 )
 
-READY_RECORDS: Final = 2**16 // RECORD_BYTES  # made ready at once: 20 us; more would keep an input waiting
+READY_RECORDS: Final = 2**15 // RECORD_BYTES  # made ready at once: 20 us; more would keep an input waiting
 _ZEROS: Final = memoryview(bytes(READY_RECORDS * RECORD_BYTES))
 _CURSOR_WORDS: Final = 4
 _NO_WORDS: Final = np.zeros((1, BODY_WORDS), np.int64)
@@ -67,6 +67,8 @@ class JournalWriter:
         self._unsynced: list[Path] = []  # segments left behind that may not be on the disk yet
         self._synced = records
         self._failure = ""  # of a sync
+        self._refused: OSError | None = None  # why pages could not be written
+        self._is_told = False  # by `reserve`
         self._is_closed = False
         self._bodies = {holds: np.zeros(1, dtype_of(body)) for holds, body in BODIES.items()}
         header = current.segment.header
@@ -143,10 +145,14 @@ class JournalWriter:
     def reserve(self) -> None:
         """Allocate the next segment if there is none: some milliseconds then, which no input should have to wait for.
 
-        Raises JournalError when the disk refuses; what is allocated stays of use, and the next call tries again.
+        Raises JournalError when the disk refuses, or has refused pages; what is allocated stays of use, and the next call
+        tries again.
         """
         self._refuse_closed()
         self._left = None
+        if self._refused is not None:
+            with explained(self._current.segment.path, "can't be written"):
+                self._tell_refusal(self._refused)
         if self._reserved is None:
             self._reserved = self._next()
 
@@ -242,14 +248,28 @@ class JournalWriter:
         """Take more rows of the segment in use, with their pages in memory.
 
         To write a page's zeros takes 1 us; to leave it to the first store 5 us, and milliseconds where the kernel reads
-        ahead for that, as far as the device is set to (8 MiB on some). A disk that refuses does no harm here: the pages
-        then come with the first store.
+        ahead for that, as far as the device is set to (8 MiB on some). Where the disk refuses, the pages come with the first
+        store all the same, and `reserve` tells.
         """
-        whole, begin = self._current.segment.rows, len(self.rows)
-        self.rows = whole[: begin + READY_RECORDS]
-        with suppress(OSError):
-            zeros = _ZEROS[: (len(self.rows) - begin) * RECORD_BYTES]
-            self._disk.write(self._current.descriptor, zeros, HEADER_BYTES + begin * RECORD_BYTES)
+        begin = len(self.rows)
+        self.rows = self._current.segment.rows[: begin + READY_RECORDS]
+        try:
+            self._write_zeros(begin)
+        except OSError as error:
+            self._refused = error
+
+    def _write_zeros(self, begin: int) -> None:
+        """Write zeros to what is ready, from row `begin` on, in which nothing stands yet."""
+        zeros = _ZEROS[: (len(self.rows) - begin) * RECORD_BYTES]
+        self._disk.write(self._current.descriptor, zeros, HEADER_BYTES + begin * RECORD_BYTES)
+
+    def _tell_refusal(self, error: OSError) -> None:
+        """Raise the refusal of pages, once for every one; after that, whether the disk refuses them still."""
+        if not self._is_told:
+            self._is_told = True
+            raise error
+        self._write_zeros(int(self.cursor[RECORDS] - self.cursor[BEFORE]))
+        self._refused, self._is_told = None, False
 
     def _with_reserve(self) -> Self:
         """Reserve the next segment. A disk that refuses is told by the next `reserve` if there is room till then."""

@@ -5,9 +5,10 @@ operator, then fills as configured, then their latency; what is left are rejects
 charges is its line, the change of charges is the line of costs, so the lines sum to the whole gap.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from myquant.config.loading import LoadedConfig, load_config
 from myquant.core import codes
+from myquant.core.records import Command
 from myquant.errors import MyquantError
 from myquant.journal.reader import JournalReader, commands, inputs
 from myquant.journal.record import BODY, HOLDS, INPUT
@@ -127,8 +129,9 @@ def _inputs_of(folder: Path) -> Words:
     return np.ascontiguousarray(words[~np.isin(words[:, 0], ANSWERS)])
 
 
-def _commands_of(folder: Path) -> np.ndarray[Any, Any]:
-    return np.concatenate([commands(block)["body"] for block in JournalReader(folder).blocks()])
+def _commands_of(folder: Path) -> Iterator[Command]:
+    for block in JournalReader(folder).blocks():
+        yield from map(Command._make, commands(block)["body"].tolist())
 
 
 def _changed(folder: Path, engine: Engine, assignments: Sequence[str]) -> LoadedConfig:
@@ -154,19 +157,20 @@ class _Counter:
         self.trades = 0
         self._kept = kept
 
-    def take(self, found: np.ndarray[Any, Any]) -> None:
+    def take(self, found: list[Command]) -> None:
         rows = _trades(found)
         self.trades += len(rows)
         if self._kept is not None:
             self._kept += rows
 
 
-_TRADE: Final = ("instrument", "time_ns", "side", "quantity", "price", "reason", "entry_time_ns", "entry_price", "net")
+_TRADE: Final = attrgetter(
+    "instrument", "time_ns", "side", "quantity", "price", "reason", "entry_time_ns", "entry_price", "net"
+)
 
 
-def _trades(found: np.ndarray[Any, Any]) -> list[tuple[Any, ...]]:
-    closed = found[found["kind"] == codes.TRADE_CLOSED]
-    return [tuple(int(row[name]) for name in _TRADE) for row in closed]
+def _trades(found: Iterable[Command]) -> list[tuple[int, ...]]:
+    return [_TRADE(command) for command in found if command.kind == codes.TRADE_CLOSED]
 
 
 def _result(engine: Engine, trades: int) -> Result:

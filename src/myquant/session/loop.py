@@ -19,7 +19,7 @@ from myquant.session.rules import SECOND_NS
 from myquant.session.supervisor import Supervisor
 
 TIMER_S: Final = 1.0
-TELL_S: Final = 0.002  # from an order to its line in the log: by then the packets that waited for it are taken
+TELL_S: Final = 0.005  # from an order to its line in the log: by then the packets that waited for it are taken
 GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
 FLATTEN_S: Final = 10.0  # how long a stop waits for positions to close
 FAILED: Final = 1

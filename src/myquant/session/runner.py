@@ -6,6 +6,7 @@ orders leave; what becomes of them comes back as further inputs.
 
 from collections import deque
 from collections.abc import Callable
+from struct import Struct
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -16,14 +17,14 @@ from myquant.core.layout import dtype_of
 from myquant.core.records import Command, Event
 from myquant.exchange.handle import DONE, HAS_ORDERS, LACKS_DAY, LACKS_ROOM, STATUS
 from myquant.journal.record import BODY_WORDS, DAY, WORDS, DayNote
-from myquant.session.engine import OUTBOX, Engine
+from myquant.session.engine import Engine
 from myquant.strategies.loading import LoadedStrategy
 from myquant.strategies.specialise import is_compiled
 from myquant.ticks.batch import TickBatch
 
 EVENT_WORDS: Final = len(Event._fields)
 _INSTRUMENT, _TIME_NS, _RECEIVE_NS = (Event._fields.index(name) for name in ("instrument", "time_ns", "receive_ns"))
-_KIND: Final = Command._fields.index("kind")
+_PUT_EVENT: Final = Struct(f"={EVENT_WORDS}q").pack_into
 
 Words = np.ndarray[Any, Any]  # inputs: int64 of shape (n, BODY_WORDS)
 
@@ -122,11 +123,13 @@ class Runner:
         self.orders = orders
         self.before_order: Callable[[], bool] = _durable
         self.unsent: set[int] = set()
-        self.on_commands: Callable[[np.ndarray[Any, Any]], None] = _no_commands
+        self.on_commands: Callable[[list[Command]], None] = _no_commands
         self.on_day: Callable[[int, int], DayNote | None] = self._prepare_day
         self._handle: Callable[..., int] | None = None
         self._refused: deque[Event] = deque()
         self._later: deque[Event] = deque()
+        self._answer = np.zeros((1, BODY_WORDS), np.int64)
+        self._answer_bytes = self._answer.data.cast("B")
         self.journal_to(records)
 
     def journal_to(self, records: Records) -> None:
@@ -138,8 +141,7 @@ class Runner:
     def _use_rows(self) -> None:
         engine = self.engine
         self._rows = self.records.rows
-        words = engine.commands.view(np.int64).reshape(OUTBOX, -1)
-        arrays = (engine.desk, engine.instruments, engine.days, engine.commands, words)
+        arrays = (engine.desk, engine.instruments, engine.days, engine.commands, engine.command_words)
         self._arrays = (self._rows, self.records.cursor, *arrays)
 
     def take(self, words: Words, count: int | None = None) -> None:
@@ -211,14 +213,12 @@ class Runner:
 
     def _send(self) -> None:
         """Hand new orders to the port, in their order, and then all new commands to whoever listens."""
-        self.engine.drain(self._send_commands)
-
-    def _send_commands(self, commands: np.ndarray[Any, Any]) -> None:
+        commands = self.engine.take_news()
         durable: bool | None = None
-        for row in commands.tolist():
-            if row[_KIND] in (codes.SUBMIT, codes.CANCEL):
+        for command in commands:
+            if command.kind in (codes.SUBMIT, codes.CANCEL):
                 durable = self.before_order() if durable is None else durable
-                self._send_one(Command(*row), durable=durable)
+                self._send_one(command, durable=durable)
         self.on_commands(commands)
 
     def _send_one(self, command: Command, *, durable: bool) -> None:
@@ -235,9 +235,9 @@ class Runner:
     def _take_answers(self, receive_ns: int) -> None:
         """Take what became of orders, one answer after the other; each may lead to the next order."""
         while (answer := self._refused.popleft() if self._refused else self.orders.answer()) is not None:
-            words = words_of(answer._replace(receive_ns=receive_ns))
-            while self._run(words, 0, 1) == 0:
-                self._make_way(self._cursor[STATUS], words, 0)
+            _PUT_EVENT(self._answer_bytes, 0, *answer[:_RECEIVE_NS], receive_ns, *answer[_RECEIVE_NS + 1 :])
+            while self._run(self._answer, 0, 1) == 0:
+                self._make_way(self._cursor[STATUS], self._answer, 0)
             self._send()
 
 
@@ -246,5 +246,5 @@ def _durable() -> bool:
     return True
 
 
-def _no_commands(commands: np.ndarray[Any, Any]) -> None:
+def _no_commands(commands: list[Command]) -> None:
     """Listen to nothing."""

@@ -33,7 +33,7 @@ class SimulatedOrders:
     def __init__(self, engine: Engine) -> None:
         self._venue = Venue(len(engine.names), venue_rules(engine.loaded.config), SEED)
         days = engine.instruments["day"]  # their `data` gives plain ints, in a tenth of the time of a record's fields
-        self._sizes = [days[name].data for name in ("lot_size", "tick_size", "freeze_quantity")]
+        self._lot, self._tick, self._freeze = (days[name].data for name in ("lot_size", "tick_size", "freeze_quantity"))
 
     @property
     def busy(self) -> bool:
@@ -43,10 +43,8 @@ class SimulatedOrders:
     def submit(self, command: Command) -> None:
         """Take a SUBMIT command."""
         who = command.instrument
-        self._venue.prepare(who, Contract(*[size[who] for size in self._sizes], 0, 0))
-        self._venue.submit(
-            who, command.order_id, command.side, command.quantity, command.price, command.time_ns
-        )
+        self._venue.prepare(who, Contract(self._lot[who], self._tick[who], self._freeze[who], 0, 0))
+        self._venue.submit(who, command.order_id, command.side, command.quantity, command.price, command.time_ns)
 
     def cancel(self, command: Command) -> None:
         """Take a CANCEL command."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from myquant.core.layout import dtype_of
+from myquant.core.records import Command
 from myquant.exchange.handle import BEFORE, SEQUENCE, WRITTEN
 from myquant.session.engine import Engine
 from myquant.session.outcome import Rejects
@@ -30,7 +32,7 @@ class VenueRun:
 
     def __init__(self, engine: Engine, on_commands: Callable[[np.ndarray[Any, Any]], None]) -> None:
         self._runner = Runner(engine, RowsForgotten(), SimulatedOrders(engine))
-        self._runner.on_commands = on_commands
+        self._runner.on_commands = lambda commands: on_commands(np.array(commands, dtype_of(Command)))
 
     def run(self, batch: TickBatch, rejects: Rejects) -> None:
         """Run a batch; `rejects` hears which row an input was."""

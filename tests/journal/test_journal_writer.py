@@ -1,5 +1,6 @@
 """The writer: numbers and places of records, segments, room, locks."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from journal.journal_faults import FaultyDisk
 from journal.journal_samples import (
     KEY,
     QUICK,
+    QuickDisk,
     codes_of,
     create,
     day,
@@ -26,7 +28,7 @@ from myquant.journal.rows import BEFORE, RECORDS
 from myquant.journal.rows import KEY as KEY_PLACE
 from myquant.journal.scan import NOTHING, TORN
 from myquant.journal.segment import FOLDER
-from myquant.journal.writer import JournalWriter, has_journal
+from myquant.journal.writer import READY_RECORDS, JournalWriter, has_journal
 
 
 def test_records_come_back_in_order_over_segments(tmp_path: Path) -> None:
@@ -91,6 +93,61 @@ def test_the_rest_and_the_reserve_are_left(tmp_path: Path) -> None:
     assert writer.rows_left() == 9
     writer.reserve()
     assert writer.rows_left() == 9
+
+
+def test_rows_are_made_ready_a_slice_at_a_time(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    writer = create(tmp_path / "s", segment_records=2 * READY_RECORDS + 1, disk=disk)
+    lengths, written = [len(writer.rows)], []
+    for number in range(1, 2 * READY_RECORDS + 2):
+        before = len(disk.calls)
+        write_notes(writer, number, number)
+        if disk.calls[before:]:
+            written.append((number, disk.calls[before:]))
+            lengths.append(len(writer.rows))
+    assert lengths == [READY_RECORDS, 2 * READY_RECORDS, 2 * READY_RECORDS + 1]
+    assert written == [(READY_RECORDS + 1, ["write"]), (2 * READY_RECORDS + 1, ["write"])]
+    assert writer.rows_left() == 2 * READY_RECORDS + 1  # of the reserved segment
+    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, 2 * READY_RECORDS + 2)]
+
+
+def test_pages_that_the_disk_refuses_are_told_and_tried_again(tmp_path: Path) -> None:
+    disk = RefusingDisk()
+    writer = create(tmp_path / "s", segment_records=2 * READY_RECORDS, disk=disk)
+    disk.refuses = True
+    write_notes(writer, 1, READY_RECORDS + 1)  # the records are in the file all the same
+    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, READY_RECORDS + 2)]
+    for _ in range(3):
+        with pytest.raises(JournalError, match=r"can't be written .*the disk fails"):
+            writer.reserve()
+    disk.refuses = False
+    writer.reserve()
+    write_notes(writer, READY_RECORDS + 2, 2 * READY_RECORDS)
+    writer.reserve()
+    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, 2 * READY_RECORDS + 1)]
+
+
+def test_a_refusal_is_told_though_the_disk_has_come_round(tmp_path: Path) -> None:
+    disk = RefusingDisk()
+    writer = create(tmp_path / "s", segment_records=2 * READY_RECORDS, disk=disk)
+    disk.refuses = True
+    write_notes(writer, 1, READY_RECORDS + 1)
+    disk.refuses = False
+    with pytest.raises(JournalError, match="can't be written"):
+        writer.reserve()
+    writer.reserve()
+    writer.reserve()
+
+
+class RefusingDisk(QuickDisk):
+    """A disk that takes no write while it refuses."""
+
+    refuses = False
+
+    def write(self, descriptor: int, content: bytes | memoryview, offset: int) -> int:
+        if self.refuses:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(descriptor, content, offset)
 
 
 def test_a_journal_is_gone_on_with(tmp_path: Path) -> None:

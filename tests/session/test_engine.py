@@ -9,7 +9,7 @@ import pytest
 from laws.driver import DAY_NS, FIRST_DAY, FIRST_MIDNIGHT_NS, Ticks, random_ticks, settings
 from myquant.config.loading import load_config
 from myquant.core import codes
-from myquant.core.records import Event
+from myquant.core.records import Command, Event
 from myquant.errors import ConfigError, DataError
 from myquant.session.engine import OUTBOX, Engine
 from myquant.strategies.loading import default_strategy
@@ -152,3 +152,22 @@ def test_bytes_that_are_no_snapshot_of_this_engine_are_an_error(cut: slice) -> N
 def test_a_snapshot_of_more_instruments_is_an_error() -> None:
     with pytest.raises(DataError, match="another engine's"):
         engine().restore(engine(NIFTY * 2).snapshot(), 0)
+
+
+@pytest.mark.parametrize(("drained", "emitted"), [(0, 3), (7, 7), (OUTBOX - 2, OUTBOX), (OUTBOX - 2, OUTBOX + 3)])
+def test_news_are_what_drain_hands_over(drained: int, emitted: int) -> None:
+    """Also where they go round the ring's end."""
+    runner, other = engine(), engine()
+    handed: list[np.ndarray] = []
+    for each in (runner, other):
+        each.commands.view(np.int64)[:] = np.arange(OUTBOX * len(Command._fields))
+        each._drained = drained
+        each.desk["account"]["commands"] = emitted
+    other.drain(handed.append)
+    news = runner.take_news()
+    assert len(news) == emitted - drained
+    assert news == [Command(*row) for rows in handed for row in rows.tolist()]
+    assert [command.sequence // len(Command._fields) for command in news] == [
+        n % OUTBOX for n in range(drained, emitted)
+    ]
+    assert runner.take_news() == []

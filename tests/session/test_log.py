@@ -6,7 +6,9 @@ import json
 import os
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -90,6 +92,24 @@ def test_an_amount_with_the_digits_of_a_pin_stays_a_number(tmp_path: Path) -> No
     assert (line["net"], line["input"]) == (-4321.78, 14321)
     assert "net=-4321.78" in stderr.getvalue()
     log.close()
+
+
+PLAIN = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=40)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", f"c{HIDDEN}"]), PLAIN | PLAIN.map(lambda value: f"{value}{HIDDEN}")))
+def test_plain_fields_make_the_line_that_any_would(fields: dict[str, Any]) -> None:
+    def line() -> tuple[bytes, str]:
+        with TemporaryDirectory() as folder:
+            log, stderr = opened(Path(folder))
+            log.info("said", **fields)
+            log.close()
+            return (Path(folder) / "log.jsonl").read_bytes(), stderr.getvalue()
+
+    quick = line()
+    with patch("myquant.session.log._is_plain", return_value=False):
+        assert line() == quick
+    assert HIDDEN not in quick[1]
 
 
 def test_an_exception_is_logged_with_its_traceback(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A feed that breaks, repeats itself and mixes things up, thousands of times: the engine sees each tick once, in order."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from myquant.brokers.packets import OUT_OF_ORDER
 from myquant.journal.disk import DISK
 from myquant.lab.angelone.server import AngelOneLab, day_packets
 from myquant.session.clock import ExchangeClock
-from myquant.session.supervisor import Supervisor
+from myquant.session.supervisor import TOLD_MAX, Supervisor
 from session.sessions import RICH, Session, open_session
 from session.stage import assert_forwards, assert_no_entry_while_stale, journal_of
-from session.supervised import Lines, SetClock, market_inputs, supervised
+from session.supervised import Lines, SetClock, Supervised, market_inputs, supervised
 
 IST_NS = 19_800 * 10**9
 EVENTS = 1000  # disconnections, and as many of each disorder
@@ -130,3 +131,30 @@ def test_a_feed_of_which_nothing_can_be_used_is_stale(tmp_path: Path) -> None:
     stage.supervisor.frames += 1
     stage.supervisor.on_timer()
     assert not stage.supervisor.feed.stale
+
+
+def test_lines_of_orders_wait_and_come_in_their_order(tmp_path: Path) -> None:
+    waiting: list[Callable[[], None]] = []
+    at_once, stage = (supervised(tmp_path / name, RICH, market_inputs(8, 1500), DISK) for name in "as")
+    stage.supervisor.later = waiting.append
+    for each in (at_once, stage):
+        each.take(1000)
+    told = told_of_orders(at_once)
+    assert len(told) > 3 * TOLD_MAX
+    assert told_of_orders(stage) == []
+    for turn in (1, 2):
+        assert len(waiting) == 1  # never more than one call at a time
+        waiting.pop()()
+        assert told_of_orders(stage) == told[: turn * TOLD_MAX]
+    stage.supervisor.tell_at_once()
+    assert told_of_orders(stage) == told
+    waiting.pop()()  # asked for before: nothing is left to tell
+    for each in (at_once, stage):
+        each.take(500)
+        each.session.journal.close()
+    assert told_of_orders(stage) == told_of_orders(at_once) != told
+    assert waiting == []
+
+
+def told_of_orders(stage: Supervised) -> list[tuple[str, str, dict[str, Any]]]:
+    return [line for line in stage.log.lines if "order" in line[2]]

@@ -20,6 +20,7 @@ PATIENCE_S = 90.0  # for one comparison
 
 OTHERS_PART = 0.008  # of one core: what one packet in a hundred waits for must not be company
 TRIES = 8
+FOR_US = ("ksoftirqd", "kworker", "jbd2")  # threads that serve our sockets and write our files: no company
 
 Result = TypeVar("Result")
 
@@ -94,23 +95,20 @@ class Undisturbed:
         return result
 
     def __str__(self) -> str:
-        return (
-            f"{self.repeated} runs were repeated, as others took more than {OTHERS_PART:.1%} of a core meanwhile; "
-            f"of the {self.runs} that count {self.disturbed} were disturbed, too"
-        )
+        return f"{self.repeated} of {self.runs + self.repeated} runs repeated, {self.disturbed} of the others disturbed, too"
 
 
 def _threads_ns() -> dict[str, int]:
-    """Return the processor time, ns, of every thread but ours, our children's and those that serve interrupts.
+    """Return the processor time, ns, of every thread but ours, our children's and the kernel's that may work for us.
 
-    From the first number of /proc/PID/task/TID/schedstat (Linux, Documentation/scheduler/sched-stats); empty elsewhere.
+    One that begins and ends between two looks is not seen. From the first number of /proc/PID/task/TID/schedstat (Linux, Documentation/scheduler/sched-stats); empty elsewhere.
     """
     taken = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, rest = stat.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)
             is_ours = str(os.getpid()) in (stat.parent.name, rest.split()[1])
-            if is_ours or "(ksoftirqd" in name:
+            if is_ours or any(f"({helper}" in name for helper in FOR_US):
                 continue
             for thread in stat.parent.glob("task/*/schedstat"):
                 taken[thread.parts[-2]] = int(thread.read_text(encoding="ascii").split()[0])

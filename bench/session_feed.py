@@ -22,7 +22,7 @@ import numpy as np
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench import jobs
-from bench.company import Undisturbed
+from bench.company import OTHERS_PART, Undisturbed
 from bench.measure import Goal, Row, Section, quiet_collector, ratio, spread
 from bench.session_jobs import (
     INDEX,
@@ -94,9 +94,9 @@ def measure(rounds: int, *, quick: bool) -> Section:
             "many ours": partial(ours, spread_out),
         }
         ours(slow)  # finds its machine code
-        undisturbed = Undisturbed()
+        undisturbed = {name: Undisturbed() for name in sides}
         if not quick:
-            sides = {name: partial(undisturbed.run, side) for name, side in sides.items()}
+            sides = {name: partial(undisturbed[name].run, side) for name, side in sides.items()}
         found = in_turn(sides, rounds, quick=quick)
         found["many empty"] = found["fast empty"]
         names = {
@@ -106,7 +106,8 @@ def measure(rounds: int, *, quick: bool) -> Section:
         }
         for side, name in names.items():
             section.rows += _compared(name, found[f"{side} ours"], found[f"{side} empty"])
-        section.notes += [*_notes(found), str(undisturbed)]
+        section.notes += [*_notes(found), f"a run is repeated while others take more than {OTHERS_PART:.1%} of a core"]
+        section.notes += [f"{name}: {each}" for name, each in undisturbed.items() if each.runs]
         seconds = 5 if quick else 60
         refuse_small_disk(seconds * FASTEST)
         for rate in (FAST, FASTEST):

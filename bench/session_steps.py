@@ -115,7 +115,7 @@ def _frame(packets: list[memoryview], *, orders: bool = False) -> Ints:
 
 
 def _every_second(session: Session, number: int) -> None:
-    """Let the journal make ready what comes next, as the session's timer does."""
+    """Let the journal allocate its next segment, as the session's timer does."""
     if number % TIMER_EVERY == 0:
         session.journal.reserve()
 

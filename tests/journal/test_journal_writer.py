@@ -28,7 +28,7 @@ from myquant.journal.rows import BEFORE, RECORDS
 from myquant.journal.rows import KEY as KEY_PLACE
 from myquant.journal.scan import NOTHING, TORN
 from myquant.journal.segment import FOLDER
-from myquant.journal.writer import READY_RECORDS, JournalWriter, has_journal
+from myquant.journal.writer import AHEAD_RECORDS, SLICE_RECORDS, JournalWriter, has_journal
 
 
 def test_records_come_back_in_order_over_segments(tmp_path: Path) -> None:
@@ -95,48 +95,57 @@ def test_the_rest_and_the_reserve_are_left(tmp_path: Path) -> None:
     assert writer.rows_left() == 9
 
 
-def test_rows_are_made_ready_a_slice_at_a_time(tmp_path: Path) -> None:
-    disk = FaultyDisk()
-    writer = create(tmp_path / "s", segment_records=2 * READY_RECORDS + 1, disk=disk)
+def test_rows_are_made_ready_far_ahead_and_handed_out_in_slices(tmp_path: Path) -> None:
+    disk, last = FaultyDisk(), AHEAD_RECORDS + SLICE_RECORDS + 1
+    writer = create(tmp_path / "s", segment_records=last, disk=disk)
     lengths, written = [len(writer.rows)], []
-    for number in range(1, 2 * READY_RECORDS + 2):
+    for number in range(1, last + 1):
         before = len(disk.calls)
         write_notes(writer, number, number)
+        if len(writer.rows) != lengths[-1]:
+            lengths.append(len(writer.rows))
         if disk.calls[before:]:
             written.append((number, disk.calls[before:]))
-            lengths.append(len(writer.rows))
-    assert lengths == [READY_RECORDS, 2 * READY_RECORDS, 2 * READY_RECORDS + 1]
-    assert written == [(READY_RECORDS + 1, ["write"]), (2 * READY_RECORDS + 1, ["write"])]
-    assert writer.rows_left() == 2 * READY_RECORDS + 1  # of the reserved segment
-    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, 2 * READY_RECORDS + 2)]
+    assert lengths == [*range(SLICE_RECORDS, last, SLICE_RECORDS), last]
+    assert written == [(SLICE_RECORDS + 1, ["write"]), (2 * SLICE_RECORDS + 1, ["write"])]  # then all are ready
+    assert writer.rows_left() == last  # of the reserved segment
+    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, last + 1)]
 
 
-def test_pages_that_the_disk_refuses_are_told_and_tried_again(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_leaves_the_rows_that_are_ready(tmp_path: Path) -> None:
     disk = RefusingDisk()
-    writer = create(tmp_path / "s", segment_records=2 * READY_RECORDS, disk=disk)
+    writer = create(tmp_path / "s", segment_records=3 * AHEAD_RECORDS, disk=disk)
+    assert writer.rows_left() == 6 * AHEAD_RECORDS
     disk.refuses = True
-    write_notes(writer, 1, READY_RECORDS + 1)  # the records are in the file all the same
-    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, READY_RECORDS + 2)]
+    write_notes(writer, 1, SLICE_RECORDS + 1)
     for _ in range(3):
         with pytest.raises(JournalError, match=r"can't be written .*the disk fails"):
             writer.reserve()
+        assert writer.rows_left() == AHEAD_RECORDS - SLICE_RECORDS - 1
+    write_notes(writer, SLICE_RECORDS + 2, AHEAD_RECORDS)
+    with pytest.raises(JournalError, match=r"can't be written .*the disk fails"):
+        write_notes(writer, 0, 0)
+    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, AHEAD_RECORDS + 1)]
     disk.refuses = False
-    writer.reserve()
-    write_notes(writer, READY_RECORDS + 2, 2 * READY_RECORDS)
-    writer.reserve()
-    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, 2 * READY_RECORDS + 1)]
-
-
-def test_a_refusal_is_told_though_the_disk_has_come_round(tmp_path: Path) -> None:
-    disk = RefusingDisk()
-    writer = create(tmp_path / "s", segment_records=2 * READY_RECORDS, disk=disk)
-    disk.refuses = True
-    write_notes(writer, 1, READY_RECORDS + 1)
-    disk.refuses = False
-    with pytest.raises(JournalError, match="can't be written"):
+    with pytest.raises(JournalError, match="can't be written"):  # though the disk has come round: it is told once
         writer.reserve()
     writer.reserve()
+    write_notes(writer, AHEAD_RECORDS + 1, 3 * AHEAD_RECORDS + 5)
     writer.reserve()
+    assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, 3 * AHEAD_RECORDS + 6)]
+
+
+def test_a_past_refusal_does_not_keep_the_next_segment_away(tmp_path: Path) -> None:
+    disk = RefusingDisk()
+    writer = create(tmp_path / "s", segment_records=AHEAD_RECORDS + SLICE_RECORDS, disk=disk)
+    write_notes(writer, 1, AHEAD_RECORDS + SLICE_RECORDS + 1)  # in the second segment
+    disk.refuses = True
+    write_notes(writer, 0, SLICE_RECORDS - 1)  # to the end of what is handed out, and one further
+    disk.refuses = False
+    assert writer.rows_left() < AHEAD_RECORDS
+    with pytest.raises(JournalError, match="can't be written"):
+        writer.reserve()
+    assert writer.rows_left() > AHEAD_RECORDS + SLICE_RECORDS
 
 
 class RefusingDisk(QuickDisk):
@@ -244,7 +253,7 @@ def test_a_segment_is_whole_and_synced_before_it_has_its_name(tmp_path: Path) ->
         for name in disk.calls[before:]
         if name in {"create", "allocate", "write", "sync", "rename", "map_to_write"}
     ]
-    assert made == ["create", "allocate", "write", "sync", "rename", "sync", "map_to_write"]
+    assert made == ["create", "allocate", "write", "sync", "rename", "sync", "map_to_write", "write"]
 
 
 def test_what_was_written_is_synced_and_nothing_else(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ KEY: Final = 2
 STATUS: Final = 3  # why `handle` returned
 
 # Why it returned.
-DONE: Final = 0  # all inputs are taken
+DONE: Final = 0  # all inputs up to the one returned are taken
 LACKS_DAY: Final = 1  # the next input is a tick whose day has to be prepared
 LACKS_ROOM: Final = 2  # the next input needs new rows
 HAS_ORDERS: Final = 3  # the last input taken has led to orders: send them before the next
@@ -102,11 +102,14 @@ def handle(
 ) -> int:
     """Take the inputs from `begin` to `end`: journal each, step, journal the commands; return the first not taken.
 
+    It returns early, with `DONE`, when half of the ring `commands` has new ones, which the caller has to take out.
+
     `words` are journal inputs, int64 of shape (n, 21); the first of them gets the number `sequence`, and so on. `rows` and
     `cursor` are the journal's (see `journal.writer`); `command_words` is `commands` as int64 of shape (ring, 21). Why it
     returned stands in `cursor[STATUS]`.
     """
     cursor[STATUS] = DONE
+    most = desk[0]["account"]["commands"] + len(commands) // 2
     for i in range(begin, end):
         words[i, SEQUENCE] = sequence + i - begin
         event = event_at(words, i)
@@ -126,6 +129,6 @@ def handle(
             _put(rows, cursor, COMMAND, command_words, row)
             if command_words[row, KIND] <= codes.CANCEL:
                 cursor[STATUS] = HAS_ORDERS
-        if cursor[STATUS] == HAS_ORDERS:
+        if cursor[STATUS] == HAS_ORDERS or desk[0]["account"]["commands"] > most:
             return i + 1
     return end

@@ -28,8 +28,9 @@ from myquant.journal.segment import (
     sync_segment,
 )
 
-READY_RECORDS: Final = 2**15 // RECORD_BYTES  # made ready at once: 20 us; more would keep an input waiting
-_ZEROS: Final = memoryview(bytes(READY_RECORDS * RECORD_BYTES))
+SLICE_RECORDS: Final = 2**15 // RECORD_BYTES  # made ready at once: 20 us; more would keep an input waiting
+AHEAD_RECORDS: Final = 8192  # ready ahead of use: so many can still be stored after the disk has begun to refuse
+_ZEROS: Final = memoryview(bytes((AHEAD_RECORDS + SLICE_RECORDS) * RECORD_BYTES))
 _CURSOR_WORDS: Final = 4
 _NO_WORDS: Final = np.zeros((1, BODY_WORDS), np.int64)
 
@@ -40,6 +41,7 @@ class _Open(NamedTuple):
     place: int  # from 1
     segment: Segment
     descriptor: int
+    ready: int  # rows whose pages are at hand
 
 
 class JournalWriter:
@@ -67,16 +69,15 @@ class JournalWriter:
         self._unsynced: list[Path] = []  # segments left behind that may not be on the disk yet
         self._synced = records
         self._failure = ""  # of a sync
-        self._refused: OSError | None = None  # why pages could not be written
-        self._is_told = False  # by `reserve`
+        self._ready = current.ready
+        self._refused: OSError | None = None  # why further rows could not be made ready
         self._is_closed = False
         self._bodies = {holds: np.zeros(1, dtype_of(body)) for holds, body in BODIES.items()}
         header = current.segment.header
-        self.rows: Rows = current.segment.rows[: records + 1 - header.first]
+        self.rows: Rows = current.segment.rows[: min(records + 1 - header.first + SLICE_RECORDS, current.ready)]
         self.cursor: Rows = np.zeros(_CURSOR_WORDS, np.int64)
         self.cursor[[RECORDS, BEFORE, KEY]] = records, header.first - 1, header.key
         self.torn = ""
-        self._make_ready()
         pad_rows(self.rows[:0], self.cursor, _NO_WORDS)  # compiled by now, not when it is needed
         append_rows(self.rows[:0], self.cursor, 0, _NO_WORDS, 0, 0)
 
@@ -99,7 +100,7 @@ class JournalWriter:
             _remove_drafts(inside, disk)
             path = inside / segment_name(1)
             make_segment(path, Header(segment_records, 1, key), disk)
-            writer = cls(folder, _Open(1, *open_segment(path, disk, to_write=True)), lock, disk, 0)
+            writer = cls(folder, _opened(path, 1, 0, disk), lock, disk, 0)
         except JournalError:
             let_go(disk, lock)
             raise
@@ -121,7 +122,8 @@ class JournalWriter:
             _remove_drafts(folder / FOLDER, disk)
             index = min(end.last // reader.header.segment_records + 1, len(segment_paths(folder, disk)))
             path = folder / FOLDER / segment_name(index)
-            current = _Open(index, *open_segment(path, disk, to_write=True))
+            used = end.last - (index - 1) * reader.header.segment_records
+            current = _opened(path, index, used, disk)
         except JournalError:
             let_go(disk, lock)
             raise
@@ -135,37 +137,49 @@ class JournalWriter:
 
     def room(self) -> int:
         """Return how many records `rows` still takes."""
-        return len(self.rows) - int(self.cursor[RECORDS] - self.cursor[BEFORE])
+        return len(self.rows) - self._used()
 
     def rows_left(self) -> int:
-        """Return how many records fit into what is allocated: the rest of this segment and the reserved one."""
-        here = len(self._current.segment.rows) - len(self.rows) + self.room()
+        """Return how many records fit into what is allocated: the rest of this segment and the reserved one.
+
+        While the disk refuses to write, only rows that are ready count.
+        """
+        if self._refused is not None:
+            return self._ready - self._used()
+        here = len(self._current.segment.rows) - self._used()
         return here + (len(self._reserved.segment.rows) if self._reserved else 0)
 
     def reserve(self) -> None:
         """Allocate the next segment if there is none: some milliseconds then, which no input should have to wait for.
 
-        Raises JournalError when the disk refuses, or has refused pages; what is allocated stays of use, and the next call
-        tries again.
+        Raises JournalError when the disk refuses, or has refused to write since the last call; what is allocated stays of
+        use, and the next call tries again.
         """
         self._refuse_closed()
         self._left = None
-        if self._refused is not None:
-            with explained(self._current.segment.path, "can't be written"):
-                self._tell_refusal(self._refused)
+        refused, self._refused = self._refused, None
+        self._make_ready(self._used() + AHEAD_RECORDS)
         if self._reserved is None:
             self._reserved = self._next()
+        refused = self._refused or refused
+        if refused is not None:
+            raise self._refusal(refused)
 
     def make_room(self) -> None:
-        """Make the next rows of the segment ready; at its end go on in the next one.
+        """Hand out the segment's next rows; at its end go on in the next one.
 
         Raises JournalError when none can be had, which changes nothing, and where this segment is as empty as the next.
         """
         self._refuse_closed()
-        if len(self.rows) < len(self._current.segment.rows):
-            self._make_ready()
-        else:
+        whole = self._current.segment.rows
+        if len(self.rows) == len(whole):
             self._go_on()
+            return
+        self._make_ready(self._ready + SLICE_RECORDS)
+        end = min(len(self.rows) + SLICE_RECORDS, self._ready)
+        if end == len(self.rows):
+            raise self._refusal(self._refused)
+        self.rows = whole[:end]
 
     def _go_on(self) -> None:
         """Go on in the next segment; what is left of this one is filled with paddings."""
@@ -180,9 +194,9 @@ class JournalWriter:
         let_go(self._disk, self._current.descriptor)
         self._unsynced.append(self._current.segment.path)
         self._current, self._reserved = self._reserved, None
-        self._left, self.rows = self.rows, self._current.segment.rows[:0]
+        self._ready = self._current.ready
+        self._left, self.rows = self.rows, self._current.segment.rows[: min(SLICE_RECORDS, self._ready)]
         self.cursor[BEFORE] = self._current.segment.header.first - 1
-        self._make_ready()
 
     def append(self, holds: int, body: Any) -> None:
         """Append an `Input`, a `Command`, a `DayNote` or a `Note`. Raises JournalError when there is no room left."""
@@ -238,38 +252,33 @@ class JournalWriter:
                 sync_folder(self._disk, path.parent)
         else:
             make_segment(path, header._replace(first=header.first + header.segment_records), self._disk)
-        return _Open(index, *open_segment(path, self._disk, to_write=True))
+        return _opened(path, index, 0, self._disk)
 
     def _refuse_closed(self) -> None:
         if self._is_closed:
             raise JournalError(f"{self._folder}: this journal was closed: open it again")
 
-    def _make_ready(self) -> None:
-        """Take more rows of the segment in use, with their pages in memory.
+    def _used(self) -> int:
+        """Return how many rows of the current segment are records."""
+        return int(self.cursor[RECORDS] - self.cursor[BEFORE])
 
-        To write a page's zeros takes 1 us; to leave it to the first store 5 us, and milliseconds where the kernel reads
-        ahead for that, as far as the device is set to (8 MiB on some). Where the disk refuses, the pages come with the first
-        store all the same, and `reserve` tells.
-        """
-        begin = len(self.rows)
-        self.rows = self._current.segment.rows[: begin + READY_RECORDS]
+    def _make_ready(self, end: int) -> None:
+        """Have the pages of rows up to `end` at hand; note it where the disk refuses: stores there might end the process."""
+        end = min(end, len(self._current.segment.rows))
         try:
-            self._write_zeros(begin)
+            _write_zeros(self._current.descriptor, self._ready, end, self._disk)
         except OSError as error:
             self._refused = error
+        else:
+            self._ready = max(end, self._ready)
 
-    def _write_zeros(self, begin: int) -> None:
-        """Write zeros to what is ready, from row `begin` on, in which nothing stands yet."""
-        zeros = _ZEROS[: (len(self.rows) - begin) * RECORD_BYTES]
-        self._disk.write(self._current.descriptor, zeros, HEADER_BYTES + begin * RECORD_BYTES)
-
-    def _tell_refusal(self, error: OSError) -> None:
-        """Raise the refusal of pages, once for every one; after that, whether the disk refuses them still."""
-        if not self._is_told:
-            self._is_told = True
-            raise error
-        self._write_zeros(int(self.cursor[RECORDS] - self.cursor[BEFORE]))
-        self._refused, self._is_told = None, False
+    def _refusal(self, error: OSError | None) -> JournalError:
+        """Return the disk's refusal as it is told."""
+        try:
+            with explained(self._current.segment.path, "can't be written"):
+                raise error or OSError("no reason was given")
+        except JournalError as told:
+            return told
 
     def _with_reserve(self) -> Self:
         """Reserve the next segment. A disk that refuses is told by the next `reserve` if there is room till then."""
@@ -283,6 +292,29 @@ def has_journal(folder: Path, disk: Disk = DISK) -> bool:
     with explained(folder, "can't be looked at"):
         begun = disk.is_folder(folder / FOLDER)
     return begun and bool(segment_paths(folder, disk))
+
+
+def _opened(path: Path, place: int, used: int, disk: Disk) -> _Open:
+    """Map a segment of which `used` rows are records, to be gone on with. Raises JournalError."""
+    segment, descriptor = open_segment(path, disk, to_write=True)
+    ready = min(used + AHEAD_RECORDS, len(segment.rows))
+    try:
+        with explained(path, "can't be written"):
+            _write_zeros(descriptor, used, ready, disk)
+    except JournalError:
+        let_go(disk, descriptor)
+        raise
+    return _Open(place, segment, descriptor, ready)
+
+
+def _write_zeros(descriptor: int, begin: int, end: int, disk: Disk) -> None:
+    """Write zeros to rows `begin` to `end`, in which nothing stands, so that their pages are in memory.
+
+    To write a page's zeros takes 1 us; to leave it to the first store 5 us, and milliseconds where the kernel reads ahead
+    for that, as far as the device is set to (8 MiB on some).
+    """
+    if begin < end:
+        disk.write(descriptor, _ZEROS[: (end - begin) * RECORD_BYTES], HEADER_BYTES + begin * RECORD_BYTES)
 
 
 def _refuse_existing(folder: Path, disk: Disk) -> None:

@@ -162,11 +162,18 @@ class Engine:
             on_commands(rows.view(self.commands.dtype).reshape(-1))
 
     def take_news(self) -> list[Command]:
-        """Return the commands emitted since the last time, oldest first: for a few of them in a third of `drain`'s time."""
+        """Return the commands emitted since the last time, oldest first: for a few of them in a third of `drain`'s time.
+
+        Raises OverflowError when the ring was too small for them.
+        """
         emitted, drained = self._emitted(), self._drained
         self._drained = emitted
         if emitted == drained:
             return []
+        if emitted - drained > OUTBOX:
+            raise OverflowError(
+                f"one input led to {emitted - drained} commands, of which {OUTBOX} fit: trade fewer instruments"
+            )
         first, last = drained % OUTBOX * COMMAND_WORDS, emitted % OUTBOX * COMMAND_WORDS
         flat = self._flat[first:last].tolist() if first < last else [*self._flat[first:], *self._flat[:last]]
         return [Command._make(flat[at : at + COMMAND_WORDS]) for at in range(0, len(flat), COMMAND_WORDS)]

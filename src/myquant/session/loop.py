@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -92,12 +91,12 @@ class SessionLoop:
             loop.add_signal_handler(number, self._on_signal, number)
         await self._operator.start()
         self.hide(self._operator.token)
-        self.supervisor.later = partial(loop.call_later, TELL_S)
         self.supervisor.started(os.getpid())
         self.supervisor.start()
         gc.collect()
         gc.freeze()
         gc.disable()
+        self.supervisor.later = self._later
         try:
             feed.start()
             await self._tick_timers(feed)
@@ -105,15 +104,21 @@ class SessionLoop:
         finally:
             gc.enable()
             gc.unfreeze()
-            self.supervisor.tell_at_once()
-            await feed.aclose()
-            await self._operator.close()
-            for number in STOPPING:
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_IGN)  # what is left is quick, and must not be cut short
+            try:
+                await self._close(feed)
+            finally:
+                self.supervisor.tell_at_once()
         if self._failure is not None:
             raise self._failure
         return self.supervisor.stopping or 0
+
+    async def _close(self, feed: FeedPort) -> None:
+        """Let go of sockets and signals."""
+        await feed.aclose()
+        await self._operator.close()
+        for number in STOPPING:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)  # what is left is quick, and must not be cut short
 
     def on_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
         """Take a frame; a defect ends the session instead of being swallowed by the socket's callback."""
@@ -142,15 +147,28 @@ class SessionLoop:
             if self.supervisor.stopping is not None:
                 self._woken.set()
 
+    def _later(self, call: Callable[[], None]) -> None:
+        """Call something when the packets that wait now are taken; a defect in it is not swallowed either."""
+
+        def guarded() -> None:
+            try:
+                call()
+            except BaseException as error:  # noqa: BLE001  (told and raised by `run`)
+                self._fail(error)
+
+        asyncio.get_running_loop().call_later(TELL_S, guarded)
+
     def _fail(self, error: BaseException) -> None:
-        if self._failure is None:
-            self._failure = error
-            self.supervisor.log.error("the session failed", error=f"{type(error).__name__}: {error}")
+        is_first, self._failure = self._failure is None, self._failure or error
         self.supervisor.stopping = FAILED
         self._woken.set()
+        if is_first:
+            self.supervisor.tell_waiting()
+            self.supervisor.log.error("the session failed", error=f"{type(error).__name__}: {error}")
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._signals += 1
+        self.supervisor.tell_waiting()
         self.supervisor.log.warning("signal", name=signal.Signals(number).name, hurry=self._signals > 1)
         self.supervisor.ask_to_stop()
         self._woken.set()

@@ -160,6 +160,8 @@ class Runner:
             elif status in (DONE, HAS_ORDERS):
                 self._trade(words[at - 1], busy=busy)
             else:
+                if self.engine.has_news():
+                    self._send()
                 self._make_way(status, words, at)
 
     def take_event(self, event: Event) -> None:

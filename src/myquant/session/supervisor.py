@@ -279,6 +279,7 @@ class Supervisor:
 
     def note_error(self, event: str, error: Exception) -> None:
         """Log an error and keep it for the operator."""
+        self.tell_waiting()
         self.last_error = self.clock.wall_ns(), str(error)
         self.log.error(event, error=str(error))
 
@@ -320,20 +321,26 @@ class Supervisor:
         for command in commands:
             if command.kind in _TOLD:
                 self._untold.append(command)
-                if len(self._untold) == 1:
+                if command.kind == codes.HALTED:
+                    self.tell_waiting()
+                elif len(self._untold) == 1:
                     self.later(self._tell_next)
+
+    def tell_waiting(self) -> None:
+        """Log all that is still to be told, so that a line that must not wait comes behind it."""
+        while self._untold:
+            self._tell_one(self._untold.popleft())
 
     def tell_at_once(self) -> None:
         """Log what is still to be told, and from now on without delay."""
         self.later = _at_once
-        while self._untold:
-            self._tell_one(self._untold.popleft())
+        self.tell_waiting()
 
     def _tell_next(self) -> None:
+        if len(self._untold) > TOLD_MAX:
+            self.later(self._tell_next)
         for _ in range(min(TOLD_MAX, len(self._untold))):
             self._tell_one(self._untold.popleft())
-        if self._untold:
-            self.later(self._tell_next)
 
     def _tell_one(self, command: Command) -> None:
         symbol = self.runner.engine.names[command.instrument].symbol

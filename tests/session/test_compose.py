@@ -11,6 +11,7 @@ from myquant import compose
 from myquant.core import codes
 from myquant.errors import DataError
 from myquant.results.record import RunRecord
+from myquant.session.engine import OUTBOX
 from myquant.strategies.loading import default_strategy
 from myquant.ticks.batch import InstrumentName, TickBatch
 
@@ -146,3 +147,23 @@ def test_an_instrument_without_a_tick_takes_no_part() -> None:
     assert record.counts[1].sum() == 0
     assert record.lot_sizes == (75, 0)
     assert set(record.marks["instrument"].tolist()) == {0}
+
+
+@pytest.mark.parametrize("count", [OUTBOX // 2 - 3, 4400, 3 * OUTBOX + 7])
+def test_no_command_is_lost_however_many_come_before_an_order(count: int) -> None:
+    """At `limit` a batch goes through the runner, which takes commands out only now and then."""
+    opens_ns = int(random_ticks(1, count=2).time_ns[0])
+    time_ns = opens_ns + np.arange(count, dtype=np.int64) * 10**9
+    flat = Ticks(time_ns, np.full(count, 10_000), np.full(count, 75))
+    source = MemorySource(flat, NIFTY, batch_rows=count)
+    runs = [
+        compose.backtest(
+            source,  # type: ignore[arg-type]  # it quacks like a source
+            settings({"execution.fill_model": model, "results.mark_interval_s": 1, "results.max_marks": 100_000}),
+            default_strategy(),
+        )
+        for model in ("ltp", "limit")
+    ]
+    at_once, through_runner = (run.marks for run in runs)
+    assert len(np.unique(at_once["time_ns"])) == len(at_once) > count * 0.9
+    assert through_runner["time_ns"].tolist() == at_once["time_ns"].tolist()

@@ -1,5 +1,7 @@
 """A feed that breaks, repeats itself and mixes things up, thousands of times: the engine sees each tick once, in order."""
 
+import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from lab.labs import SYMBOL, small_day
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
 from myquant.brokers.packets import OUT_OF_ORDER
+from myquant.core import codes
 from myquant.journal.disk import DISK
 from myquant.lab.angelone.server import AngelOneLab, day_packets
 from myquant.session.clock import ExchangeClock
+from myquant.session.loop import STOPPING, SessionLoop
 from myquant.session.supervisor import TOLD_MAX, Supervisor
 from session.sessions import RICH, Session, open_session
 from session.stage import assert_forwards, assert_no_entry_while_stale, journal_of
@@ -158,3 +162,64 @@ def test_lines_of_orders_wait_and_come_in_their_order(tmp_path: Path) -> None:
 
 def told_of_orders(stage: Supervised) -> list[tuple[str, str, dict[str, Any]]]:
     return [line for line in stage.log.lines if "order" in line[2]]
+
+
+class TapeFeed:
+    """A feed that plays a tape's frames, a few at a time."""
+
+    failure = None
+
+    def __init__(self, stage: Supervised, loop: SessionLoop) -> None:
+        self._stage, self._loop = stage, loop
+        self.is_closed = False
+
+    def start(self) -> None:
+        self._playing = asyncio.ensure_future(self._play())
+
+    async def _play(self) -> None:
+        stage = self._stage
+        stage.supervisor.event(codes.FEED_STATUS, codes.FEED_HEALTHY)  # the session began with none
+        for number in range(len(stage.tape.inputs)):
+            self._loop.on_frame(1, *stage.tape.frame(number))
+            if number % 20 == 0:
+                await asyncio.sleep(0.001)
+
+    async def aclose(self) -> None:
+        self._playing.cancel()
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_line_that_can_not_be_made_ends_the_session_and_says_so(tmp_path: Path, is_broken: bool) -> None:
+    stage = supervised(tmp_path / "s", RICH, market_inputs(8, 1500), DISK)
+    told = stage.log.info
+
+    def info(event: str, **fields: Any) -> None:
+        if is_broken and "order" in fields:
+            raise RuntimeError("a defect")
+        told(event, **fields)
+
+    stage.log.info = info  # type: ignore[method-assign]
+    loop = SessionLoop(
+        stage.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=lambda _: None
+    )
+    feed = TapeFeed(stage, loop)
+
+    async def run() -> int:
+        asyncio.get_running_loop().call_later(1.5, stage.supervisor.ask_to_stop)
+        return await asyncio.wait_for(loop.run(feed), 20)
+
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        if is_broken:
+            with pytest.raises(RuntimeError, match="a defect"):
+                asyncio.run(run())
+            assert any("the session failed" in line for line in stage.log.of("error"))
+        else:
+            assert asyncio.run(run()) == 0
+            assert len(told_of_orders(stage)) > 3 * TOLD_MAX
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert feed.is_closed
+    stage.session.journal.close()

@@ -163,8 +163,10 @@ class SessionLoop:
         self.supervisor.stopping = FAILED
         self._woken.set()
         if is_first:
-            self.supervisor.tell_waiting()
-            self.supervisor.log.error("the session failed", error=f"{type(error).__name__}: {error}")
+            try:
+                self.supervisor.tell_waiting()
+            finally:  # what failed may be the telling
+                self.supervisor.log.error("the session failed", error=f"{type(error).__name__}: {error}")
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._signals += 1

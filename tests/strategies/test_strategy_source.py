@@ -97,11 +97,12 @@ def test_two_files_of_one_name_do_not_meet(tmp_path: Path) -> None:
     for folder, sign in (("a", ">"), ("b", "<")):
         write(tmp_path / folder, HELPED)
         write(tmp_path / folder, f"SIGN = '{sign}'\ndef above(a, b):\n    return a {sign} b\n", "levels.py")
-    modules = dict(sys.modules)
     loaded = {folder: load_strategy(tmp_path / folder / "mine.py") for folder in ("a", "b", "a")}
     assert loaded["a"].engine_hash != loaded["b"].engine_hash
     assert "levels" not in sys.modules
-    assert {name for name in set(sys.modules) - set(modules) if "myquant_user_" not in name} == set()
+    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    left = {name for name, file in files.items() if file.startswith(str(tmp_path))}
+    assert {name for name in left if "myquant_user_" not in name} == set()
     with imported(tmp_path / "b" / "mine.py") as source:
         assert sys.modules["levels"].SIGN == "<"
         assert set(source.modules) == {"levels", "myquant_strategy_file"}

@@ -191,6 +191,7 @@ class _Sink:
         self._untold = 0
         self._path = path
         self._stderr = stderr
+        self._poll = _poll_of(stderr)
         self._bytes_max = bytes_max
         self._write = write
         self._file = -1
@@ -252,7 +253,7 @@ class _Sink:
     def _show(self, short: str) -> bool:
         """Write on stderr, unless it would have to wait: a terminal that was stopped must not stop the session."""
         try:
-            if _is_ready(self._stderr):
+            if self._poll is None or self._poll.poll(0):
                 self._stderr.write(short)
                 self._stderr.flush()
                 return True
@@ -261,11 +262,12 @@ class _Sink:
         return False
 
 
-def _is_ready(stream: TextIO) -> bool:
+def _poll_of(stream: TextIO) -> "select.poll | None":
+    """Return what tells whether a stream takes a line at once; None for one in memory, which always does."""
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError):  # a stream in memory
-        return True
+    except (OSError, ValueError):
+        return None
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(0))
+    return poll

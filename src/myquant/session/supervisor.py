@@ -27,7 +27,7 @@ LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are close
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
 _USED: Final = (TICKED, QUOTED)
-TOLD_MAX: Final = 2  # lines of the log in one go, about 0.1 ms
+TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
 USELESS_S: Final = 5
@@ -337,9 +337,10 @@ class Supervisor:
         self.tell_waiting()
 
     def _tell_next(self) -> None:
-        if len(self._untold) > TOLD_MAX:
+        """Log one line, more where many wait: each takes 0.1 ms from a session at work."""
+        if len(self._untold) > 1:
             self.later(self._tell_next)
-        for _ in range(min(TOLD_MAX, len(self._untold))):
+        for _ in range(-(-len(self._untold) // TELL_ALL)):
             self._tell_one(self._untold.popleft())
 
     def _tell_one(self, command: Command) -> None:

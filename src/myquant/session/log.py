@@ -31,7 +31,8 @@ TEXT_MAX: Final = 8000  # characters of a value
 SHORT_MAX: Final = 1000  # characters of a line on stderr: a pipe that is ready takes 4,096 bytes
 DEPTH_MAX: Final = 4
 SECOND_NS: Final = 1_000_000_000
-RESERVED: Final = ("time", "level", "event", "session")
+RESERVED: Final = frozenset(("time", "level", "event", "session"))
+_NOT_SHOWN: Final = RESERVED | {"exception"}
 
 Redact = Callable[[str], str]
 
@@ -105,7 +106,9 @@ def open_log(
     except OSError as error:
         raise cannot_write(folder / FILE, error, "take a folder of your own") from error
 
-    def redacted(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+    def redacted(logger: WrappedLogger, method: str, fields: EventDict) -> EventDict:
+        if "exc_info" in fields:
+            fields = structlog.processors.format_exc_info(logger, method, fields)
         if _is_plain(fields) and redact(whole := "\n".join(map(str, (*fields, *fields.values())))) == whole:
             return fields
         names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
@@ -123,7 +126,7 @@ def open_log(
         short = f"{local} {_short_line(fields)}\n"
         return (head, {**head, **fields, **head}, short), {}
 
-    processors: list[Processor] = [structlog.processors.format_exc_info, redacted, rendered]
+    processors: list[Processor] = [redacted, rendered]
     log: SessionLog = structlog.wrap_logger(sink, processors, wrapper_class=SessionLog, context_class=dict).bind()
     return log
 
@@ -136,17 +139,21 @@ def utc_text(time_ns: int) -> str:
 
 def _apart(fields: Mapping[str, object]) -> dict[str, Any]:
     """Return the fields; one that is named as one of the log's own gets an underscore."""
+    if RESERVED.isdisjoint(fields):
+        return {**fields}
     return {f"{name}_" if name in RESERVED else name: value for name, value in fields.items()}
 
 
 def _is_plain(fields: Mapping[str, object]) -> bool:
     """Return whether all values are short texts and numbers as they are: then one look finds any secret, in a third of the time."""
-    return all(
-        (kind := type(value)) is int
-        or (kind is str and len(value) <= SHORT_MAX)  # type: ignore[arg-type]
-        or (kind is float and math.isfinite(value))  # type: ignore[arg-type]
-        for value in fields.values()
-    )
+    for value in fields.values():
+        kind = type(value)
+        if kind is str:
+            if len(value) > SHORT_MAX:  # type: ignore[arg-type]
+                return False
+        elif kind is not int and not (kind is float and math.isfinite(value)):  # type: ignore[arg-type]
+            return False
+    return True
 
 
 def _clean(value: object, redact: Redact, depth: int = 0) -> Any:
@@ -175,7 +182,7 @@ def _json_line(fields: Mapping[str, Any]) -> bytes:
 
 def _short_line(fields: Mapping[str, Any]) -> str:
     """Return level, event and fields in one line of printable characters; the traceback is in the file."""
-    parts = [f"{name}={value}" for name, value in fields.items() if name not in (*RESERVED, "exception")]
+    parts = [f"{name}={value}" for name, value in fields.items() if name not in _NOT_SHOWN]
     text = " ".join([f"{fields['level']}: {fields['event']}", *parts])
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from myquant.errors import ConfigError
@@ -40,6 +40,7 @@ def test_a_change_of_the_clocks_is_resolved_one_way(local: str, zone: str, expec
     assert utc(local, zone) == expected
 
 
+@example("America/New_York", [datetime(1992, 10, 25, 1, 0, fold=1)])  # noqa: DTZ001
 @given(st.sampled_from(ZONES), st.lists(st.datetimes(datetime(1975, 1, 1), datetime(2035, 1, 1)), max_size=20))  # noqa: DTZ001
 def test_as_zoneinfo(zone: str, moments: list[datetime]) -> None:
     """A time that comes twice is the first of both: Python's `fold` of 0."""

@@ -101,7 +101,8 @@ class Undisturbed:
 def _threads_ns() -> dict[str, int]:
     """Return the processor time, ns, of every thread but ours, our children's and the kernel's that may work for us.
 
-    One that begins and ends between two looks is not seen. From the first number of /proc/PID/task/TID/schedstat (Linux, Documentation/scheduler/sched-stats); empty elsewhere.
+    One that begins and ends between two looks is not seen. From the first number of /proc/PID/task/TID/schedstat (Linux,
+    Documentation/scheduler/sched-stats); empty elsewhere.
     """
     taken = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -158,7 +158,10 @@ class JournalWriter:
         self._refuse_closed()
         self._left = None
         refused, self._refused = self._refused, None
-        self._make_ready(self._used() + AHEAD_RECORDS)
+        again = (
+            SLICE_RECORDS if refused is not None else 0
+        )  # so that the disk is asked, however few rows were used since
+        self._make_ready(self._used() + AHEAD_RECORDS + again)
         if self._reserved is None:
             self._reserved = self._next()
         refused = self._refused or refused

@@ -211,6 +211,32 @@ class JournalSettings(Section):
     snapshot_interval_s: Annotated[int, Field(ge=1, le=86_400)]
 
 
+class PipelineSettings(Section):
+    """What a session does around each decision, and how."""
+
+    handoff: Literal["callback", "queue", "ring"]
+    logging: Literal["sync", "async"]
+    results: Literal["off", "direct", "buffered"]
+    frames: Literal["off", "append", "batch"]
+    frame_every: Annotated[int, Field(ge=1, le=1_000_000)]
+    tick_line_every: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class EvidenceSettings(Section):
+    """What measuring has to show before a variant of the pipeline is switched on."""
+
+    logging_percent: PositivePercent
+    csv_write_percent: PositivePercent
+    queue_ops_percent: PositivePercent
+    dataframe_ops_percent: PositivePercent
+    gc_spikes_percent: PositivePercent
+    min_ticks: Annotated[int, Field(ge=400, le=100_000_000)]
+    target_ms: Annotated[Decimal, Field(gt=0, le=60_000, decimal_places=PERCENT_DECIMALS)]
+    target_tps: Annotated[Decimal, Field(gt=0, le=10**9, decimal_places=PERCENT_DECIMALS)]
+    pairs: Annotated[int, Field(ge=10, le=10_000)]
+    pair_ticks: Annotated[int, Field(ge=50, le=100_000)]
+
+
 class AngelOneSettings(Section):
     """Where Angel One's services are; a lab on this machine has addresses of its own."""
 
@@ -298,6 +324,8 @@ class Config(BaseModel):
     execution: ExecutionSettings
     feed: FeedSettings
     journal: JournalSettings
+    pipeline: PipelineSettings
+    evidence: EvidenceSettings
     angelone: AngelOneSettings
     capital: CapitalSettings
     session: SessionSettings

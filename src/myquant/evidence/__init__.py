@@ -1,0 +1,1 @@
+"""From measurements to decisions: the baseline, the gate, the proof before and after, and what has become slower."""

@@ -25,6 +25,7 @@ from myquant.core.fills import apply_fill, finish_order, halt
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
 from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
+from myquant.core.probe import INDICATORS, POSITION, SIGNAL, lap
 from myquant.core.records import Account, Day, Event, Instrument, Position, Rules, Tape, Tick
 from myquant.core.routine import (
     answer_order,
@@ -167,6 +168,7 @@ def on_tick(
     counts: np.ndarray[Any, Any],
     memory: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
+    probe: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument, State]:
     """Take one tick: refuse it, or observe it and then do what it asks for. `day_record` holds the instrument's day."""
     tape = instrument.tape
@@ -186,8 +188,11 @@ def on_tick(
     count_ticks(counts, 1, strays, instrument.position)
     account, position = follow(account, instrument.position, instrument.tape.last_price, event.price, rules)
     instrument = instrument._replace(position=position)
+    lap(probe, POSITION)
     instrument, state = observe(instrument, state, day, event, new_day, rules, params, memory)
+    lap(probe, INDICATORS)
     due = judge(account, instrument, state, day, event, new_day, rules, params, counts)
+    lap(probe, SIGNAL)
     if due != NOTHING:
         account, instrument = act(due, account, instrument, state, day, event, new_day, rules, params, counts, commands)
     elif position.quantity > 0:

@@ -28,6 +28,7 @@ from myquant.core.exits import trail
 from myquant.core.guard import count_off_grid
 from myquant.core.layout import record_access
 from myquant.core.orders import SENT
+from myquant.core.probe import POSITION, REST, lap
 from myquant.core.records import NO_POSITION, Account, Day, Event, Instrument, Rules
 from myquant.core.slot import HAS_EXIT, Params, State, as_usual, is_usual
 from myquant.exchange.instant import fill_at_once
@@ -216,7 +217,18 @@ def _act_one(
         account, instrument = end_data(account, instrument, event, rules, counts, commands)
     elif due == NOTHING:
         account, instrument, state = on_tick(
-            account, instrument, state, record["day"], event, rules, params, days, counts, record["memory"], commands
+            account,
+            instrument,
+            state,
+            record["day"],
+            event,
+            rules,
+            params,
+            days,
+            counts,
+            record["memory"],
+            commands,
+            counts,
         )
         day = peek_day(record["day"])  # it may have begun with this tick
         store_state(record["strategy"], state)
@@ -281,6 +293,7 @@ def step_one(
     instruments: np.ndarray[Any, Any],
     days: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
+    probe: np.ndarray[Any, Any],
 ) -> None:
     """Take an event of any kind for one instrument, whatever instrument it names."""
     record = instruments[who]
@@ -291,17 +304,20 @@ def step_one(
     instrument = load_instrument(record["core"])
     state = load_state(record["strategy"])
     day = peek_day(record["day"])
+    lap(probe, REST)
     if event.kind == codes.TICK:
         account, instrument, state = on_tick(
-            account, instrument, state, record["day"], event, rules, params, days, counts, memory, commands
+            account, instrument, state, record["day"], event, rules, params, days, counts, memory, commands, probe
         )
         store_state(record["strategy"], state)
     elif event.kind in (codes.FILL, codes.ORDER_ACK, codes.ORDER_REJECT, codes.CANCELLED):
         account, instrument = on_answer(account, instrument, state, day, event, rules, params, counts, commands)
     else:
         account, instrument = on_notice(account, instrument, state, event, rules, params, counts, commands)
+    lap(probe, POSITION)
     store_account(desk[0]["account"], account)
     store_instrument(record["core"], instrument)
+    lap(probe, REST)
 
 
 @entry_point
@@ -322,8 +338,8 @@ def step(
     if not -1 <= event.instrument < len(instruments):
         raise IndexError("an event of an unknown instrument")
     if event.instrument >= 0:
-        step_one(event.instrument, event, desk, instruments, days, commands)
+        step_one(event.instrument, event, desk, instruments, days, commands, instruments[event.instrument]["counts"])
     else:
         for who in range(len(instruments)):
-            step_one(who, event._replace(instrument=who), desk, instruments, days, commands)
+            step_one(who, event._replace(instrument=who), desk, instruments, days, commands, instruments[who]["counts"])
     return int(desk[0]["account"]["commands"])

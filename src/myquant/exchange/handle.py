@@ -10,6 +10,7 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.compiled import entry_point, inlined
 from myquant.core.days import lacks_day
+from myquant.core.probe import JOURNALING, begin, lap
 from myquant.core.records import Command, Event
 from myquant.exchange.drive import OUTBOX_MARGIN, step_one
 from myquant.journal.record import COMMAND, INPUT, append
@@ -89,7 +90,7 @@ def _put(
 @entry_point
 def handle(
     words: np.ndarray[Any, Any],
-    begin: int,
+    first: int,
     end: int,
     sequence: int,
     rows: np.ndarray[Any, Any],
@@ -100,7 +101,7 @@ def handle(
     commands: np.ndarray[Any, Any],
     command_words: np.ndarray[Any, Any],
 ) -> int:
-    """Take the inputs from `begin` to `end`: journal each, step, journal the commands; return the first not taken.
+    """Take the inputs from `first` to `end`: journal each, step, journal the commands; return the first not taken.
 
     It returns early, with `DONE`, when half of the ring `commands` has new ones, which the caller has to take out.
 
@@ -110,25 +111,28 @@ def handle(
     """
     cursor[STATUS] = DONE
     most = desk[0]["account"]["commands"] + len(commands) // 2
-    for i in range(begin, end):
-        words[i, SEQUENCE] = sequence + i - begin
+    for i in range(first, end):
+        words[i, SEQUENCE] = sequence + i - first
         event = event_at(words, i)
         obstacle = _obstacle(event, rows, cursor, instruments, days)
         if obstacle != DONE:
             cursor[STATUS] = obstacle
             return i
+        begin(cursor, event.kind)
         _put(rows, cursor, INPUT, words, i)
+        lap(cursor, JOURNALING)
         before = desk[0]["account"]["commands"]
         if event.instrument >= 0:
-            step_one(event.instrument, event, desk, instruments, days, commands)
+            step_one(event.instrument, event, desk, instruments, days, commands, cursor)
         else:
             for who in range(len(instruments)):
-                step_one(who, event._replace(instrument=who), desk, instruments, days, commands)
+                step_one(who, event._replace(instrument=who), desk, instruments, days, commands, cursor)
         for number in range(before, desk[0]["account"]["commands"]):
             row = number % len(commands)
             _put(rows, cursor, COMMAND, command_words, row)
             if command_words[row, KIND] <= codes.CANCEL:
                 cursor[STATUS] = HAS_ORDERS
+        lap(cursor, JOURNALING)
         if cursor[STATUS] == HAS_ORDERS or desk[0]["account"]["commands"] > most:
             return i + 1
     return end

@@ -105,11 +105,12 @@ class LoadedStrategy:
     text: str = ""  # of the user's file
     entry_name: str = ""  # the class in it, where one was named
     files: Mapping[str, bytes] = field(default_factory=dict)  # it and those beside it that it imports, by their paths
+    probe: str = ""  # the module that counts where time goes, in an engine that is to be measured
 
     @cached_property
     def drive(self) -> ModuleType:
         """The engine specialised on this strategy: a module with `run` and `step`."""
-        return specialise(self.adapter)
+        return specialise(self.adapter, self.probe)
 
     @property
     def handle(self) -> ModuleType:
@@ -129,7 +130,7 @@ class LoadedStrategy:
 
     @property
     def engine_hash(self) -> str:
-        """The hash of everything this engine is made from."""
+        """The hash of everything this engine is made from, measured or not."""
         return engine_name(self.adapter).removeprefix("myquant_")
 
     def parameters(self, values: Mapping[str, Any]) -> Any:

@@ -32,11 +32,14 @@ IMPORTS: Final = {
     "engine": "from myquant.core.engine import",
     "drive": "from myquant.exchange.drive import",
 }
+PROBE: Final = "from myquant.core.probe import"
 
 
-def source_hash(adapter: str, root: Path = ROOT) -> str:
+def source_hash(adapter: str, root: Path = ROOT, probe: str = "") -> str:
     """Return the hash of everything that a specialised engine depends on, 20 hex digits; `root`: the package's folder."""
     digest = hashlib.sha256(adapter.encode())
+    if probe:
+        digest.update(_source_of(probe))
     for pattern in SOURCES:
         for path in sorted(root.glob(pattern)):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -46,25 +49,33 @@ def source_hash(adapter: str, root: Path = ROOT) -> str:
     return digest.hexdigest()[:20]
 
 
+def _source_of(module: str) -> bytes:
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ImportError(f"{module}: no such module")
+    return Path(found.origin).read_bytes()
+
+
 def has_compiled(adapter: str) -> bool:
     """Return whether some of an engine's code has been compiled before, whatever became of it."""
     return any((cache_folder() / engine_name(adapter)).glob("__pycache__/*.nbi"))
 
 
-def engine_name(adapter: str) -> str:
+def engine_name(adapter: str, probe: str = "") -> str:
     """Return the name of an engine's folder, with which the names of its modules begin."""
-    return f"myquant_{source_hash(adapter)}"
+    return f"myquant_{source_hash(adapter, probe=probe)}"
 
 
-def specialise(adapter: str) -> ModuleType:
+def specialise(adapter: str, probe: str = "") -> ModuleType:
     """Return the `drive` module of the engine specialised on a strategy.
 
-    `adapter` is the source of a module with the names of `core.slot`. `run` and `step`, and `handle` in the module beside
+    `adapter` is the source of a module with the names of `core.slot`; `probe` names a module with `begin` and `lap` of
+    `core.probe` that count, for an engine that is to be measured: drive it by `handle` only. `run` and `step`, and `handle` in the module beside
     it (`handle_of`), compile on the first call, or load from disk when this same engine was compiled before.
     """
-    name = engine_name(adapter)
+    name = engine_name(adapter, probe)
     if f"{name}_drive" not in sys.modules:
-        texts = {"strategy": adapter} | {part: _specialised(path, name) for part, path in TEMPLATES.items()}
+        texts = {"strategy": adapter} | {part: _specialised(path, name, probe) for part, path in TEMPLATES.items()}
         folder = engine_folder(name, {f"{name}_{part}.py": text for part, text in texts.items()})
         for part in texts:
             _load(f"{name}_{part}", folder / f"{name}_{part}.py")
@@ -93,9 +104,11 @@ def is_compiled(function: Any, arguments: Sequence[Any]) -> bool:
         return False
 
 
-def _specialised(path: Path, name: str) -> str:
-    """Return the source of a template with its strategy and engine in place of the un-specialised ones."""
+def _specialised(path: Path, name: str, probe: str) -> str:
+    """Return the source of a template with its strategy, engine and probe in place of the un-specialised ones."""
     text = (ROOT / path).read_text(encoding="utf-8")
+    if probe:
+        text = text.replace(PROBE, f"from {probe} import")
     for part, line in IMPORTS.items():
         text = text.replace(line, f"from {name}_{part} import")
     return text

@@ -1,0 +1,84 @@
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic_ns
+
+import numpy as np
+
+from laws.driver import settings
+from myquant.core import codes
+from myquant.core.probe import INDICATORS, JOURNALING, POSITION, REST, SIGNAL
+from myquant.journal.reader import JournalReader
+from myquant.journal.record import BODY, COMMAND, HOLDS
+from myquant.journal.writer import JournalWriter
+from myquant.measure.cycles import MODULE, Cycles
+from myquant.session.engine import Engine
+from myquant.session.runner import Runner, Words
+from myquant.session.simulated import SimulatedOrders
+from myquant.strategies.loading import default_strategy
+from myquant.ticks.batch import InstrumentName
+from session.sessions import RICH, day_inputs
+
+KINDS = (codes.TICK, codes.QUOTE)
+
+
+def run(folder: Path, words: Words, *, capacity: int | None) -> tuple[np.ndarray, Cycles | None]:
+    """Run inputs, counted where there is a capacity; return the commands and the counters."""
+    strategy = default_strategy()
+    if capacity is not None:
+        strategy = replace(strategy, probe=MODULE)
+    engine = Engine(settings(RICH), strategy, (InstrumentName("NIFTY"),))
+    journal = JournalWriter.create(folder, key=1, segment_records=1 << 14)
+    cycles = None
+    if capacity is not None:
+        cycles = Cycles(journal.cursor, capacity)
+        journal.cursor = cycles.cursor
+    Runner(engine, journal, SimulatedOrders(engine)).take(words.copy())
+    journal.close()
+    blocks = [block[block[:, HOLDS] == COMMAND][:, BODY:] for block in JournalReader(folder).blocks()]
+    return np.concatenate(blocks), cycles
+
+
+def test_a_measuring_engine_decides_as_any_other(tmp_path: Path) -> None:
+    words = day_inputs(3)
+    plain, _ = run(tmp_path / "plain", words, capacity=None)
+    counted, _ = run(tmp_path / "counted", words, capacity=len(words))
+    assert len(plain) > 20
+    assert (plain == counted).all()
+
+
+def test_every_tick_has_its_row_and_the_columns_are_what_it_did(tmp_path: Path) -> None:
+    words = day_inputs(4)
+    kinds = words[:, 0][np.isin(words[:, 0], KINDS)]
+    began = monotonic_ns()
+    _, cycles = run(tmp_path / "counted", words, capacity=len(words))
+    took_ns = monotonic_ns() - began
+    assert cycles is not None
+    rows, lost = cycles.rows()
+    assert (len(rows), lost) == (len(kinds), 0)
+    is_tick = kinds == codes.TICK
+    assert (rows[:, JOURNALING] > 0).all()
+    assert (rows[:, POSITION] > 0).all()
+    assert (rows[:, REST] > 0).all()
+    assert (rows[is_tick][:, INDICATORS] > 0).mean() > 0.9  # of a tick that is refused there are none
+    assert (rows[is_tick][:, SIGNAL] > 0).mean() > 0.9
+    assert not rows[~is_tick][:, [INDICATORS, SIGNAL]].any()
+    assert rows.sum() < took_ns
+
+
+def test_what_has_no_room_is_counted_and_not_written(tmp_path: Path) -> None:
+    words = day_inputs(5)
+    ticks = int(np.isin(words[:, 0], KINDS).sum())
+    _, cycles = run(tmp_path / "counted", words, capacity=100)
+    assert cycles is not None
+    rows, lost = cycles.rows()
+    assert (len(rows), lost) == (100, ticks - 100)
+    cycles.reset()
+    rows, lost = cycles.rows()
+    assert (len(rows), lost) == (0, 0)
+
+
+def test_a_lap_costs_something_and_the_rate_is_that_of_a_processor() -> None:
+    cycles = Cycles(np.zeros(4, np.int64), 1)
+    lap_ns = cycles.lap_ns()
+    assert lap_ns > 0
+    assert cycles.cycles_per_ns() > 0

@@ -38,13 +38,13 @@ from bench.session_jobs import (
 from myquant.brokers.angelone.feed import AngelOneFeed
 from myquant.brokers.dial import BUFFER_BYTES, FRAME_BYTES_MAX
 from myquant.brokers.secrets import Redactor
-from myquant.compose import run_loop
 from myquant.core import codes
 from myquant.core.records import Command
 from myquant.journal.reader import JournalReader, inputs
 from myquant.journal.record import BODY, COMMAND, HOLDS
 from myquant.session.hours import hours_of
 from myquant.session.loop import SessionLoop
+from myquant.session.quick_loop import run_loop
 
 SLOW, FAST, FASTEST = 500, 50_000, 100_000  # packets a second
 MANY: Final = 500  # instruments

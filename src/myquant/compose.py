@@ -6,7 +6,8 @@ reach a real one.
 """
 
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from myquant.session.collector import Collector
 from myquant.session.engine import Engine
 from myquant.session.explain import FirstOfSize, notices
 from myquant.session.outcome import Rejects, run_record
+from myquant.session.quick_loop import run_loop
 from myquant.session.rules import SECOND_NS
 from myquant.session.under_way import VenueRun
 from myquant.strategies.cache import cache_folder
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     from myquant.brokers.angelone.opening import OpenAccount
     from myquant.brokers.secrets import Redactor
     from myquant.session.log import SessionLog
+    from myquant.session.log_async import AsyncLog
     from myquant.session.loop import FeedPort
+    from myquant.session.pipeline import Pipeline
     from myquant.session.recording_feed import OpenDay, RecordedFeed
     from myquant.session.recording_loop import Recorded
     from myquant.session.recovery import Hashes, Recovered
@@ -142,17 +146,6 @@ def today(zone: str) -> date:
     return datetime.now(UTC).astimezone(ZoneInfo(zone)).date()
 
 
-def run_loop(main: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine on the fastest loop there is."""
-    try:
-        import uvloop  # noqa: PLC0415  (not on every platform)
-    except ImportError:
-        import asyncio  # noqa: PLC0415  (likewise)
-
-        return asyncio.run(main)
-    return uvloop.run(main)
-
-
 def paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
     """Run a paper session till its day is over or it is told to stop. `review` is called before it begins.
 
@@ -218,7 +211,7 @@ async def _run_paper(
 ) -> Left:
     from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
     from myquant.session import taking_up  # noqa: PLC0415  (likewise)
-    from myquant.session.log import open_log  # noqa: PLC0415  (likewise)
+    from myquant.session.pipeline import open_pipeline, open_session_log  # noqa: PLC0415  (likewise)
     from myquant.session.recovery import Hashes  # noqa: PLC0415  (likewise)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
@@ -228,17 +221,17 @@ async def _run_paper(
     hashes = Hashes(facts.engine_hash, facts.config_hash)
     records = taking_up.segment_records_of(config.journal.segment_mib)
     taken = taking_up.take_up(folder, engine, orders, hashes, key=facts.key, segment_records=records, disk=DISK)
-    zone = ZoneInfo(config.session.timezone)
-    log = open_log(folder, redactor.text, session=facts.name, clock=MachineClock.wall_ns, zone=zone)
-    try:
+    log = open_session_log(folder, config, redactor, facts.name)
+    with ExitStack() as closing:
+        closing.callback(log.close)
+        closing.callback(taken.journal.close)
         review(Opened(facts, plan.loaded, folder, account.notes, taken.recovered))
-        session = _Session(plan, taken, hashes, orders, account, log)
+        pipeline = open_pipeline(folder, config, facts.symbols, log)
+        if pipeline is not None:
+            closing.callback(pipeline.close)
+        session = _Session(plan, taken, hashes, orders, account, log, pipeline)
         code = await session.run()
-        record = session.end()
-        return Left(record, folder, code, session.loop.is_over)
-    finally:
-        taken.journal.close()
-        log.close()
+        return Left(session.end(), folder, code, session.loop.is_over)
 
 
 class _Session:
@@ -251,14 +244,16 @@ class _Session:
         hashes: "Hashes",
         orders: "SimulatedOrders",
         account: "OpenAccount",
-        log: "SessionLog",
+        log: "SessionLog | AsyncLog",
+        pipeline: "Pipeline | None",
     ) -> None:
-        from myquant.session.hours import hours_of  # noqa: PLC0415  (only sessions need it)
+        from myquant.session.feeding import feed_of  # noqa: PLC0415  (only sessions need it)
+        from myquant.session.hours import hours_of  # noqa: PLC0415  (likewise)
         from myquant.session.loop import SessionLoop  # noqa: PLC0415  (likewise)
         from myquant.session.supervisor import Supervisor  # noqa: PLC0415  (likewise)
 
         config = plan.loaded.config
-        self._plan, self._taken, self._hashes, self._orders, self._log = plan, taken, hashes, orders, log
+        self._plan, self._taken, self._hashes, self._orders = plan, taken, hashes, orders
         self._clock = MachineClock()
         engine, recovered = taken.runner.engine, taken.recovered
         decoders = account.decoders(
@@ -281,20 +276,14 @@ class _Session:
             save=self._save,
             snapshot_interval_ns=config.journal.snapshot_interval_s * SECOND_NS,
             durable_orders=config.journal.durability == "power",
+            pipeline=pipeline,
         )
         hours = hours_of(engine)
         on_stop = config.execution.on_stop == "flatten"
         self.loop = SessionLoop(
             self.supervisor, plan.folder, "paper", hours, flatten_on_stop=on_stop, hide=account.client.redactor.keep
         )
-        self.feed = account.feed(
-            config,
-            on_frame=self.loop.on_frame,
-            on_status=self.loop.on_status,
-            on_text=lambda connection, text: log.warning("feed text", connection=connection, text=text),
-            on_slow=lambda late_ns: log.warning("the loop was late", late_ms=late_ns // 10**6),
-            expects_data=self.loop.expects_data,
-        )
+        self.feed = feed_of(account, config, cache_folder() / plan.broker, plan.environ, self.loop)
 
     async def run(self) -> int:
         """Run till the day is over or a stop is asked for; return the exit code."""

@@ -1,6 +1,7 @@
 """A feed of a fake broker's at work, and what it says."""
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -40,11 +41,13 @@ class Watcher:
         self.lags: list[int] = []
         self.fault: Exception | None = None
         self.raised = 0
+        self.busy_s = 0.0  # how long each frame takes
 
     def on_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
         if self.fault is not None:
             self.raised += 1
             raise self.fault
+        time.sleep(self.busy_s)
         self.frames.append((connection, bytes(payload), arrived_ns))
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from picows import WSCloseCode
@@ -16,7 +17,7 @@ from brokers.fake_angelone import (
     run,
     until,
 )
-from brokers.fake_feed import SHORT, Watcher, alternates, feeding, many
+from brokers.fake_feed import QUICK, SHORT, Watcher, alternates, feeding, many
 from myquant.brokers.angelone.feed import requests, shares
 from myquant.errors import ConfigError
 
@@ -86,6 +87,39 @@ def test_connects_with_its_headers_subscribes_and_hands_frames_on() -> None:
         assert (counts.connects, counts.ends) == (1, {})
         assert counts.frames >= 2
         assert counts.bytes >= len(PACKET) + len(b"another")
+
+    run(scenario())
+
+
+def raw(kind: int, payload: bytes) -> bytes:
+    """Return a short frame as a server sends it."""
+    return bytes((0x80 | kind, len(payload))) + payload
+
+
+def test_frames_of_one_read_arrived_together_and_a_ping_among_them_is_answered() -> None:
+    """Each frame takes a while, which is no part of when the next one arrived; the last of the read is one unseen."""
+    binary, ping = 2, 9
+
+    async def scenario() -> None:
+        watcher = Watcher()
+        async with fake_broker() as broker, connected(broker) as client:
+            await client.login()
+            async with feeding(client, watcher, timing=replace(QUICK, ping_s=60.0)):
+                await until(watcher.healthy)
+                broker.sockets[0].mute = True  # it says nothing but what follows
+                watcher.frames.clear()
+                watcher.busy_s = 0.002
+                transport = broker.sockets[0].transport
+                assert transport is not None
+                together = b"".join((raw(binary, b"a"), raw(binary, b"b"), raw(binary, b"c"), raw(ping, b"there?")))
+                transport.underlying_transport.write(together)
+                await until(lambda: len(watcher.frames) == 3 and "there?" in broker.sockets[0].texts)
+                sent_ns = time.monotonic_ns()
+                transport.underlying_transport.write(raw(binary, b"d"))
+                await until(lambda: len(watcher.frames) == 4)
+        assert [payload for _, payload, _ in watcher.frames] == [b"a", b"b", b"c", b"d"]
+        first, second, third, later = (arrived_ns for _, _, arrived_ns in watcher.frames)
+        assert first == second == third < sent_ns <= later
 
     run(scenario())
 

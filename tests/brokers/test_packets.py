@@ -13,6 +13,7 @@ from myquant.brokers.packets import (
     CROSSED_QUOTE,
     DAY_NS,
     FEED,
+    HANDOFF_FULL,
     MEMORY,
     NOTHING_NEW,
     PRICE_JUMP,
@@ -30,8 +31,7 @@ from myquant.core import codes
 from myquant.core.records import Event
 from myquant.journal.record import BODY_WORDS, Input, Origin
 
-IST_NS = 19_800 * 10**9
-JUMP_NS = 5 * 10**9
+IST_NS, JUMP_NS = 19_800 * 10**9, 5 * 10**9
 MIDNIGHT_NS = 20_000 * DAY_NS - IST_NS
 
 
@@ -395,6 +395,6 @@ def test_a_count_of_seconds_or_milliseconds_never_overflows(count: int, unit_ns:
 
 
 def test_every_reason_has_a_name_and_a_place() -> None:
-    assert list(REASON_NAMES) == [*range(1, VOLUME_BACKWARDS + 1), PRICE_JUMP]
+    assert list(REASON_NAMES) == [*range(1, VOLUME_BACKWARDS + 1), PRICE_JUMP, HANDOFF_FULL]
     assert len(set(REASON_NAMES.values())) == len(REASON_NAMES)
-    assert VOLUME_BACKWARDS < TICKS < BASELINES < PRICE_JUMP < COUNTS
+    assert VOLUME_BACKWARDS < TICKS < BASELINES < PRICE_JUMP < HANDOFF_FULL < COUNTS

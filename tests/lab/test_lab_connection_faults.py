@@ -8,7 +8,7 @@ import trustme
 from picows import WSHandshakeError
 
 from lab.labs import OTHER, SYMBOL, Client, Hasty, connect, login, run, small_day, subscribed, until, wish
-from myquant.lab.angelone.faults import Drop, Faults, HalfOpen, Mute, SlowHandshake, TokenRoll
+from myquant.lab.angelone.faults import Drop, Faults, Gap, HalfOpen, Mute, SlowHandshake, TokenRoll
 from myquant.lab.angelone.server import AngelOneLab
 
 TICKS = small_day(400, (SYMBOL, OTHER))
@@ -68,6 +68,36 @@ def test_a_connection_is_dropped_after_so_many_packets(which: int, dropped: list
                 assert client.is_open is not is_dropped
                 assert (len(client.packets) == 20) is is_dropped
             assert lab.counts["drop"] == sum(dropped)
+
+    run(play())
+
+
+def test_each_packet_of_a_contract_is_sent_withheld_or_unheard() -> None:
+    async def play() -> None:
+        async with AngelOneLab(TICKS, faults=Faults(drop=Drop(connection=1, after=50))) as lab:
+            tokens = await login(lab)
+            first, second = await connect(lab, tokens), await connect(lab, tokens)
+            first.say(wish(lab, BOTH))
+            await until(lambda: not first.is_open)
+            second.say(wish(lab, [OTHER]))
+            await lab.finished()
+            lost = lab.counts["packets_withheld"] + lab.counts["packets_unheard"]
+            await until(lambda: len(first.packets) - 2 + len(second.packets) - 1 + lost == 400)
+            assert len(first.packets) == 50
+            assert lab.counts["packets_withheld"] > 0
+
+    run(play())
+
+
+def test_what_nobody_subscribed_to_is_unheard_but_not_indices_and_gaps() -> None:
+    async def play() -> None:
+        async with AngelOneLab(TICKS, faults=Faults(gap=Gap(after=300, seconds=5))) as lab:
+            client = await subscribed(lab, ["NIFTY"])
+            await lab.finished()
+            assert lab.counts["gap"] == 20
+            assert lab.counts["packets_unheard"] == 400 - 20
+            assert await comes_no_more(client) == lab.counts["packets"]
+            assert lab.counts["packets_withheld"] == 0
 
     run(play())
 

@@ -5,10 +5,15 @@ and ends the session.
 """
 
 import asyncio
+import json
+import os
+import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,16 +61,24 @@ class Seen:
         rest, stream, master: the addresses that it asked.
         feed: the broker's feed, as it was wired and not started.
         syncs: how often the journal was made durable.
+        read_by: the thread that the feed is read in.
         snapshots: states on disk; segment_bytes: size of a journal file.
+        waits: whether a call of its log returned only when the line was written; lines: events in the log, in order.
+        files: rows of its files of ticks and decisions, by name; frame: rows of its frame before the end (-1: there is none).
     """
 
     rest: str = ""
     stream: str = ""
     master: str = ""
     feed: Any = None
+    read_by: str = ""
     syncs: int = 0
     snapshots: int = 0
     segment_bytes: int = 0
+    waits: bool = True
+    lines: tuple[str, ...] = ()
+    files: dict[str, int] = field(default_factory=dict)
+    frame: int = -1
     record: RunRecord | None = None
 
 
@@ -74,7 +87,8 @@ class PlayedFeed:
 
     failure = None
 
-    def __init__(self, on_frame: Any, on_status: Callable[[int, bool, str], None]) -> None:
+    def __init__(self, seen: Seen, on_frame: Any, on_status: Callable[[int, bool, str], None]) -> None:
+        self._seen = seen
         self._supervisor: Supervisor = on_frame.__self__.supervisor
         self._on_frame, self._on_status = on_frame, on_status
 
@@ -82,9 +96,25 @@ class PlayedFeed:
         self._on_status(1, True, "receiving")
         for packet in packets():
             self._on_frame(1, memoryview(packet), time.monotonic_ns())
+        pipeline = self._supervisor.pipeline
+        if pipeline is not None:
+            self._seen.waits = pipeline.log.waits
+            self._seen.frame = pipeline.frame().height if pipeline.frames is not None else -1
         self._supervisor._saved_ns -= QUIET_NS
         self._supervisor.on_timer()
         self._supervisor.ask_to_stop()
+
+    async def aclose(self) -> None:
+        pass
+
+
+class StoppingFeed:
+    """A feed in another thread, that has the session stopped as an operator would."""
+
+    failure = None
+
+    def start(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def aclose(self) -> None:
         pass
@@ -135,7 +165,13 @@ async def _session(values: Values, folder: Path) -> Seen:
 
     def feed(account: opening.OpenAccount, config: Any, **calls: Any) -> PlayedFeed:
         seen.feed = wired(account, config, **calls)
-        return PlayedFeed(calls["on_frame"], calls["on_status"])
+        seen.read_by = threading.current_thread().name
+        return PlayedFeed(seen, calls["on_frame"], calls["on_status"])
+
+    @asynccontextmanager
+    async def elsewhere(*_: object) -> AsyncIterator[StoppingFeed]:
+        seen.read_by = threading.current_thread().name
+        yield StoppingFeed()
 
     def sync(journal: JournalWriter) -> None:
         seen.syncs += 1
@@ -146,6 +182,7 @@ async def _session(values: Values, folder: Path) -> Seen:
         patch.object(AngelOneClient, "start", no_login),
         patch.object(master, "find", find),
         patch.object(opening.OpenAccount, "feed", feed),
+        patch.object(opening.AccountSource, "open", elsewhere),
         patch.object(JournalWriter, "sync", sync),
     ):
         http: Any = SimpleNamespace(redactor=redactor)
@@ -157,9 +194,16 @@ async def _session(values: Values, folder: Path) -> Seen:
         left = await compose._run_paper(plan, facts, account, redactor, lambda _: None)
     seen.record = left.record
     seen.rest, seen.stream = account.client.endpoints.rest, account.client.endpoints.stream
+    _look_at(folder, seen)
+    return seen
+
+
+def _look_at(folder: Path, seen: Seen) -> None:
+    """Note what a session has left in its folder."""
+    seen.files = {path.name: path.read_text().count("\n") - 1 for path in folder.glob("*.csv")}
+    seen.lines = tuple(json.loads(line)["event"] for line in (folder / "log.jsonl").read_text().splitlines())
     seen.snapshots = len(list((folder / "snapshots").iterdir()))
     seen.segment_bytes = (folder / "journal" / "000001.seg").stat().st_size
-    return seen
 
 
 SECRETS: Final = AngelOneCredentials("key", "CLIENT", "1234", "A" * 32)
@@ -209,6 +253,26 @@ def record(values: Values) -> RunRecord:
 
 def syncs(values: Values) -> Any:
     return session(values).syncs
+
+
+def read_by(values: Values) -> Any:
+    return session(values).read_by
+
+
+def waits(values: Values) -> Any:
+    return session(values).waits
+
+
+def files(values: Values) -> Any:
+    return session(values).files
+
+
+def frame(values: Values) -> Any:
+    return session(values).frame
+
+
+def tick_lines(values: Values) -> Any:
+    return session(values).lines.count("tick")
 
 
 def snapshots(values: Values) -> Any:

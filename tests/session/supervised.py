@@ -12,6 +12,7 @@ from myquant.core import codes
 from myquant.journal.disk import Disk
 from myquant.journal.record import BODY_WORDS
 from myquant.session.clock import Clock, ExchangeClock
+from myquant.session.pipeline import Pipeline
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import Words
 from myquant.session.supervisor import Supervisor
@@ -136,8 +137,9 @@ def supervised(
     segment_records: int = 512,
     snapshot_interval_s: int = 3600,
     durable: bool = False,
+    pipeline: Callable[[Path], Pipeline | None] = lambda _: None,
 ) -> Supervised:
-    """Return a session that has begun, its feed healthy."""
+    """Return a session that has begun, its feed healthy; `pipeline` makes one once the journal is there."""
     session = open_session(folder, values, segment_records=segment_records, disk=disk)
     tape, log = Tape(inputs), Lines()
     supervisor = Supervisor(
@@ -150,6 +152,7 @@ def supervised(
         save=session.save,
         snapshot_interval_ns=snapshot_interval_s * SECOND_NS,
         durable_orders=durable,
+        pipeline=pipeline(folder),
     )
     supervisor.started(1)
     supervisor.start()

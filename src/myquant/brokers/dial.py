@@ -60,7 +60,7 @@ class Dialler:
         try:
             async with asyncio.timeout(self._timeout_s):
                 transport, _ = await ws_connect(
-                    partial(_Listener, connection),
+                    partial(_listener, connection),
                     self._url,
                     ssl_context=self._ssl_context,
                     websocket_handshake_timeout=self._timeout_s,
@@ -69,6 +69,7 @@ class Dialler:
                     read_buffer_init_size=BUFFER_BYTES,
                     extra_headers=headers,
                     max_redirects=0,
+                    enable_auto_pong=False,  # a frame answered unseen might be the last of a read
                     socket_factory=partial(_connected, opened),
                 )
         except WSHandshakeError as error:
@@ -145,24 +146,44 @@ class _RedactedLog(logging.LoggerAdapter[logging.Logger]):
             self.logger.log(level, "%s", self._redactor.text(text), **kwargs)
 
 
-class _Listener(WSListener):
-    """Hands frames on."""
+def _listener(connection: SupervisedConnection) -> WSListener:
+    """Return what hands a connection's frames on.
 
-    def __init__(self, connection: SupervisedConnection) -> None:
-        super().__init__()
-        self._take = connection.take
-        self._text = connection.text
+    All frames of one read arrived when the first of them was seen, not when those before were done with. A closure: its
+    variables are read in a tenth of the time of attributes.
+    """
+    take, monotonic_ns = connection.take, connection.monotonic_ns
+    read_ns = 0  # when the present read arrived, while more of its frames are to come
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Take a frame, straight from the socket."""
-        kind = frame.msg_type
-        if kind is _BINARY:
-            self._take(frame.get_payload_as_memoryview())
-        elif kind == WSMsgType.TEXT:
-            self._text(frame.get_payload_as_bytes().decode("utf-8", "replace"))
-        elif kind == WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code(), frame.get_close_message())
-            transport.disconnect()
+    class Listener(WSListener):
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            """Take a frame, straight from the socket."""
+            nonlocal read_ns
+            arrived_ns = read_ns
+            if not arrived_ns:
+                arrived_ns = monotonic_ns()
+                if not frame.last_in_buffer:
+                    read_ns = arrived_ns
+            elif frame.last_in_buffer:
+                read_ns = 0
+            kind = frame.msg_type
+            if kind is _BINARY:
+                take(frame.get_payload_as_memoryview(), arrived_ns)
+            else:
+                _take_other(connection, transport, frame, kind)
+
+    return Listener()
+
+
+def _take_other(connection: SupervisedConnection, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
+    """Take a frame that is not binary."""
+    if kind == WSMsgType.TEXT:
+        connection.text(frame.get_payload_as_bytes().decode("utf-8", "replace"))
+    elif kind == WSMsgType.PING:
+        transport.send_pong(frame.get_payload_as_bytes())
+    elif kind == WSMsgType.CLOSE:
+        transport.send_close(frame.get_close_code(), frame.get_close_message())
+        transport.disconnect()
 
 
 def _cut(opened: list[sockets.socket]) -> None:

@@ -41,8 +41,9 @@ NOTHING_NEW: Final = 14
 CROSSED_QUOTE: Final = 15
 VOLUME_BACKWARDS: Final = 16
 
-# Another reason not to use a packet; it came later.
+# Other reasons not to use a packet; they came later.
 PRICE_JUMP: Final = 21
+HANDOFF_FULL: Final = 22
 
 REASON_NAMES: Final = {
     WRONG_LENGTH: "wrong_length",
@@ -62,6 +63,7 @@ REASON_NAMES: Final = {
     CROSSED_QUOTE: "crossed_quote",  # bid not below ask: both are left out
     VOLUME_BACKWARDS: "volume_backwards",  # on one day: no tick, and counted on from the lower one
     PRICE_JUMP: "price_jump",  # to more than twenty times the last price, or less than a twentieth, and not told again
+    HANDOFF_FULL: "handoff_full",  # no room between the feed's reader and the session
 }
 
 # Places of what was used.

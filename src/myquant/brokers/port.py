@@ -22,6 +22,17 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # capitals only: some b
 OnFrame = Callable[[int, memoryview, int], None]  # connection (from 1), payload (valid during the call), monotonic ns
 OnStatus = Callable[[int, bool, str], None]  # connection, healthy, why
 OnText = Callable[[int, str], None]  # connection, a text frame that is no heartbeat
+OnSlow = Callable[[int], None]  # by how much the event loop was late, ns
+
+
+class FeedCalls(NamedTuple):
+    """What a feed calls, and what it asks."""
+
+    on_frame: OnFrame
+    on_status: OnStatus
+    on_text: OnText
+    on_slow: OnSlow
+    expects_data: Callable[[], bool]  # whether packets must be coming now
 
 
 class Remedy(StrEnum):

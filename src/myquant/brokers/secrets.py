@@ -88,9 +88,13 @@ class Redactor:
 
     Forms: as they are, url-encoded, escaped as in JSON or Python, in base64 (also inside a longer text that was encoded as
     a whole), with `Bearer` before them. An instance is a structlog processor: put it last before the renderer.
+
+    Attributes:
+        learnt: how often what is hidden has changed: who has told another process of it looks at this.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self.learnt = 0
         self._kept = tuple(secrets)
         self._added: deque[str] = deque(maxlen=ADDED_MAX)
         self._texts: list[str] = []
@@ -109,8 +113,13 @@ class Redactor:
             self._added.extend(new)
             self._learn()
 
+    def secrets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what is hidden for ever, and what was added: for a redactor of another process, never for a text."""
+        return self._kept, tuple(self._added)
+
     def _learn(self) -> None:
         """Note the forms to look for, the longest first: one may be a part of another."""
+        self.learnt += 1
         forms = {form for secret in (*self._kept, *self._added) for form in _forms(secret)}
         numbers = {form for form in forms if form.isdigit() and len(form) < SHORT}
         self._texts = sorted(forms - numbers, key=len, reverse=True)

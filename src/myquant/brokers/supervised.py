@@ -125,6 +125,7 @@ class SupervisedConnection:
 
     Attributes:
         healthy, reason: as last told.
+        monotonic_ns: the clock by which frames arrive.
         failure: why no further attempt is made; None: it goes on.
     """
 
@@ -159,7 +160,7 @@ class SupervisedConnection:
         self._on_frame, self._on_status, self._on_text = on_frame, on_status, on_text
         self._expects_data = expects_data
         self._timing = timing
-        self._monotonic_ns, self._sleep = monotonic_ns, sleep
+        self.monotonic_ns, self._sleep = monotonic_ns, sleep
         self._ended: asyncio.Future[Ended] | None = None
         self._gone = asyncio.Event()
         self._is_up = False
@@ -175,28 +176,27 @@ class SupervisedConnection:
 
     # What the socket calls.
 
-    def take(self, payload: memoryview) -> None:
-        """Take a binary frame: the hot path."""
+    def take(self, payload: memoryview, arrived_ns: int) -> None:
+        """Take a binary frame, and when it could be read from the socket: the hot path."""
         if not self._is_up:
             self.counts.late_frames += 1
             return
-        now = self._monotonic_ns()
         counts = self.counts
         counts.frames += 1
         counts.bytes += len(payload)
-        self._data_ns = now
+        self._data_ns = arrived_ns
         self._is_up = False  # and stays so when the callback raises
-        self._on_frame(self.number, payload, now)
+        self._on_frame(self.number, payload, arrived_ns)
         self._is_up = True
         if not self.healthy and self._subscribed:
-            self._become_healthy(now)
+            self._become_healthy(arrived_ns)
 
     def text(self, content: str) -> None:
         """Take a text frame: an answer to the heartbeat, or what the broker has to say."""
         if not self._is_up:
             self.counts.late_frames += 1
             return
-        self._text_ns = self._monotonic_ns()
+        self._text_ns = self.monotonic_ns()
         if content == self._heartbeat_answer:
             self.counts.heartbeats += 1
             return
@@ -221,7 +221,7 @@ class SupervisedConnection:
 
     async def run(self) -> None:
         """Keep the connection alive until cancelled, or until `failure` says why nothing more is tried."""
-        self._stale_ns = self._monotonic_ns()
+        self._stale_ns = self.monotonic_ns()
         self._on_status(self.number, False, self.reason)
         while self.failure is None:
             ended = await self._one_life()
@@ -236,7 +236,7 @@ class SupervisedConnection:
         loop = asyncio.get_running_loop()
         self._ended, self._gone = loop.create_future(), asyncio.Event()
         self._subscribed, self._is_expected, self._is_up = False, False, True
-        self._expected_ns = self._data_ns = self._text_ns = self._monotonic_ns()
+        self._expected_ns = self._data_ns = self._text_ns = self.monotonic_ns()
         try:
             socket = await self._dial(self)
         except NotConnectedError as error:
@@ -259,7 +259,7 @@ class SupervisedConnection:
     async def _watch(self, socket: Socket, ended: "asyncio.Future[Ended]") -> Ended:
         """Send heartbeats and look for silence until the connection ends or is given up."""
         timing = self._timing
-        ping_ns = now = self._monotonic_ns()
+        ping_ns = now = self.monotonic_ns()
         while True:
             if now >= ping_ns:
                 socket.send(self._heartbeat)
@@ -268,13 +268,13 @@ class SupervisedConnection:
             if silent is not None:
                 for _ in range(TURNS):  # the loop may have been busy, and packets may wait in the socket
                     await self._sleep(0)
-                silent = self._silence(self._monotonic_ns())
+                silent = self._silence(self.monotonic_ns())
             if ended.done():
                 return ended.result()
             if silent is not None:
                 return silent
             await self._pause(min(TICK_S, (min(self._due_ns(), ping_ns) - now) / SECOND_NS), ended)
-            now = self._monotonic_ns()
+            now = self.monotonic_ns()
 
     def _silence(self, now: int) -> Ended | None:
         """Return how a connection ended that has been silent for too long."""
@@ -313,7 +313,7 @@ class SupervisedConnection:
         self.reason = ended.reason
         if self.healthy:
             self.healthy = False
-            self._stale_ns = self._monotonic_ns()
+            self._stale_ns = self.monotonic_ns()
             lasted_s = (self._stale_ns - self._healthy_ns) / SECOND_NS
             if lasted_s >= self._timing.steady_s:
                 self.backoff.reset()

@@ -11,7 +11,22 @@ import typer
 from typer.main import get_command
 
 import myquant
-from myquant.cli import backtest, config, journal, lab, operate, paper, record, replay, runs, tick_extract, ticks
+from myquant.cli import (
+    backtest,
+    baseline,
+    compare,
+    config,
+    gate,
+    journal,
+    lab,
+    operate,
+    paper,
+    record,
+    replay,
+    runs,
+    tick_extract,
+    ticks,
+)
 from myquant.cli.failures import DONE, FAILED, INTERRUPTED, failure, tell
 from myquant.cli.options import examples
 
@@ -45,6 +60,9 @@ app.command(epilog=f"{record.EXAMPLES}\n\n{paper.SECRETS}\n\n{record.EXIT_CODES}
 app.command(epilog=replay.REPLAY_EXAMPLES)(replay.replay)
 app.command(epilog=replay.DIVERGENCE_EXAMPLES)(replay.divergence)
 app.command(epilog=runs.EXAMPLES)(runs.runs)
+app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.baseline)
+app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)
+app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compare)
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)
 ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)

@@ -46,10 +46,11 @@ def record(
     from myquant.cli.settings import load_settings
     from myquant.errors import JournalError
     from myquant.results.text import counted
+    from myquant.session.quick_loop import run_loop
 
     loaded = load_settings(None, config=config, assignments=assignments)
     plan = compose.RecordPlan(broker, tuple(dict.fromkeys(symbols)), loaded.config, out, os.environ)
-    done = compose.run_loop(compose.record(plan, _tell))
+    done = run_loop(compose.record(plan, _tell))
     print(
         f"{out}: {counted(done.ticks, 'tick')}, {counted(done.quotes, 'quote')} without a trade, {counted(done.gaps, 'gap')}"
     )

@@ -21,7 +21,7 @@ Columns: TypeAlias = dict[str, NDArray[Any]]  # int64, strings (object) or datet
 KINDS: Final = {HOLDS_NAMES[holds]: holds for holds in (INPUT, COMMAND, DAY, NOTE)}  # by the name on the command line
 
 _ENTRY: Final = {codes.NO_EXIT: "entry"}
-_SIDES: Final = {0: "", codes.BUY: "buy", codes.SELL: "sell"}
+SIDES: Final = {0: "", codes.BUY: "buy", codes.SELL: "sell"}
 
 # What a field means depends on the record's kind. A kind that is not named here does not use the field.
 _EVENT_CODES: Final = {
@@ -31,7 +31,7 @@ _EVENT_CODES: Final = {
     codes.ALARM: codes.HALT_NAMES,
     codes.ORDER_REJECT: {codes.BY_VENUE: "by_venue", codes.NOT_SENT: "not_sent"},
 }
-_REASONS: Final = {
+REASONS: Final = {
     codes.SUBMIT: _ENTRY | codes.EXIT_NAMES,
     codes.CANCEL: _ENTRY | codes.EXIT_NAMES,
     codes.TRADE_CLOSED: _ENTRY | codes.EXIT_NAMES,
@@ -65,9 +65,9 @@ def columns(block: Rows, holds: int) -> Columns:
         result["code_name"] = _by_kind(result, "code", _EVENT_CODES)
         _name(result, "kind", codes.EVENT_NAMES)
     elif holds == COMMAND:
-        result["reason"] = _by_kind(result, "reason", _REASONS)
+        result["reason"] = _by_kind(result, "reason", REASONS)
         _name(result, "kind", codes.COMMAND_NAMES)
-        _name(result, "side", _SIDES)
+        _name(result, "side", SIDES)
     elif holds == NOTE:
         _name(result, "kind", NOTE_NAMES)
     return result

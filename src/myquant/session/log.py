@@ -41,7 +41,17 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class SessionLog(structlog.BoundLoggerBase):
-    """What a session logs to; `bind(name=value)` returns one that adds fields to every line."""
+    """What a session logs to; `bind(name=value)` returns one that adds fields to every line.
+
+    `waits`: a call returns when its line is written.
+    """
+
+    waits: Final = True
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Log what helps to find a defect: nothing, in 0.2 us, unless the log was opened for it."""
+        if self._logger.is_debug:
+            self._proxy_to_logger("write", event, level="debug", **_apart(fields))
 
     def info(self, event: str, **fields: object) -> None:
         """Log what is as it should be."""
@@ -71,6 +81,9 @@ class SessionLog(structlog.BoundLoggerBase):
         unshown: int = self._logger.unshown
         return unshown
 
+    def look(self) -> None:
+        """See to it that lines get written: nobody else has to."""
+
     def close(self) -> None:
         """Close the file; what is logged after that goes to stderr only."""
         self._logger.close()
@@ -84,6 +97,7 @@ def open_log(
     clock: Callable[[], int],
     zone: tzinfo = UTC,
     stderr: TextIO | None = None,
+    debug: bool = False,
     bytes_max: int = BYTES_MAX,
     write: Callable[[int, bytes], int] = os.write,
 ) -> SessionLog:
@@ -96,13 +110,14 @@ def open_log(
         clock: returns the time, ns since the epoch (UTC).
         zone: in which people read the time on stderr.
         stderr: where the lines for people go; that of the process when None.
+        debug: whether what is logged for debugging is written.
         bytes_max: how large a file may grow.
         write: `os.write`, or a simulator's.
 
     Raises MyquantError where the file can't be opened.
     """
     try:
-        sink = _Sink(folder / FILE, sys.stderr if stderr is None else stderr, bytes_max, write)
+        sink = _Sink(folder / FILE, sys.stderr if stderr is None else stderr, bytes_max, write, is_debug=debug)
     except OSError as error:
         raise cannot_write(folder / FILE, error, "take a folder of your own") from error
 
@@ -192,7 +207,10 @@ def _short_line(fields: Mapping[str, Any]) -> str:
 class _Sink:
     """The file and the terminal."""
 
-    def __init__(self, path: Path, stderr: TextIO, bytes_max: int, write: Callable[[int, bytes], int]) -> None:
+    def __init__(
+        self, path: Path, stderr: TextIO, bytes_max: int, write: Callable[[int, bytes], int], *, is_debug: bool
+    ) -> None:
+        self.is_debug = is_debug
         self.lost = 0
         self.unshown = 0
         self._untold = 0
@@ -233,10 +251,16 @@ class _Sink:
             return False
         if written < len(line):  # the disk is full: no half line stays
             with suppress(OSError):
-                os.ftruncate(self._file, self._size)
+                self._take_back(written)
             return False
         self._size += written
         return True
+
+    def _take_back(self, written: int) -> None:
+        """Cut off what was just written, unless another process has appended behind it."""
+        end = os.lseek(self._file, 0, os.SEEK_CUR)
+        if os.fstat(self._file).st_size == end:
+            os.ftruncate(self._file, end - written)
 
     def _rotate(self) -> None:
         """Begin a new file. It is opened first: where that fails the old one is as it was."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from myquant.brokers.packets import HANDOFF_FULL
 from myquant.core import codes
 from myquant.errors import BrokerError, MyquantError
 from myquant.session.answers import Answers
@@ -96,7 +97,7 @@ class SessionLoop:
         gc.collect()
         gc.freeze()
         gc.disable()
-        self.supervisor.later = self._later
+        self.supervisor.put_off(self._later)
         try:
             feed.start()
             await self._tick_timers(feed)
@@ -133,6 +134,11 @@ class SessionLoop:
             self.supervisor.on_status(connection, healthy, reason)
         except BaseException as error:  # noqa: BLE001  (told and raised by `run`)
             self._fail(error)
+
+    def on_lost(self, frames: int) -> None:
+        """Count, and tell of, frames for which the hand-off from the feed's reader had no room."""
+        self.supervisor.decoders[0].counts[HANDOFF_FULL] += frames
+        self.supervisor.log.warning("the hand-off was full", frames=frames)
 
     def _ask(self, request: str, reason: str, who: str) -> dict[str, Any]:
         """Answer the operator, likewise."""

@@ -7,7 +7,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -19,14 +19,19 @@ from myquant.journal import record
 from myquant.journal.record import NOTE, NOTE_VALUES, Note
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock, ExchangeClock
+from myquant.session.later import Later, at_once
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import Runner, words_of
+from myquant.session.telling import DECISIONS, TOLD, fields_of
+
+if TYPE_CHECKING:
+    from myquant.session.pipeline import Pipeline
 
 ALL: Final = -1
 LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are closed while there is room to say so
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
-_USED: Final = (TICKED, QUOTED)
+USED: Final = (TICKED, QUOTED)
 TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
@@ -84,6 +89,7 @@ class Supervisor:
         stopping: the exit code with which the session is to leave, once it is asked to.
         closing: whether positions are to be closed before it leaves, while the journal has room to say so.
         later: calls what it is given once there is time for it: what comes next from the feed goes before lines of the log.
+        pipeline: what is done around each decision; None: nothing.
     """
 
     def __init__(
@@ -98,6 +104,7 @@ class Supervisor:
         save: Callable[[], None],
         snapshot_interval_ns: int,
         durable_orders: bool,
+        pipeline: "Pipeline | None" = None,
     ) -> None:
         self.runner = runner
         self.journal = journal
@@ -111,7 +118,9 @@ class Supervisor:
         self.closing = False
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
-        self.later: Callable[[Callable[[], None]], object] = _at_once
+        self.later: Later = at_once
+        self.pipeline = pipeline
+        self._told = TOLD if pipeline is None or pipeline.lines is None else DECISIONS
         self._untold: deque[Command] = deque()
         self._save = save
         self._snapshot_interval_ns = snapshot_interval_ns
@@ -135,11 +144,14 @@ class Supervisor:
         self.frames += 1
         self._arrived_ns = arrived_ns
         decoder = self.decoders[connection - 1]
-        if decoder.take(payload, arrived_ns, self._wall_ns()) in _USED and not self._is_blind:
+        if decoder.take(payload, arrived_ns, self._wall_ns()) in USED and not self._is_blind:
             try:
                 self.runner.take(decoder.words, 1)
             except JournalError as error:
                 self._stop_blind(error)
+            else:
+                if self.pipeline is not None:
+                    self.pipeline.take(decoder.words)
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection."""
@@ -207,8 +219,12 @@ class Supervisor:
             self._stop_blind(error)
 
     def on_timer(self) -> None:
-        """Do what is due once a second: a timer event, the beat, room in the journal, a snapshot, garbage."""
+        """Do what is due once a second: a timer event, and the house."""
         self.event(codes.TIMER)
+        self.keep_house()
+
+    def keep_house(self) -> None:
+        """Do what is due once a second beside deciding: the beat, room in the journal, a snapshot, garbage."""
         now = self.clock.monotonic_ns()
         engine = self.runner.engine
         values = (self.frames, engine.inputs, int(engine.desk[0]["account"]["commands"]), self._arrived_ns)
@@ -220,6 +236,8 @@ class Supervisor:
         self._keep_room()
         if now - self._saved_ns >= self._snapshot_interval_ns and engine.inputs > self._saved_inputs:
             self.save()
+        if self.pipeline is not None:
+            self.pipeline.on_timer()
         self._collect_garbage(now)
 
     def save(self) -> None:
@@ -310,16 +328,22 @@ class Supervisor:
 
     def stopped(self, exit_code: int) -> None:
         """Journal that the process leaves the session."""
+        self._note_counts()  # what came after the last timer
         self._note(record.STOPPED, exit_code, 0)
 
     def _collect_garbage(self, now: int) -> None:
         if now - self._arrived_ns >= IDLE_NS or gc.get_count()[0] > YOUNG_MAX:
-            gc.collect()
+            gc.collect(1)  # the oldest is what the session began with, and frozen: a look at it takes long
 
     def _tell(self, commands: list[Command]) -> None:
         """Have logged, later, what a person wants to know of new commands: positions, trades, halts; the journal has all."""
+        if self.pipeline is not None:
+            self.pipeline.decide(commands)
+        self._tell_people(commands)
+
+    def _tell_people(self, commands: list[Command]) -> None:
         for command in commands:
-            if command.kind in _TOLD:
+            if command.kind in self._told:
                 self._untold.append(command)
                 if command.kind == codes.HALTED:
                     self.tell_waiting()
@@ -331,9 +355,16 @@ class Supervisor:
         while self._untold:
             self._tell_one(self._untold.popleft())
 
+    def put_off(self, later: Later) -> None:
+        """Let `later` do what can wait, from now on: lines of a log that takes its time, batches of rows."""
+        if self.pipeline is not None:
+            self.pipeline.put_off(later)
+        if self.pipeline is None or self.pipeline.log.waits:
+            self.later = later
+
     def tell_at_once(self) -> None:
-        """Log what is still to be told, and from now on without delay."""
-        self.later = _at_once
+        """Log what is still to be told, and from now on put nothing off."""
+        self.put_off(at_once)
         self.tell_waiting()
 
     def _tell_next(self) -> None:
@@ -347,23 +378,4 @@ class Supervisor:
         symbol = self.runner.engine.names[command.instrument].symbol
         alarming = command.kind == codes.HALTED and command.reason != codes.BY_OPERATOR
         said = self.log.error if alarming else self.log.info
-        said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **_fields(command))
-
-
-def _at_once(call: Callable[[], None]) -> None:
-    call()
-
-
-_TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED))
-
-
-def _fields(command: Command) -> dict[str, Any]:
-    """Return what of a command belongs into a line of the log; prices and money in rupees."""
-    if command.kind == codes.HALTED:
-        return {"reason": codes.HALT_NAMES[command.reason]}
-    fields: dict[str, Any] = {"quantity": command.quantity, "price": command.price / 100}
-    if command.kind == codes.POSITION_OPENED:
-        fields["stop"] = command.stop / 100
-    else:
-        fields |= {"reason": codes.EXIT_NAMES[command.reason], "net": command.net / 100}
-    return fields | {"order": command.order_id, "input": command.event_sequence}
+        said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **fields_of(command))

@@ -1,6 +1,7 @@
 """An Angel One account, opened: logged in, its instruments found, its feed and decoders to be had."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,8 +14,8 @@ from myquant.brokers.angelone.feed import AngelOneFeed, shares
 from myquant.brokers.angelone.settings import BROKER, SECRETS, AngelOneCredentials, Endpoints
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
 from myquant.brokers.http import Http
-from myquant.brokers.port import BrokerInstrument, OnFrame, OnStatus, OnText
-from myquant.brokers.secrets import read_secrets
+from myquant.brokers.port import BrokerInstrument, FeedCalls, OnFrame, OnSlow, OnStatus, OnText
+from myquant.brokers.secrets import Redactor, read_secrets
 from myquant.brokers.supervised import Timing
 from myquant.brokers.token_cache import TokenCache
 from myquant.config.schema import Config
@@ -46,15 +47,10 @@ class OpenAccount:
         on_frame: OnFrame,
         on_status: OnStatus,
         on_text: OnText,
-        on_slow: Callable[[int], None],
+        on_slow: OnSlow,
         expects_data: Callable[[], bool],
     ) -> AngelOneFeed:
         """Return the feed of the account's instruments; it is not started yet."""
-        timing = Timing(
-            stall_s=float(config.feed.stall_s),
-            ping_s=settings.PING_S,
-            backoff_max_s=float(config.feed.reconnect_max_s),
-        )
         return AngelOneFeed(
             self.client,
             self.instruments,
@@ -65,8 +61,46 @@ class OpenAccount:
             on_text=on_text,
             on_slow=on_slow,
             expects_data=expects_data,
-            timing=timing,
+            timing=timing_of(config),
         )
+
+    def source(self, config: Config, cache: Path) -> "AccountSource":
+        """Return what opens the account's feed elsewhere; `cache`: the folder where the day's tokens are kept."""
+        endpoints, mode = self.client.endpoints, config.feed.mode
+        return AccountSource(endpoints, cache, self.instruments, self.indices, mode, timing_of(config))
+
+
+@dataclass(frozen=True)
+class AccountSource:
+    """Opens the feed of an account that has logged in already, in another thread or process, with the tokens kept on disk."""
+
+    endpoints: Endpoints
+    cache: Path
+    instruments: tuple[BrokerInstrument, ...]
+    indices: tuple[BrokerInstrument, ...]
+    mode: str
+    timing: Timing
+
+    @asynccontextmanager
+    async def open(self, calls: FeedCalls, environ: Mapping[str, str]) -> AsyncIterator[AngelOneFeed]:
+        """Give the feed, not started; the account's secrets come from the environment or the keyring."""
+        secrets = credentials(environ)
+        async with Http(Redactor(secrets.secrets())) as http:
+            client = AngelOneClient(http, secrets, endpoints=self.endpoints, cache=_kept(self.cache))
+            await client.start()
+            yield AngelOneFeed(
+                client, self.instruments, self.indices, mode=self.mode, timing=self.timing, **calls._asdict()
+            )
+
+
+def timing_of(config: Config) -> Timing:
+    """Return the times of the feed's connections."""
+    feed = config.feed
+    return Timing(stall_s=float(feed.stall_s), ping_s=settings.PING_S, backoff_max_s=float(feed.reconnect_max_s))
+
+
+def _kept(cache: Path) -> TokenCache:
+    return TokenCache(cache / "tokens.json")
 
 
 def _tokens(share: Sequence[BrokerInstrument], numbers: Mapping[tuple[int, str], int]) -> list[Token]:
@@ -96,7 +130,7 @@ async def open_account(
     """
     addresses = config.angelone
     endpoints = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url)
-    client = AngelOneClient(http, secrets, endpoints=endpoints, cache=TokenCache(cache / "tokens.json"))
+    client = AngelOneClient(http, secrets, endpoints=endpoints, cache=_kept(cache))
     await client.start()
     picked = await master.find(http, endpoints.master, today, cache, symbols)
     return OpenAccount(client, picked.instruments, picked.indices, picked.notes)

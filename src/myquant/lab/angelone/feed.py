@@ -16,6 +16,7 @@ from picows import (
 )
 
 from myquant.lab.angelone.account import Account
+from myquant.lab.angelone.disturb import Mask
 from myquant.lab.angelone.faults import Faults
 from myquant.lab.angelone.packet import PACKET_BYTES
 from myquant.lab.angelone.play import Block, Play
@@ -148,28 +149,31 @@ class Connection(WSListener):
                 self._feed.counts[f"requests_{bad.code}"] += 1
                 transport.send(WSMsgType.TEXT, bad.answer.encode())
 
-    def take(self, block: Block, begin: int, end: int) -> None:
-        """Send what it subscribed to of the rows `begin` to `end`; the day calls it."""
-        if self._transport is None:
-            return
+    def take(self, block: Block, begin: int, end: int) -> Mask:
+        """Send what it subscribed to of the rows `begin` to `end`, and return which those are; the day calls it."""
         modes = self._modes[block.who[begin - block.begin : end - block.begin]]
-        if not modes.any():
-            return
-        if self._silent:
-            self._feed.counts["packets_withheld"] += int(np.count_nonzero(modes))
-            return
+        if self._transport is None:
+            modes = np.zeros_like(modes)
+        is_wanted: Mask = modes > 0
+        if not is_wanted.any():
+            return is_wanted
         pieces = []
         for at, bits in enumerate(modes.tolist(), begin - block.begin):
             for mode in MODES_OF[bits]:
                 frame = block.frames(mode)[at]
                 if frame:
                     pieces.append(frame)
-        self._send(pieces)
+        if self._silent:
+            self._feed.counts["packets_withheld"] += len(pieces)
+        else:
+            self._send(pieces)
+        return is_wanted
 
     def abort(self) -> None:
-        """Cut the socket off, without a close frame."""
-        if self._transport is not None:
-            self._transport.underlying_transport.abort()
+        """Cut the socket off, without a close frame; from now on it takes nothing."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.underlying_transport.abort()
         self._feed.closed(self)
 
     def _request(self, text: str) -> None:

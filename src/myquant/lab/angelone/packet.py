@@ -76,11 +76,16 @@ def binary_frame(payload: bytes) -> bytes:
     return head + payload
 
 
-def frames(packets: Packets, mode: int) -> list[bytes]:
-    """Return each packet in a mode, as a frame."""
+def framed(packets: Packets, mode: int) -> Bytes:
+    """Return each packet in a mode as a frame, shape (n, size of a frame)."""
     payloads = in_mode(packets, mode)
     head = np.frombuffer(binary_frame(bytes(PACKET_BYTES[mode]))[: -PACKET_BYTES[mode]], np.uint8)
-    whole = np.concatenate((np.broadcast_to(head, (len(payloads), len(head))), payloads), axis=1)
+    return np.concatenate((np.broadcast_to(head, (len(payloads), len(head))), payloads), axis=1)
+
+
+def frames(packets: Packets, mode: int) -> list[bytes]:
+    """Return each packet in a mode, as a frame."""
+    whole = framed(packets, mode)
     content, width = whole.tobytes(), whole.shape[1]
     return [content[at : at + width] for at in range(0, len(content), width)]
 

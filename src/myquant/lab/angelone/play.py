@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from myquant.lab.angelone.day import Day, Rows
-from myquant.lab.angelone.disturb import NAMES, frames_of
+from myquant.lab.angelone.disturb import CODES, NAMES, Mask, frames_of
 from myquant.lab.angelone.packet import frames
 from myquant.ticks.batch import Ints
 from myquant.ticks.generate import SECOND_NS
@@ -51,8 +51,8 @@ class Listener(Protocol):
     def is_full(self) -> bool:
         """Whether it can't take any at the moment."""
 
-    def take(self, block: Block, begin: int, end: int) -> None:
-        """Send what it subscribed to of the rows `begin` to `end`."""
+    def take(self, block: Block, begin: int, end: int) -> Mask:
+        """Send what it subscribed to of the rows `begin` to `end`; return which are sent, or withheld and counted."""
 
 
 class Play:
@@ -127,9 +127,14 @@ class Play:
 
     def _send(self, block: Block, end: int) -> None:
         begin, self.at = self.at, end
+        is_heard = np.zeros(end - begin, bool)
         for listener in list(self.listeners):
-            listener.take(block, begin, end)
-        self._latest[block.who[begin - block.begin : end - block.begin]] = np.arange(begin, end)
-        faults = self.day.rows["fault"][begin:end]
+            is_heard |= listener.take(block, begin, end)
+        who, faults = block.who[begin - block.begin : end - block.begin], self.day.rows["fault"][begin:end]
+        self._latest[who] = np.arange(begin, end)
         for code in faults[faults > 0].tolist():
             self._counts[NAMES[code]] += 1
+        is_packet = ~self.day.static["is_index"][who] & (faults != CODES["gap"])
+        unheard = int(np.count_nonzero(is_packet & ~is_heard))
+        if unheard:
+            self._counts["packets_unheard"] += unheard

@@ -1,0 +1,107 @@
+"""The trail of decisions: each a file of its own, and an index whose lines are chained by hashes.
+
+A line of `evidence/index.jsonl` holds the SHA-256 of its file and that of the line before it, so a decision that was changed,
+taken out or put in later shows.
+"""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from myquant.errors import DataError, cannot_write
+from myquant.evidence.files import ELSEWHERE, read_text, sha256
+
+FOLDER: Final = "evidence"
+INDEX: Final = "index.jsonl"
+FIRST: Final = "0" * 64  # what the first line follows
+REMEDY: Final = "restore it, or move the folder aside and decide again"
+
+
+class Trail:
+    """The decisions on the reports of one folder."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self.folder = run_folder / FOLDER
+        self.index = self.folder / INDEX
+
+    def record(self, kind: str, now: datetime, document: dict[str, Any]) -> Path:
+        """Write `<kind>_<time>.json` and its line of the index; return the file's path.
+
+        Raises DataError when what is there was changed, ConfigError or MyquantError when it can't be written.
+        """
+        previous, number = self._last()
+        stamp = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}"
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self._new(f"{kind}_{stamp}", text)
+            line = {
+                "number": number + 1,
+                "time": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                "kind": kind,
+                "file": path.name,
+                "sha256": sha256(path),
+                "previous": previous,
+            }
+            with self.index.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(self.folder, error, ELSEWHERE) from error
+        return path
+
+    def problems(self) -> list[str]:
+        """Return what was changed, a line each: broken links of the chain, files that differ or are gone."""
+        found, previous = [], FIRST
+        for number, line in enumerate(self._lines(), 1):
+            where = f"{self.index}, line {number}"
+            try:
+                entry = json.loads(line)
+                name, digest, follows = (str(entry[key]) for key in ("file", "sha256", "previous"))
+            except (ValueError, KeyError, TypeError):
+                found.append(f"{where}: not a line of the index")
+            else:
+                if follows != previous or entry.get("number") != number:
+                    found.append(f"{where}: does not follow from the line before it")
+                path = self.folder / Path(name).name
+                if not path.is_file():
+                    found.append(f"{path}: is gone")
+                elif sha256(path) != digest:
+                    found.append(f"{path}: was changed after it was recorded")
+            previous = _digest(line)
+        return found
+
+    def refuse_changed(self) -> None:
+        """Raise DataError with every problem, when there is one."""
+        if problems := self.problems():
+            raise DataError("\n".join(f"{problem}: {REMEDY}" for problem in problems))
+
+    def _last(self) -> tuple[str, int]:
+        """Return the hash of the last line and its number."""
+        self.refuse_changed()
+        lines = self._lines()
+        return (_digest(lines[-1]), len(lines)) if lines else (FIRST, 0)
+
+    def _lines(self) -> list[str]:
+        return read_text(self.index, REMEDY).splitlines() if self.index.exists() else []
+
+    def _new(self, name: str, text: str) -> Path:
+        """Write a file that was not there, with a number behind its name where one was."""
+        for number in count(1):
+            path = self.folder / f"{name}{'' if number == 1 else f'-{number}'}.json"
+            try:
+                with path.open("x", encoding="utf-8", newline="\n") as file:
+                    file.write(text)
+            except FileExistsError:
+                continue
+            return path
+        raise AssertionError  # count() does not end
+
+
+def _digest(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()

@@ -1,0 +1,173 @@
+"""What the instrument costs on this machine now, and which part of the ticks it may look at for that cost."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+
+from myquant.measure.batch_means import Interval
+from myquant.measure.calibration import Calibration
+from myquant.measure.names import INGEST, LOGGING
+from myquant.measure.spans import AGAIN, DECIDED, Spans
+from myquant.measure.table import read_log
+
+__all__ = ["Calibration", "allowed_percent", "calibrate", "calibration_of", "choose_sampling", "laps_ns"]
+
+BATCHES: Final = 101
+WARM_UP: Final = 15  # batches before the first that counts: the interpreter rewrites code that runs often
+TICKS: Final = 40  # of a batch
+NORMAL: Final = 1.96  # quantile of 97.5 %
+
+LONG_TICK_NS: Final = 90_000.0
+SHORT_TICK_NS: Final = 25_000.0
+LONG_PERCENT: Final = 1.0  # what measuring may cost a long tick
+SHORT_PERCENT: Final = 1.5  # likewise a short one
+EVERY_MAX: Final = 100  # a sparser sample of a usual run would be no sample
+
+Clock = Callable[[], int]
+
+
+def calibrate(clock: Clock = time.monotonic_ns, batches: int = BATCHES) -> Calibration:
+    """Return the costs of `Spans` on this clock: 30 ms of batches, each of some hundred marks."""
+    return calibration_of(lambda: _batch(clock), batches)
+
+
+def calibration_of(batch: Callable[[], Mapping[str, float]], batches: int) -> Calibration:
+    """Return the medians over batches of costs by name: a batch in which the system took the processor away does not count.
+
+    The 95 % interval of a median is that of order statistics (David and Nagaraja, Order Statistics, 7.1).
+    """
+    for _ in range(WARM_UP):
+        batch()
+    found = [batch() for _ in range(batches)]
+    return Calibration(**{name: _median([costs[name] for costs in found]) for name in found[0]})
+
+
+def _median(values: list[float]) -> Interval:
+    values = sorted(values)
+    count = len(values)
+    reach = NORMAL * math.sqrt(count) / 2
+    low, high = math.floor(count / 2 - reach), math.ceil(count / 2 + reach)
+    return Interval(float(np.median(values)), values[max(low, 0)], values[min(high, count - 1)], count)
+
+
+def laps_ns(spans: Spans) -> dict[str, float]:
+    """Return the mean length of stretches in which nothing happened, by kind, as a calibration names them."""
+    recorded = spans.recorded()
+    log = read_log(recorded)
+    done = np.zeros(spans.capacity, np.int64)
+    done[: recorded.stamps.shape[1]] = recorded.stamps[-2]
+    ns = log.ends(done) - log.times
+    is_last = np.append(log.is_begin[1:], True)
+    kinds = {
+        "empty_ns": log.is_begin & is_last,
+        "first_ns": log.is_begin & ~is_last,
+        "last_ns": ~log.is_begin & is_last,
+        "mark_ns": log.is_span & ~is_last,
+        "again_ns": ~log.is_span & ~log.is_begin & ~is_last,
+    }
+    return {name: float(ns[kind].mean()) for name, kind in kinds.items() if np.any(kind)}
+
+
+def _batch(clock: Clock) -> dict[str, float]:
+    """Return each cost's mean over one batch."""
+    marked = Spans(TICKS, clock=clock)
+    for _ in range(TICKS):
+        marked.begin(1, 1)
+        mark = marked.mark
+        mark(INGEST)
+        mark(LOGGING)
+        mark(INGEST)
+        mark(LOGGING)
+        mark(AGAIN + INGEST)
+        mark(AGAIN + LOGGING)
+        marked.end()
+    found = laps_ns(marked)
+    found |= _calls_ns(clock) | _beside_ns(clock, found)
+    return found
+
+
+def _calls_ns(clock: Clock) -> dict[str, float]:
+    """Return what calls cost their caller, from outside; and what an empty tick shows."""
+    empty, other = Spans(TICKS, clock=clock), Spans(TICKS, clock=clock)
+    other.sample_every(TICKS + 1, seed=0)  # one tick of them at the most
+    begin, end, skip = empty.begin, empty.end, other.mark
+    begun = clock()
+    for _ in range(TICKS):
+        begin(1, 1)
+        end()
+    paired = clock()
+    for _ in range(TICKS):
+        end()
+    ended = clock()
+    begin, end = other.begin, other.end
+    for _ in range(TICKS):
+        begin(1, 1)
+        end()
+    unsampled = clock()
+    for _ in range(TICKS):
+        skip(INGEST)
+        skip(LOGGING)
+        skip(INGEST)
+        skip(LOGGING)
+    skipped = clock()
+    for _ in range(TICKS):
+        clock()
+    read = clock()
+    end_ns = (ended - paired) / TICKS
+    return {
+        "empty_ns": laps_ns(empty)["empty_ns"],
+        "begin_ns": (paired - begun) / TICKS - end_ns,
+        "end_ns": end_ns,
+        "unsampled_ns": (unsampled - ended) / TICKS,
+        "skip_ns": (skipped - unsampled) / TICKS / 4,
+        "clock_ns": (read - skipped) / TICKS,
+    }
+
+
+def _beside_ns(clock: Clock, laps: Mapping[str, float]) -> dict[str, float]:
+    """Return what additions and notes lengthen the span they fall into."""
+    spans = Spans(TICKS, clock=clock)
+    notes, additions = 0, 0
+    for _ in range(TICKS):
+        spans.begin(1, 1)
+        mark, note, add = spans.mark, spans.note, spans.add
+        mark(INGEST)
+        begun = clock()
+        note(DECIDED)
+        note(DECIDED)
+        noted = clock()
+        add(LOGGING, 0)
+        add(LOGGING, 0)
+        additions += clock() - noted
+        notes += noted - begun
+        mark(LOGGING)
+        spans.end()
+    read_ns = laps["mark_ns"] / 2  # about what reading the clock between them takes
+    return {
+        "note_ns": max(0.0, (notes / TICKS - read_ns) / 2),
+        "add_ns": max(0.0, (additions / TICKS - read_ns) / 2),
+    }
+
+
+def allowed_percent(tick_ns: float) -> float:
+    """Return what measuring may cost a tick of this length: 1 % from 90 us, 1.5 % up to 25 us, in a line between."""
+    lengths, percents = (SHORT_TICK_NS, LONG_TICK_NS), (SHORT_PERCENT, LONG_PERCENT)
+    return float(np.interp(tick_ns, lengths, percents))
+
+
+def choose_sampling(tick_ns: float, marks_per_tick: float, calibration: Calibration) -> int:
+    """Return k: with the trees of 1 tick in k taken, the upper bound of what measuring costs is within `allowed_percent`.
+
+    `EVERY_MAX` where no k brings it there, as with ticks of a few us: what it costs is in the breakdown all the same.
+    """
+    allowed_ns = tick_ns * allowed_percent(tick_ns) / 100
+    whole = calibration.tick_ns(marks_per_tick, 1).high
+    least = calibration.unsampled_ns.high + marks_per_tick * calibration.skip_ns.high
+    if whole <= allowed_ns:
+        return 1
+    if least >= allowed_ns:
+        return EVERY_MAX
+    return min(EVERY_MAX, math.ceil((whole - least) / (allowed_ns - least)))

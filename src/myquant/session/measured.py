@@ -1,0 +1,134 @@
+"""A session that is measured: the same steps with a mark at each boundary. Any other session has no trace of it."""
+
+from collections.abc import Callable
+
+from myquant.core import codes
+from myquant.core.records import Command, Event
+from myquant.errors import JournalError
+from myquant.measure.names import CORE, CSV_WRITE, DATAFRAME_OPS, INGEST, LOGGING, ORDER_SEND
+from myquant.measure.spans import ACKNOWLEDGED, DECIDED, FILLED, ORDERED, Spans
+from myquant.session.pipeline import Pipeline
+from myquant.session.runner import Orders
+from myquant.session.supervisor import USED, Supervisor
+from myquant.session.tick_row import TickRow, row_of
+
+
+def _parts(pipeline: Pipeline | None) -> list[tuple[int, Callable[[TickRow], None]]]:
+    """Return the parts of a pipeline that take ticks, each with its component."""
+    if pipeline is None:
+        return []
+    parts = ((CSV_WRITE, pipeline.results), (DATAFRAME_OPS, pipeline.frames), (LOGGING, pipeline.lines))
+    return [(code, part.take) for code, part in parts if part is not None]
+
+
+class MeasuredOrders:
+    """An order port, its time counted as that of sending orders, and the stages of an order stamped.
+
+    Attributes:
+        spans: where to; None: nothing is counted.
+    """
+
+    def __init__(self, orders: Orders) -> None:
+        self.spans: Spans | None = None
+        self._orders = orders
+
+    @property
+    def busy(self) -> bool:
+        """Whether some order waits."""
+        return self._orders.busy
+
+    def submit(self, command: Command) -> None:
+        """Take a SUBMIT command: the decision stands, and the order leaves."""
+        spans = self.spans
+        if spans is None:
+            self._orders.submit(command)
+            return
+        spans.note(DECIDED)
+        spans.mark(ORDER_SEND)
+        self._orders.submit(command)
+        spans.note(ORDERED)
+        spans.mark(CORE)
+
+    def cancel(self, command: Command) -> None:
+        """Take a CANCEL command."""
+        spans = self.spans
+        if spans is None:
+            self._orders.cancel(command)
+            return
+        spans.mark(ORDER_SEND)
+        self._orders.cancel(command)
+        spans.mark(CORE)
+
+    def see(self, event: Event) -> None:
+        """Look at an input that the engine has taken, while busy."""
+        self._orders.see(event)
+
+    def answer(self) -> Event | None:
+        """Return the next thing that became of an order, or None."""
+        answer = self._orders.answer()
+        if answer is not None and self.spans is not None:
+            self.spans.note(FILLED if answer.kind == codes.FILL else ACKNOWLEDGED)
+        return answer
+
+
+class MeasuredSupervisor(Supervisor):
+    """A supervisor whose ticks are measured once `measure` was called.
+
+    Attributes:
+        handed_ns: when the reader handed the frame over that comes next; 0: it comes straight from the socket.
+        idle: numbers of the ticks that were begun and turned out to be none: frames that no input came of.
+    """
+
+    handed_ns = 0
+
+    def measure(self, spans: Spans, orders: MeasuredOrders) -> None:
+        """Measure from the next frame on."""
+        self.idle: list[int] = []
+        self._spans = spans
+        self._measured_orders = orders
+        orders.spans = spans
+        results = self.pipeline.results if self.pipeline is not None else None
+        self._decide = results.decide if results is not None else None
+        self._take_part = _parts(self.pipeline)
+        self.on_frame = self._on_measured_frame  # type: ignore[method-assign]
+        self.runner.on_commands = self._tell_measured
+
+    def stop_measuring(self) -> None:
+        """Measure no further."""
+        self._measured_orders.spans = None
+        del self.on_frame
+        self.runner.on_commands = self._tell
+
+    def _on_measured_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
+        spans = self._spans
+        spans.begin(arrived_ns, self.handed_ns)
+        mark = spans.mark
+        mark(INGEST)
+        self.frames += 1
+        self._arrived_ns = arrived_ns
+        decoder = self.decoders[connection - 1]
+        if decoder.take(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
+            self.idle.append(spans.tick)
+            spans.end()
+            return
+        mark(CORE)
+        try:
+            self.runner.take(decoder.words, 1)
+        except JournalError as error:
+            self._stop_blind(error)
+        if self._take_part:
+            row = row_of(decoder.words)
+            if row[0] == codes.TICK:
+                for code, take in self._take_part:
+                    mark(code)
+                    take(row)
+        spans.end()
+
+    def _tell_measured(self, commands: list[Command]) -> None:
+        mark = self._spans.mark
+        if self._decide is not None:
+            mark(CSV_WRITE)
+            self._decide(commands)
+        mark(LOGGING)
+        self._tell_people(commands)
+        mark(CORE)

@@ -1,0 +1,77 @@
+"""The defaults: those of the specification, and of what came later."""
+
+import tomllib
+from pathlib import Path
+
+from myquant.config.loading import DEFAULTS
+
+MORE = """
+[risk]
+max_day_loss = 0.0
+max_exposure_percent = 100.0
+max_orders_per_second = 0
+max_orders_per_day = 0
+max_rejects = 3
+[execution]
+close_at_end = false
+order_timeout_s = 5.0
+on_stop = "keep"
+latency_ms = 30
+latency_jitter_ms = 120
+protection_percent = 2.0
+protection_ticks = 10
+participation_percent = 10.0
+order_life_s = 2.0
+[feed]
+mode = "snap_quote"
+stall_s = 3.0
+halt_after_s = 30.0
+reconnect_max_s = 30.0
+max_clock_jump_s = 120.0
+[journal]
+durability = "process"
+segment_mib = 64
+snapshot_interval_s = 60
+[pipeline]
+handoff = "callback"
+logging = "sync"
+results = "off"
+frames = "off"
+frame_every = 500
+tick_line_every = 0
+[evidence]
+logging_percent = 40.0
+csv_write_percent = 30.0
+queue_ops_percent = 20.0
+dataframe_ops_percent = 25.0
+gc_spikes_percent = 30.0
+min_ticks = 2000
+target_ms = 5.0
+target_tps = 100.0
+pairs = 40
+pair_ticks = 200
+[angelone]
+rest_url = "https://apiconnect.angelone.in"
+stream_url = "wss://smartapisocket.angelone.in/smart-stream"
+master_url = "https://margincalculator.angelbroking.com/OpenAPI_File/files/OpenAPIScripMaster.json"
+[charges]
+model = "india_index_options"
+broker = "zerodha"
+[data_quality]
+strict = false
+rejected_examples = 5
+[results]
+directory = "runs"
+mark_interval_s = 5
+max_marks = 20000
+report = true
+excel = false
+"""
+
+
+def test_defaults_are_those_of_the_specification(shared_dir: Path) -> None:
+    page = (shared_dir / "spec" / "strategy.md").read_text(encoding="utf-8")
+    expected = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    for section, table in tomllib.loads(MORE).items():
+        expected.setdefault(section, {}).update(table)
+    assert tomllib.loads(DEFAULTS.read_text(encoding="utf-8")) == expected

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-paper test check warm bench bench-peers official-client lock format clean
+.PHONY: help setup demo demo-paper demo-evidence test check warm bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +30,9 @@ demo: setup ## generate a day of option ticks, backtest it with ten lakh, say wh
 
 demo-paper: setup ## play the same day in the lab, trade it in a paper session, replay it
 	$(BIN)/python examples/sessions/demo_paper.py --seed $(DEMO_SEED)
+
+demo-evidence: setup ## measure the plain pipeline, switch on what is worth it, prove it, measure again
+	$(BIN)/python examples/evidence/demo_evidence.py --seed $(DEMO_SEED)
 
 warm: setup # compile the engine once, so that parallel tests find it
 	@$(BIN)/python tests/warm.py

@@ -21,6 +21,7 @@ SOURCES = {".py", ".c", ".h", ".js", ".css", ".j2", ".sh"}
 BROAD = {
     "src/myquant/cli/app.py": "the command line's top: every error ends as one line and an exit code",
     "src/myquant/cli/folder.py": "takes an empty folder away, and raises again",
+    "src/myquant/evidence/rig.py": "a defect in a socket's callback ends the run and is raised",
     "src/myquant/session/loop.py": "the session's top: a defect in a socket's callback ends it and is raised",
     "src/myquant/cli/separate.py": "ends its processes, and raises again",
     "src/myquant/strategies/compiling.py": "the compiler fails in many ways on what it does not know",

@@ -32,6 +32,9 @@ HEAVY = {
 COMMANDS = [
     [],
     ["backtest"],
+    ["baseline"],
+    ["gate"],
+    ["compare"],
     ["ticks"],
     ["ticks", "check"],
     ["ticks", "convert"],

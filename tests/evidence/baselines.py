@@ -60,15 +60,7 @@ def make_breakdown(
     own = np.zeros((ticks, len(NAMES)))
     for name, percent in given.items():
         place = NAMES.index(name)
-        own[:, place] = (
-            percent
-            / 100
-            * TICK_NS
-            * slower
-            * wandering(ticks, seed + 97 * place + 1, 0.02)
-            * whole
-            / (TICK_NS * slower)
-        )
+        own[:, place] = percent / 100 * whole * wandering(ticks, seed + 97 * place + 1, 0.02)
     collections = np.zeros(pauses, PAUSE)
     hit = np.linspace(ticks // 10, ticks - 1, pauses).astype(np.int64)
     own[hit, GC] += 30_000_000.0

@@ -23,7 +23,7 @@ def calibration() -> Calibration:
     return simulations.detector(np.random.default_rng(1))
 
 
-def fed(detector: DriftDetector, ratios: np.ndarray) -> list[Drift]:  # type: ignore[type-arg]  # floats
+def fed(detector: DriftDetector, ratios: np.ndarray) -> list[Drift]:
     return [drift for ratio in ratios.tolist() if (drift := detector.add(ratio))]
 
 
@@ -111,7 +111,7 @@ def test_the_reference_is_the_median_of_its_last_runs() -> None:
     times = itertools.accumulate([0, 50, 1, 60, 1, 9_000, 1, 55])  # begin and end of each run in turn
     reference = Reference(lambda: next(times))
     assert reference.ns is None
-    seen = []
+    seen: list[float | None] = []
     for _ in range(4):
         reference.run()
         seen.append(reference.ns)

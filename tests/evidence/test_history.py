@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from myquant.errors import DataError
 from myquant.evidence.history import changes
 
-Noise = Callable[[np.random.Generator, int], np.ndarray]  # type: ignore[type-arg]  # floats
+Noise = Callable[[np.random.Generator, int], np.ndarray]
 NOISES: dict[str, Noise] = {
     "normal": lambda random, n: random.standard_normal(n),
     "heavy tails": lambda random, n: random.standard_t(3, n),
@@ -75,9 +75,9 @@ def test_the_unit_does_not_matter(seed: int, unit: float) -> None:
 
 
 def test_a_long_history_is_looked_at_from_its_end() -> None:
-    series = np.random.default_rng(5).lognormal(0, 0.01, 1_100)
-    series[1_050:] *= 1.2
-    assert [change.index for change in changes(series)] == [1_050]
+    series = np.random.default_rng(5).lognormal(0, 0.01, 400)
+    series[350:] *= 1.2
+    assert [change.index for change in changes(series)] == [350]
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])

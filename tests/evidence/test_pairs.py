@@ -16,7 +16,7 @@ SAME, SLOWER, FASTER = Difference.NO_DIFFERENCE_SHOWN, Difference.SLOWER, Differ
 
 
 @given(TIMES)
-def test_the_verdict_the_interval_and_the_p_value_agree(times: np.ndarray) -> None:  # type: ignore[type-arg]  # drawn
+def test_the_verdict_the_interval_and_the_p_value_agree(times: np.ndarray) -> None:
     found = compare(*times)
     excluded = found.ratio_high < 1 or found.ratio_low > 1
     assert excluded == (found.p_value <= 1 - found.level) == (found.verdict is not SAME)
@@ -25,7 +25,7 @@ def test_the_verdict_the_interval_and_the_p_value_agree(times: np.ndarray) -> No
 
 
 @given(TIMES)
-def test_a_swap_turns_everything_round(times: np.ndarray) -> None:  # type: ignore[type-arg]  # drawn
+def test_a_swap_turns_everything_round(times: np.ndarray) -> None:
     found, back = compare(*times), compare(*times[::-1])
     assert (back.ratio, back.ratio_low, back.ratio_high) == pytest.approx(
         (1 / found.ratio, 1 / found.ratio_high, 1 / found.ratio_low)
@@ -35,7 +35,7 @@ def test_a_swap_turns_everything_round(times: np.ndarray) -> None:  # type: igno
 
 
 @given(TIMES, st.floats(0.01, 1e6))
-def test_the_unit_does_not_matter(times: np.ndarray, unit: float) -> None:  # type: ignore[type-arg]  # drawn
+def test_the_unit_does_not_matter(times: np.ndarray, unit: float) -> None:
     found, other = compare(*times), compare(*(unit * times))
     assert other.ratio == pytest.approx(found.ratio)
     assert other.n == found.n == times.shape[1]
@@ -117,7 +117,7 @@ def test_pairs_have_two_sides() -> None:
         compare(np.ones(20), np.ones(19))
 
 
-def report(random: np.random.Generator, slower: float) -> tuple[np.ndarray, float]:  # type: ignore[type-arg]  # floats
+def report(random: np.random.Generator, slower: float) -> tuple[np.ndarray, float]:
     """Return the batch means and the reference of a run, on a machine that is as fast as it happens to be that day."""
     speed = random.lognormal(0, 0.15)
     return speed * (1 + slower) * random.lognormal(0, 0.01) * random.lognormal(0, 0.03, 20), speed * 50_000

@@ -11,6 +11,7 @@ from evidence.baselines import CALIBRATION, make_breakdown, make_facts, make_rep
 from myquant.errors import DataError
 from myquant.evidence.build import build_report
 from myquant.evidence.facts import ExchangeClock, commit_of, this_machine
+from myquant.evidence.figures import mean_figure
 from myquant.evidence.plan import BaselineResult
 from myquant.evidence.report import load
 from myquant.evidence.write import write_baseline
@@ -37,6 +38,14 @@ def test_the_shares_are_those_that_went_in() -> None:
     assert logging.call_count == logging.ticks_entered == 10_000
     assert len(logging.batch_means) == 40
     assert np.mean(logging.batch_means) * 10_000 == pytest.approx(logging.total)
+
+
+def test_the_mean_of_durations_is_not_below_0() -> None:
+    values = np.zeros(400)
+    values[7] = 1_000.0
+    found = mean_figure(values)
+    assert (found.low, found.value) == (0.0, 2.5)
+    assert mean_figure(values - 1_000.0).low < -1_000.0 < mean_figure(values - 1_000.0).high
 
 
 def test_what_was_not_measured_has_no_figures() -> None:

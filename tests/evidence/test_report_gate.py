@@ -98,6 +98,13 @@ def test_collections_are_judged_by_the_slowest_ticks(pauses: int, verdict: Verdi
     assert judge(unwatched, unwatched.thresholds).gc.verdict == Verdict.UNKNOWN
 
 
+def test_recommendations_name_the_surest_gain_first() -> None:
+    shares = {"logging": 40.0, "csv_write": 40.0}
+    advice = make_report(shares, ticks=4_000).recommendations
+    assert advice[0].startswith('Set pipeline.results = "buffered" (phase 3, HIGH): csv_write takes ')
+    assert advice[-1].startswith("Delivery by callback has a p99 of ")
+
+
 def test_the_overlay_is_a_configuration_and_goes_away_again(tmp_path: Path) -> None:
     path = saved(tmp_path, HOT)
     decision = decide(GateRequest(path, applies=True), now)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myquant.config.loading import load
+from myquant.config.loading import load_config
 from myquant.evidence import simulations
 from myquant.evidence.simulations import Machine
 from myquant.evidence.verdicts import ENTERED_MIN, PHASES, Verdict, judge_gc, judge_share, ticks_needed
@@ -102,7 +102,7 @@ def test_the_workloads_that_a_last_value_gate_misjudges() -> None:
             assert judge_share(found, 40, 20_000, 2_000, entered=20_000).verdict is verdict
 
 
-def spikes(hit: float, *, n: int = 4_000) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]  # arrays of any kind
+def spikes(hit: float, *, n: int = 4_000) -> tuple[np.ndarray, np.ndarray]:
     """Return latencies with a spike each hundredth tick, and collections at so much of them."""
     random = np.random.default_rng(1)
     latency, at = random.uniform(1e4, 2e4, n), np.arange(50, n, 100)
@@ -136,7 +136,7 @@ def test_collections_that_were_not_recorded_are_unknown() -> None:
 
 
 def test_every_phase_names_settings_and_a_component_that_exist() -> None:
-    tree = load().config.model_dump()
+    tree = load_config().config.model_dump()
     for phase in PHASES:
         section, key = phase.threshold_key.split(".")
         assert key in tree[section]

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +14,8 @@ import uvloop
 from picows import WSHandshakeError, ws_connect
 
 from lab.labs import OTHER, SYMBOL, Client, run, small_day, until
-from lab.test_lab_tape import JUMP_NS, LEAP_MS, ZONE_OFFSET_NS, payloads
-from myquant.brokers.angelone.decode import FrameDecoder
+from lab.test_lab_tape import LEAP_MS, decoder_of, payloads
 from myquant.brokers.angelone.feed import AngelOneFeed
-from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
 from myquant.brokers.packets import BASELINES, HEARTBEATS, QUOTES, TICKED, TICKS
 from myquant.brokers.port import BrokerInstrument
 from myquant.brokers.secrets import Redactor
@@ -41,7 +40,7 @@ def rows_of(client: Client) -> list[bytes]:
     return [packet for packet in client.packets if any(packet[SEQUENCE])]
 
 
-def wishes(instruments: "tuple[Instrument, ...]", mode: int = 3) -> str:
+def wishes(instruments: Sequence[Instrument], mode: int = 3) -> str:
     groups = [{"exchangeType": each.exchange_type, "tokens": [each.token]} for each in instruments]
     return json.dumps({"correlationID": "a1", "action": 1, "params": {"mode": mode, "tokenList": groups}})
 
@@ -107,35 +106,42 @@ def test_no_row_comes_before_its_time_under_either_loop(loop: Any) -> None:
     loop.run(asyncio.wait_for(play(), 15))
 
 
+def listed(instruments: Sequence[Instrument]) -> list[BrokerInstrument]:
+    return [
+        BrokerInstrument(each.symbol, each.segment, each.token, each.exchange_type, each.lot_size, each.tick_size_paise)
+        for each in instruments
+    ]
+
+
+def feed_of(feeder: Feeder, take: Callable[[memoryview, int], None], states: list[bool]) -> AngelOneFeed:
+    """Return a session's feed from the feeder."""
+    client: Any = SimpleNamespace(
+        endpoints=SimpleNamespace(stream=feeder.url), redactor=Redactor(()), tokens=None, socket_headers=dict
+    )
+    return AngelOneFeed(
+        client,
+        listed(feeder.contracts),
+        listed(feeder.indices),
+        mode="snap_quote",
+        on_frame=lambda _, payload, arrived_ns: take(payload, arrived_ns),
+        on_status=lambda _, healthy, __: states.append(healthy),
+        on_text=lambda *_: None,
+        on_slow=lambda _: None,
+        expects_data=lambda: False,
+    )
+
+
 def test_a_session_s_feed_takes_every_row_of_two_days_flat_out() -> None:
+    decoder = decoder_of(Tape(SOURCE.days(), LEAP_MS))
+    became: list[int] = []
+    states: list[bool] = []
+
+    def take(payload: memoryview, arrived_ns: int) -> None:
+        became.append(decoder.take(payload, arrived_ns, time.time_ns()))
+
     async def play() -> None:
         async with Feeder(SOURCE) as feeder:
-            contracts, indices = (
-                [
-                    BrokerInstrument(each.symbol, each.segment, each.token, each.exchange_type, each.lot_size, 5)
-                    for each in listed
-                ]
-                for listed in (feeder.contracts, feeder.indices)
-            )
-            tokens = [Token(each.exchange_type, each.token, NO_INSTRUMENT) for each in indices]
-            tokens += [Token(each.exchange_type, each.token, who) for who, each in enumerate(contracts)]
-            decoder = FrameDecoder(TokenTable(tokens), ZONE_OFFSET_NS, JUMP_NS)
-            became: list[int] = []
-            states: list[bool] = []
-            client: Any = SimpleNamespace(
-                endpoints=SimpleNamespace(stream=feeder.url), redactor=Redactor(()), tokens=None, socket_headers=dict
-            )
-            feed = AngelOneFeed(
-                client,
-                contracts,
-                indices,
-                mode="snap_quote",
-                on_frame=lambda _, payload, arrived: became.append(decoder.take(payload, arrived, time.time_ns())),
-                on_status=lambda _, healthy, __: states.append(healthy),
-                on_text=lambda *_: None,
-                on_slow=lambda _: None,
-                expects_data=lambda: False,
-            )
+            feed = feed_of(feeder, take, states)
             feed.start()
             try:
                 begin = feeder.days[1][1] - 5_000
@@ -144,12 +150,12 @@ def test_a_session_s_feed_takes_every_row_of_two_days_flat_out() -> None:
                 await until(lambda: became.count(TICKED) >= 9_999)
             finally:
                 await feed.aclose()
-            counts = decoder.counts
-            assert (counts[TICKS], counts[QUOTES], counts[BASELINES]) == (9_999, 1, 1)
-            assert counts.sum() == 10_001 + counts[HEARTBEATS]
-            assert states == [False, True]
 
     run(play())
+    counts = decoder.counts
+    assert (counts[TICKS], counts[QUOTES], counts[BASELINES]) == (9_999, 1, 1)
+    assert counts.sum() == 10_001 + counts[HEARTBEATS]
+    assert states == [False, True]
 
 
 def test_a_client_that_reads_slowly_gets_everything() -> None:

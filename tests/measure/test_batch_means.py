@@ -94,6 +94,6 @@ def test_batches_are_equal_stretches_in_order() -> None:
         (np.full(50, np.nan), np.ones(50), "not a number"),
     ],
 )
-def test_what_has_no_share_is_refused(part: np.ndarray, whole: np.ndarray, said: str) -> None:  # type: ignore[type-arg]  # any
+def test_what_has_no_share_is_refused(part: np.ndarray, whole: np.ndarray, said: str) -> None:
     with pytest.raises(DataError, match=said):
         share_interval(part, whole)

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myquant.brokers.secrets import Redactor
@@ -100,6 +100,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "level", f"c{SECRET}"]), VALUES))
 def test_any_fields_make_the_line_that_they_would_make_at_once(fields: dict[str, Any]) -> None:
     redactor = Redactor([SECRET, PIN])

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myquant.core import codes
@@ -97,6 +97,7 @@ def test_a_decision_is_a_row(tmp_path: Path) -> None:
     results.close()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**62), st.sampled_from(["Asia/Kolkata", "UTC", "America/New_York"]))
 def test_a_time_reads_as_in_all_results(time_ns: int, zone: str) -> None:
     for rounded in (time_ns, time_ns // 10**3 * 10**3, time_ns // 10**6 * 10**6, time_ns // 10**9 * 10**9):
@@ -104,6 +105,7 @@ def test_a_time_reads_as_in_all_results(time_ns: int, zone: str) -> None:
         assert line.partition(",")[0] == iso_time(rounded, ZoneInfo(zone))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**10), st.integers(0, 10**10))
 def test_rupees_are_exact(price: int, bid: int) -> None:
     (row,) = csv.reader([TEXT.tick(tick(1, price=price, bid=bid))])
@@ -121,6 +123,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_both_ways_write_the_same_bytes_whenever_batches_come_due(steps: list[tuple[str, int]]) -> None:
     def play(variant: str) -> tuple[bytes, bytes]:

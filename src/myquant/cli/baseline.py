@@ -22,7 +22,7 @@ Exit codes: 0 measured, whether or not the targets are met; 1 failed;
 TICKS: Final = 20_000
 RATE_PER_S: Final = 500.0
 SEED: Final = 1
-GENERATED: Final = Path("generated")
+NAME: Final = Path("baseline")  # of the folder, behind the time
 FEEDS: Final = ("angelone",)
 
 
@@ -69,9 +69,8 @@ def baseline(
 
     _refuse_contradictions(ticks, feed, rate, asap=asap)
     chosen = load_strategy(strategy)
-    loaded = _settings(chosen, config, assignments, plain=plain)
-    _refuse_too_few(count, loaded)
-    with run_folder(out, loaded.config.results.directory, [Path("baseline")]) as folder:
+    loaded = _settings(chosen, config, assignments, count, plain=plain)
+    with run_folder(out, loaded.config.results.directory, [NAME]) as folder:
         plan = BaselinePlan(
             inputs=tuple(ticks or ()),
             feed=feed,
@@ -86,8 +85,7 @@ def baseline(
         )
         with progress_bar("baseline", count) as tell:
             result = run_baseline(plan, tell)
-        written = write_baseline(result, loaded, folder)
-    print_baseline(result.report, written, as_json=as_json)
+        print_baseline(result.report, write_baseline(result, loaded, folder), as_json=as_json)
 
 
 def _refuse_contradictions(ticks: list[Path] | None, feed: str | None, rate: float | None, *, asap: bool) -> None:
@@ -106,22 +104,18 @@ def _refuse_contradictions(ticks: list[Path] | None, feed: str | None, rate: flo
 
 
 def _settings(
-    strategy: "LoadedStrategy", config: Path | None, assignments: list[str] | None, *, plain: bool
+    strategy: "LoadedStrategy", config: Path | None, assignments: list[str] | None, count: int, *, plain: bool
 ) -> "LoadedConfig":
-    """Return the configuration; that it is plain goes before everything else."""
+    """Return the configuration; that it is plain goes before everything else. ConfigError where it wants more ticks."""
     from dataclasses import replace
 
     from myquant.cli.settings import load_settings
+    from myquant.errors import ConfigError
     from myquant.evidence.plan import PLAIN
 
     chosen = [f"{key}={value}" for key, value in PLAIN.items()] if plain else []
     loaded = load_settings(strategy, config=config, assignments=[*(assignments or ()), *chosen])
-    return replace(loaded, origins=loaded.origins | dict.fromkeys(PLAIN, "--plain")) if plain else loaded
-
-
-def _refuse_too_few(count: int, loaded: "LoadedConfig") -> None:
-    from myquant.errors import ConfigError
-
     least = loaded.config.evidence.min_ticks
     if count < least:
         raise ConfigError(f"--ticks {count}: fewer than evidence.min_ticks = {least}: every verdict would be UNKNOWN")
+    return replace(loaded, origins=loaded.origins | dict.fromkeys(PLAIN, "--plain")) if plain else loaded

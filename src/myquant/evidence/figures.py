@@ -75,7 +75,10 @@ def mean_figure(values: Array, scale: float = 1.0) -> Figure:
     """Return the mean of values (n,) in their order, with the interval of its batch means; times `scale`."""
     if len(values) < FEW:
         return Figure.of(_Range(float(np.mean(values)), values), scale)
-    return Figure.of(mean_interval(values), scale)
+    found = mean_interval(values)
+    if np.min(values) >= 0:  # neither is their mean below 0, whatever Student's t says
+        found = found._replace(low=max(found.low, 0.0))
+    return Figure.of(found, scale)
 
 
 def percentile_figure(values: Array, percent: float, scale: float = 1.0) -> Figure:

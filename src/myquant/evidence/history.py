@@ -12,7 +12,7 @@ from myquant.errors import DataError
 RUNS_MIN = 3  # on each side of a change: a single odd run is none
 FALSE_ALARMS = 0.04  # of series of mere noise that are found to change: 5 % with what 500 orders leave unsure
 ORDERS = 500  # in which the runs are shuffled for the penalty
-RUNS_MAX = 1_000
+RUNS_MAX = 300
 OUTLIER = 3.0  # standard deviations off its neighbours' median at which a run counts no further
 NORMAL_MAD = 1.4826  # a standard deviation in median absolute deviations
 
@@ -35,7 +35,7 @@ def changes(values: Floats | list[float]) -> list[Change]:
     PELT (Killick, Fearnhead and Eckley, JASA 107, 2012) with squared error on the logs, in units of the noise between
     neighbours; outlying results are drawn in. The penalty of a change is what the same results in a random order gain by one
     or two changes, at most, in 96 of 100 orders: mere noise is found to change in 4 % of cases, however it is distributed.
-    Only the last 1,000 results are looked at. Raises DataError for a value that is not above 0.
+    Only the last 300 results are looked at. Raises DataError for a value that is not above 0.
     """
     series = np.asarray(values, np.float64)
     if not (np.all(np.isfinite(series)) and np.all(series > 0)):

@@ -78,7 +78,7 @@ class Measuring:
                 self._note_reference()
                 tell(last)
         rig.supervisor.stop_measuring()
-        self.resources = resources.samples()
+        self.resources = {name: found for name, found in resources.samples().items() if name != "time_ns"}
         self.handoff = _handoff(rig, self.resources)
         return self._breakdown(rig, spans)
 

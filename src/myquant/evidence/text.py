@@ -72,17 +72,29 @@ def gc_line(judgement: Judgement) -> str:
 
 def recommendations(report: BaselineReport, judged: Judged) -> Iterator[str]:
     """Yield what to do next, the surest gain first."""
+    yield from _switches(judged)
+    yield from _shortfalls(report)
+    yield from _delivery(report)
+
+
+def _switches(judged: Judged) -> Iterator[str]:
+    """Yield what the verdicts ask for."""
     for each in judged.phases:
-        change, judgement = each.change, each.judgement
-        if change is not None:
+        if (change := each.change) is not None:
+            share = number(each.judgement.share or 0)
             yield (
                 f'Set {change.key} = "{change.after}" (phase {change.phase}, {change.priority}): {change.component} takes '
-                f"{number(judgement.share or 0)} % of a tick's time. `myquant gate REPORT --apply --verify` does it and proves it."
+                f"{share} % of a tick's time. `myquant gate REPORT --apply --verify` does it and proves it."
             )
-        elif judgement.ticks_needed:
-            yield f"Measure about {judgement.ticks_needed:,} ticks more to decide on {each.phase.component}."
+    for each in judged.phases:
+        if needed := each.judgement.ticks_needed:
+            yield f"Measure about {needed:,} ticks more to decide on {each.phase.component}."
     if judged.gc.verdict == Verdict.IMPLEMENT:
         yield "Collections of garbage make ticks slow: keep long-lived objects out of the collector's sight (gc.freeze)."
+
+
+def _shortfalls(report: BaselineReport) -> Iterator[str]:
+    """Yield the targets that were missed, and what was lost or cost too much."""
     latency, capacity = report.latency_summary, report.throughput
     if not latency.meets_target:
         yield f"The mean latency, {interval(latency.avg, ' ms')}, is not surely within {number(latency.target_ms)} ms."
@@ -95,7 +107,6 @@ def recommendations(report: BaselineReport, judged: Judged) -> Iterator[str]:
         yield f"{report.instrument.dropped_ticks:,} ticks were not recorded for want of room: measure fewer at once."
     if report.queue.drops:
         yield f"The hand-off dropped {report.queue.drops:,} frames: it was full ({report.queue.variant})."
-    yield from _delivery(report)
 
 
 def _delivery(report: BaselineReport) -> Iterator[str]:
@@ -117,7 +128,7 @@ def verified_line(found: Verification) -> str:
     control = f"control {interval(found.control_percent, ' %')}"
     same = "decisions byte-identical" if found.are_decisions_identical else "decisions DIFFER"
     kept = "KEPT" if found.is_kept else f"REVERTED: {'; '.join(found.against)}"
-    return f'{found.key} = "{found.after}": {kept}. {gain}; {most}; {control}; {same}.'
+    return f'{found.key} = "{found.after}": {kept}. {gain}; {most}; {control} (99 % intervals); {same}.'
 
 
 def latency_line(report: BaselineReport) -> str:

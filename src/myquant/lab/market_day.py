@@ -14,7 +14,6 @@ from myquant.market.calendar import Calendar, MarketSession, day_bounds_ns, sess
 from myquant.market.contracts import Contract, ParsedSymbol, contract, parse_symbol, underlyings
 from myquant.ticks.batch import InstrumentName, Ints
 from myquant.ticks.generate import LIQUID, SECOND_NS, DayProfile, Hours, generate_day
-from myquant.ticks.source import open_ticks
 
 ZONE: Final = "Asia/Kolkata"
 IST_NS: Final = 19_800 * SECOND_NS  # ahead of UTC
@@ -149,6 +148,8 @@ class _Read:
 
 def _read(paths: Sequence[str | Path], symbol: str | None) -> tuple[str, _Read]:
     """Return what the files are called in messages, and their ticks, of which there is at least one."""
+    from myquant.ticks.source import open_ticks  # noqa: PLC0415  (slow to import, and a generated day needs none of it)
+
     source = open_ticks(paths, time_zone=ZONE, symbol=symbol or "NIFTY")
     parts, left_out = [], 0
     for batch in source.batches():

@@ -158,14 +158,19 @@ def allowed_percent(tick_ns: float) -> float:
     return float(np.interp(tick_ns, lengths, percents))
 
 
-def choose_sampling(tick_ns: float, marks_per_tick: float, calibration: Calibration) -> int:
+def choose_sampling(
+    tick_ns: float, marks_per_tick: float, calibration: Calibration, skips_per_tick: float | None = None
+) -> int:
     """Return k: with the trees of 1 tick in k taken, the upper bound of what measuring costs is within `allowed_percent`.
 
-    `EVERY_MAX` where no k brings it there, as with ticks of a few us: what it costs is in the breakdown all the same.
+    `skips_per_tick`: marks of a tick whose tree is not taken; None: as many. `EVERY_MAX` where no k brings the cost there, as
+    with ticks of a few us: what it costs is in the breakdown all the same.
     """
     allowed_ns = tick_ns * allowed_percent(tick_ns) / 100
     whole = calibration.tick_ns(marks_per_tick, 1).high
-    least = calibration.unsampled_ns.high + marks_per_tick * calibration.skip_ns.high
+    least = calibration.unsampled_ns.high + calibration.skip_ns.high * (
+        marks_per_tick if skips_per_tick is None else skips_per_tick
+    )
     if whole <= allowed_ns:
         return 1
     if least >= allowed_ns:

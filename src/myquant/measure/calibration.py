@@ -47,19 +47,23 @@ class Calibration:
         """What `begin` and `end` cost before the tick's first stamp and after its last."""
         return max(0.0, self.begin_ns.value + self.end_ns.value - self.empty_ns.value)
 
-    def tick_ns(self, marks: float, every: int) -> Interval:
-        """Return what a tick of so many marks costs on average, with the trees of 1 tick in `every` taken."""
-        value, low, high = (self._tick_ns(marks, every, at) for at in range(3))
+    def tick_ns(self, marks: float, every: int, skips: float | None = None) -> Interval:
+        """Return what a tick of so many marks costs on average, with the trees of 1 tick in `every` taken.
+
+        `skips`: marks of a tick whose tree is not taken; None: as many.
+        """
+        skips = marks if skips is None else skips
+        value, low, high = (self._tick_ns(marks, every, skips, at) for at in range(3))
         return Interval(value, low, high, self.mark_ns.n)
 
     def figures(self) -> dict[str, Interval]:
         """Return the costs by name."""
         return dict(vars(self))
 
-    def _tick_ns(self, marks: float, every: int, at: int) -> float:
+    def _tick_ns(self, marks: float, every: int, skips: float, at: int) -> float:
         """Return the same from the costs' values (0), lower (1) or upper (2) bounds."""
         taken = self.begin_ns[at] + self.end_ns[at] + marks * self.mark_ns[at]
-        skipped = self.unsampled_ns[at] + marks * self.skip_ns[at]
+        skipped = self.unsampled_ns[at] + skips * self.skip_ns[at]
         return taken / every + skipped * (1 - 1 / every)
 
 

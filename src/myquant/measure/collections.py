@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class PauseRecorder:
                 self.unrecorded += 1
             self._since = 0
 
-    def __enter__(self) -> "PauseRecorder":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -33,9 +33,11 @@ class Percentiles:
 
 def percentiles_of(times_ns: Array) -> Percentiles:
     """Return the percentiles of times (n,), whole ns. Raises DataError for none, or for a negative one."""
-    made = histogram_of(times_ns)
-    of = [min(float(made.get_value_at_percentile(percent)), float(np.max(times_ns))) for percent in (50, 90, 99, 99.9)]
-    return Percentiles(*of, max=float(np.max(times_ns)), n=len(times_ns))
+    made, longest = histogram_of(times_ns), float(np.max(times_ns))
+    p50, p90, p99, p99_9 = (
+        min(float(made.get_value_at_percentile(percent)), longest) for percent in (50, 90, 99, 99.9)
+    )
+    return Percentiles(p50, p90, p99, p99_9, longest, len(times_ns))
 
 
 def histogram_of(times_ns: Array) -> HdrHistogram:

@@ -50,6 +50,8 @@ class Spans:
         note_at: `note_at(kind, tick)`: stamp an earlier one.
         end: the tick is done.
         tick: number of the present tick, from 0 (-1: none yet); `capacity` for one that has no room.
+        is_open: whether the present tick's spans are taken. Where marks are many, a tick of which they are not may go
+            another way, without any.
         dropped: ticks that had no room.
         every: the trees of 1 tick in so many are taken.
         calibration: what this instrument costs.
@@ -82,6 +84,7 @@ class Spans:
         self.calibration = calibration
         self.clock = clock
         self.tick = -1
+        self.is_open = False
         self.dropped = 0
         self.every = 1
         marks = marks or MARKS_PER_TICK * capacity
@@ -206,7 +209,7 @@ def _ticks(
         spans.tick = row
         if row == upcoming and not lost[0]:
             upcoming = next(sample, -1)
-            is_open = True
+            is_open = spans.is_open = True
             spans.mark = put
             if put(BEGIN):
                 begun[row] = clock()
@@ -217,7 +220,7 @@ def _ticks(
         nonlocal is_open
         done[row] = clock()
         if is_open:
-            is_open = False
+            is_open = spans.is_open = False
             spans.mark = _skip
 
     return begin, end
@@ -242,7 +245,7 @@ def _additions(spans: Spans, put: Callable[[int], object], durations: memoryview
 
     def add(code: int, duration_ns: int) -> None:
         nonlocal count
-        if spans.mark is put:
+        if spans.is_open:
             put(ADDED + code)
             if not spans.lost:
                 durations[count] = duration_ns

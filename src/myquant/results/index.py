@@ -1,4 +1,4 @@
-"""The index of a folder of runs: every finished run and every session in it, read from their own files."""
+"""The index of a folder of runs: every finished run, session and baseline in it, read from their own files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from myquant.results.summary import SCHEMA_VERSION
 from myquant.results.write import RUN_MARK
 
 SESSION_MARK: Final = "session.json"  # a folder of a session has it
+BASELINE_MARK: Final = "baseline_report_*.json"  # a folder of a baseline has one or more
 SESSION_RESULTS: Final = "results"  # of a session that has ended, a folder like that of a run
 BYTES_MAX: Final = 2**26  # of a file that is read
 
@@ -23,6 +24,7 @@ DAMAGED: Final = "damaged"
 UNKNOWN: Final = "unknown"
 
 RECORDED: Final = "backtest"  # the kind of a run over recorded ticks; a session says its own
+MEASURED: Final = "baseline"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,27 @@ class _Session(_File):
     ended: int | None  # the exit code; None: it can go on
 
 
+class _Window(_File):
+    ticks: int
+    symbols: tuple[str, ...]
+
+
+class _Measured(_File):
+    strategy: str | None
+
+
+class _Hashes(_File):
+    config_hash: str
+    engine_hash: str
+
+
+class _Baseline(_File):
+    schema_version: Literal[1]
+    run: _Measured
+    measurement_window: _Window
+    environment: _Hashes
+
+
 class _DamagedError(Exception):
     """Why a file is not what it should be."""
 
@@ -129,6 +152,10 @@ def _look(folder: Path, depth: int = 0) -> Iterator[_Found]:
             if (folder / name).exists():
                 yield _Found(folder, folder / name, (folder / name).stat().st_mtime)
                 return
+        reports = sorted(folder.glob(BASELINE_MARK))
+        if reports:
+            yield _Found(folder, reports[-1], reports[-1].stat().st_mtime)
+            return
         inner = [each for part in sorted(folder.iterdir()) for each in _look(part, depth + 1)] if depth == 0 else []
         runs = [each for each in inner if each.mark is not None]
         yield from runs or [_Found(folder, None, folder.stat().st_mtime)]
@@ -141,7 +168,7 @@ def _entry(found: _Found, directory: Path, is_running: Callable[[Path], bool]) -
         name=found.folder.relative_to(directory).as_posix(),
         folder=str(found.folder),
         state=UNKNOWN,
-        reason=f"holds neither {RUN_MARK} nor {SESSION_MARK}: a run that did not finish, or none",
+        reason=f"holds none of {RUN_MARK}, {SESSION_MARK}, {BASELINE_MARK}: a run that did not finish, or none",
         written=datetime.fromtimestamp(found.written_s, UTC).isoformat(timespec="seconds"),
     )
     if found.mark is None:
@@ -149,6 +176,8 @@ def _entry(found: _Found, directory: Path, is_running: Callable[[Path], bool]) -
     try:
         if found.mark.name == SESSION_MARK:
             return _session_entry(entry, found.folder, is_running)
+        if found.mark.match(BASELINE_MARK):
+            return _baseline_entry(entry, found.mark)
         return _with_figures(entry, found.mark, kind=RECORDED)
     except OSError as error:
         return replace(entry, state=DAMAGED, reason=f"{error.filename}: can't be read ({error.strerror})")
@@ -175,6 +204,21 @@ def _session_entry(entry: RunEntry, folder: Path, is_running: Callable[[Path], b
     if not results.exists():
         return replace(entry, state=DONE, reason="no results: no usable tick came, or they were removed")
     return entry
+
+
+def _baseline_entry(entry: RunEntry, path: Path) -> RunEntry:
+    report = _read(path, _Baseline)
+    return replace(
+        entry,
+        kind=MEASURED,
+        state=DONE,
+        reason="",
+        strategy=report.run.strategy or "default",
+        symbols=report.measurement_window.symbols,
+        ticks=report.measurement_window.ticks,
+        config_hash=report.environment.config_hash,
+        engine_hash=report.environment.engine_hash,
+    )
 
 
 def _with_figures(entry: RunEntry, path: Path, *, kind: str | None = None) -> RunEntry:

@@ -122,7 +122,8 @@ class Polled:
         self._tasks: list[asyncio.Task[None]] = []
         self._watch_ns = self._losses_ns = self._lost = 0
         self._beat_ns = 0
-        self._hangs = self._is_gone = False
+        self._hangs = False
+        self._is_gone = False  # the reader, or as good as
         self._at_end: HandoffCounts | None = None
 
     def start(self) -> None:
@@ -137,6 +138,7 @@ class Polled:
         """End the reader, take what it has handed over, and let go of all."""
         tasks, self._tasks = self._tasks, []
         if tasks:
+            self._is_gone = True  # that it ends is no news any more
             self._stop()
             deadline = monotonic_ns() + round(CLOSING_S * 1e9)
             while self._runs() and monotonic_ns() < deadline:  # noqa: ASYNC110  (nobody tells of a process's end)

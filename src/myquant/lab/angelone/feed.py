@@ -20,9 +20,8 @@ from myquant.lab.angelone.disturb import Mask
 from myquant.lab.angelone.faults import Faults
 from myquant.lab.angelone.packet import PACKET_BYTES
 from myquant.lab.angelone.play import Block, Play
-from myquant.lab.angelone.subscription import BadRequest, Wish, parse_request, refuse_too_many
+from myquant.lab.angelone.subscription import FEED_PATH, BadRequest, Wish, parse_request, refuse_too_many
 
-FEED_PATH: Final = "/smart-stream"
 CONNECTIONS_MAX: Final = 3
 # The modes in a set of them, a bit each.
 MODES_OF: Final = [tuple(mode for mode in PACKET_BYTES if bits & 1 << mode) for bits in range(16)]

@@ -7,6 +7,7 @@ its input.
 import asyncio
 import gc
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -14,11 +15,10 @@ from typing import Any, Final, NamedTuple
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 from myquant.errors import ConfigError, MyquantError
-from myquant.lab.angelone.feed import FEED_PATH
 from myquant.lab.angelone.instruments import Listed
 from myquant.lab.angelone.pacing import Player, Sending
 from myquant.lab.angelone.packet import PACKET_BYTES
-from myquant.lab.angelone.subscription import BadRequest, Wish, parse_request, refuse_too_many
+from myquant.lab.angelone.subscription import FEED_PATH, BadRequest, Wish, parse_request, refuse_too_many
 from myquant.lab.angelone.tape import Tape
 from myquant.lab.market_days import DaySource
 from myquant.ticks.generate import SECOND_NS
@@ -296,6 +296,7 @@ async def _answer(asked: Asked) -> None:
 
 def main() -> int:
     """Run the feeder; returns its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: whoever started this one ends it
     try:
         asyncio.run(serve())
     except MyquantError as error:

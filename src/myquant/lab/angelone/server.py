@@ -18,12 +18,13 @@ from myquant.lab.angelone.account import Account, Clock, Credentials
 from myquant.lab.angelone.day import day_of
 from myquant.lab.angelone.disturb import disturbed, frames_of
 from myquant.lab.angelone.faults import NO_FAULTS, Faults
-from myquant.lab.angelone.feed import FEED_PATH, Feed
+from myquant.lab.angelone.feed import Feed
 from myquant.lab.angelone.instruments import Listed, others
 from myquant.lab.angelone.packet import SNAP_QUOTE
 from myquant.lab.angelone.play import Play
 from myquant.lab.angelone.relay import Relay
 from myquant.lab.angelone.rest import MASTER_PATH, Price, Rest
+from myquant.lab.angelone.subscription import FEED_PATH
 from myquant.lab.market_day import MarketDay
 
 LOOPBACK: Final = "127.0.0.1"

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from myquant.lab.angelone.packet import PACKET_BYTES
 
+FEED_PATH: Final = "/smart-stream"  # where the socket is
 SUBSCRIPTIONS_MAX: Final = 1000  # of one connection, counted by token and mode
 SUBSCRIBE: Final = 1
 UNSUBSCRIBE: Final = 0

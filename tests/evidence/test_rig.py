@@ -1,0 +1,92 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evidence.rigs import PLAIN, ground_of, rig_of, run
+from myquant.errors import MyquantError
+from myquant.evidence.rig import INDEX, TICK
+
+TICKS = 1_500
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": PLAIN,
+    "bare": {},
+    "ring": PLAIN | {"pipeline.handoff": "ring"},
+    "callback": PLAIN | {"pipeline.handoff": "callback"},
+    "buffered": PLAIN | {"pipeline.results": "buffered"},
+    "batch": PLAIN | {"pipeline.frames": "batch", "pipeline.frame_every": 100},
+    "async": PLAIN | {"pipeline.logging": "async"},
+}
+
+
+def lines_of(log: Path) -> list[str]:
+    """Return what each line of a log says, without its time."""
+    return [line.partition('", ')[2] for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def test_all_variants_decide_alike_and_leave_the_same_files(tmp_path: Path) -> None:
+    async def work() -> dict[str, tuple[str, Any]]:
+        found = {}
+        async with ground_of(TICKS) as ground:
+            for connection, (name, values) in enumerate(VARIANTS.items()):
+                async with rig_of(ground, tmp_path / name, values) as rig:
+                    await rig.play(ground.feeder, connection, 0, TICKS, None)
+                    frame = rig.pipeline.frame() if rig.pipeline is not None and rig.pipeline.frames else None
+                    found[name] = (rig.decisions(), frame)
+        return found
+
+    found = run(work)
+    assert len({decisions for decisions, _ in found.values()}) == 1
+    plain = tmp_path / "plain"
+    assert (plain / "decisions.csv").read_text(encoding="utf-8").count("\n") > 10
+    assert (plain / "ticks.csv").read_text(encoding="utf-8").count("\n") > TICKS / 2
+    for name in VARIANTS.keys() - {"plain", "bare"}:
+        for file in ("ticks.csv", "decisions.csv"):
+            assert (tmp_path / name / file).read_bytes() == (plain / file).read_bytes(), (name, file)
+        assert lines_of(tmp_path / name / "log.jsonl") == lines_of(plain / "log.jsonl"), name
+    assert not (tmp_path / "bare" / "ticks.csv").exists()
+    whole = found["plain"][1]
+    batch = found["batch"][1]
+    assert 0 < len(batch) <= len(whole)
+    assert batch.equals(whole.head(len(batch)))
+
+
+def test_decisions_do_not_depend_on_the_pace_and_every_tick_has_its_times(tmp_path: Path) -> None:
+    async def work() -> list[Any]:
+        found = []
+        async with ground_of(600) as ground:
+            for connection, rate in enumerate((None, 3_000.0)):
+                async with rig_of(ground, tmp_path / str(connection), PLAIN) as rig:
+                    stretch = await rig.play(ground.feeder, connection, 0, 600, rate)
+                    found.append((rig.decisions(), stretch, rig.kinds))
+        return found
+
+    (flat_out, fast, _), (paced, slow, kinds) = run(work)
+    assert flat_out == paced
+    assert len(fast.done_ns) == len(slow.done_ns) == kinds.count(TICK) == 600
+    assert kinds.count(INDEX) >= 1
+    assert not fast.intended_ns.any()
+    assert np.ptp(np.diff(slow.intended_ns)) == 0
+    for stretch in (fast, slow):
+        assert (np.diff(stretch.done_ns) > 0).all()
+        assert (stretch.arrived_ns <= stretch.begun_ns).all()
+        assert (stretch.begun_ns <= stretch.done_ns).all()
+        assert (stretch.service_ns > 0).all()
+    assert (slow.intended_ns <= slow.arrived_ns).all()
+
+
+def test_a_part_that_fails_ends_the_run_with_its_error(tmp_path: Path) -> None:
+    def broken(_row: Any) -> None:
+        raise MyquantError("no room")
+
+    async def work() -> None:
+        async with ground_of(200) as ground, rig_of(ground, tmp_path / "rig", PLAIN) as rig:
+            assert rig.pipeline is not None
+            assert rig.pipeline.results is not None
+            rig.pipeline.results.take = broken  # type: ignore[method-assign]
+            await rig.play(ground.feeder, 0, 0, 200, None)
+
+    with pytest.raises(MyquantError, match="no room"):
+        run(work)

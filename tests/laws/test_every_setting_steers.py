@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import probes, wired
+from laws import measured, probes, wired
 from laws.probes import (
     brokerage,
     contract,
@@ -125,6 +125,16 @@ TABLE: Final[dict[str, Row]] = {
     "pipeline.frames": Row("append", wired.frame),
     "pipeline.frame_every": Row(2, wired.frame, {"pipeline.frames": "batch"}),
     "pipeline.tick_line_every": Row(2, wired.tick_lines),
+    "evidence.logging_percent": Row(5, measured.verdicts),
+    "evidence.csv_write_percent": Row(10, measured.verdicts),
+    "evidence.queue_ops_percent": Row(5, measured.verdicts),
+    "evidence.dataframe_ops_percent": Row(5, measured.verdicts),
+    "evidence.gc_spikes_percent": Row(90, measured.verdicts),
+    "evidence.min_ticks": Row(5_000, measured.verdicts),
+    "evidence.target_ms": Row(Decimal("0.001"), measured.targets),
+    "evidence.target_tps": Row(10**9, measured.targets),
+    "evidence.pairs": Row(20, measured.pairs),
+    "evidence.pair_ticks": Row(100, measured.pairs),
     "angelone.rest_url": Row("https://other.example", wired.addresses),
     "angelone.stream_url": Row("wss://other.example", wired.addresses),
     "angelone.master_url": Row("https://other.example/master.json", wired.addresses),

@@ -195,7 +195,10 @@ def test_a_folder_that_is_no_run_is_listed_but_no_file_and_no_draft(tmp_path: Pa
     (tmp_path / "file").touch()
     entry = only(tmp_path)
     assert (entry.name, entry.state) == ("notes", "unknown")
-    assert entry.reason == "holds neither summary.json nor session.json: a run that did not finish, or none"
+    assert (
+        entry.reason
+        == "holds none of summary.json, session.json, baseline_report_*.json: a run that did not finish, or none"
+    )
 
 
 def test_a_directory_that_is_none(tmp_path: Path) -> None:

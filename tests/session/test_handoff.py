@@ -115,10 +115,27 @@ def test_closing_takes_what_was_handed_over_and_then_calls_nobody(kind: str) -> 
         assert has_ended(handoff)
         assert heard.frames() == list(range(len(heard.frames()))) != []
         assert heard.texts()[-1] == "closed"
+        assert handoff.failure is None
         said = len(heard.said)
         await asyncio.sleep(20 * POLL_S)
         assert len(heard.said) == said
         await handoff.aclose()
+
+    run(scenario())
+
+
+def test_a_reader_that_ends_because_it_was_told_to_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handoffs, "WATCH_NS", 0)
+    monkeypatch.setattr(handoffs, "ENDING_S", 0.1)  # so that others see first that it has ended
+
+    async def scenario() -> None:
+        heard = Heard()
+        handoff = handed("queue", Played(10), heard)
+        handoff.start()
+        await until(lambda: len(heard.frames()) == 10)
+        await handoff.aclose()
+        assert handoff.failure is None
+        assert heard.statuses()[-1] == (True, "receiving")
 
     run(scenario())
 

@@ -50,7 +50,7 @@ def verify(plan: VerifyPlan, tell: Tell) -> Verification:
 async def _run(plan: VerifyPlan, scratch: Path, tell: Tell) -> Verification:
     report, config = plan.report, plan.loaded.config
     window = report.measurement_window
-    pairs, ticks = _size(window.ticks + PILOT, config.evidence.pairs, config.evidence.pair_ticks)
+    pairs, ticks = size_of(window.ticks + PILOT, config.evidence.pairs, config.evidence.pair_ticks)
     days = days_of([Path(each) for each in window.inputs], rows_of(window.ticks), report.run.seed)
     async with open_ground(days, config.feed.mode) as ground, AsyncExitStack() as stack:
         if ground.feeder.digest != report.environment.input_hash:
@@ -69,7 +69,7 @@ async def _run(plan: VerifyPlan, scratch: Path, tell: Tell) -> Verification:
     return _verification(plan, times, decisions)
 
 
-def _size(available: int, pairs: int, ticks: int) -> tuple[int, int]:
+def size_of(available: int, pairs: int, ticks: int) -> tuple[int, int]:
     """Return the number of pairs and of their ticks: what is asked for, fewer pairs where the report has fewer ticks."""
     possible = min(pairs, available // ticks)
     if possible < PAIRS_MIN:

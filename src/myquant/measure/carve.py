@@ -66,7 +66,8 @@ def carve(
         calibration=calibration,
     )
     sampled = int(np.count_nonzero(log.is_begin))
-    return _only_sampled(made, marks=(len(log.row) - sampled) / max(1, sampled))
+    skips = (len(log.row) - sampled) / max(1, sampled) if recorded.skips is None else recorded.skips
+    return _only_sampled(made, skips)
 
 
 def _stamps(recorded: Recorded, log: Log) -> Array:
@@ -138,11 +139,11 @@ def _is_whole(recorded: Recorded, log: Log, ticks: int) -> Array:
     return whole
 
 
-def _only_sampled(made: Breakdown, marks: float) -> Breakdown:
+def _only_sampled(made: Breakdown, skips: float) -> Breakdown:
     """Return it with the instrument's cost, and without the times by component of ticks whose tree was not taken."""
     unknown = ~made.is_sampled
     cost = made.calibration
-    estimate = cost.unsampled_ns.value + marks * cost.skip_ns.value
+    estimate = cost.unsampled_ns.value + skips * cost.skip_ns.value
     overhead_ns = np.where(unknown, np.minimum(estimate, made.service_ns), (made.raw_ns - made.self_ns).sum(axis=1))
     for times in (made.raw_ns, made.self_ns):
         times[unknown] = np.nan

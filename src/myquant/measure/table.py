@@ -19,7 +19,7 @@ _NOTES: Final = ("decided_ns", "ordered_ns", "acknowledged_ns", "filled_ns")
 class Recorded(NamedTuple):
     """What the recorder has: `stamps` (fields, n) of ticks begun, `places` of the ticks to sample, and the log (m,).
 
-    `is_cut`: the log had no room for all; its last tick may lack marks.
+    `is_cut`: the log had no room for all; its last tick may lack marks. The rest is as `Spans` has it.
     """
 
     names: tuple[str, ...]
@@ -31,6 +31,7 @@ class Recorded(NamedTuple):
     is_cut: bool
     every: int
     dropped: int
+    skips: float | None
 
 
 @dataclass(frozen=True)

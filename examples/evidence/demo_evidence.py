@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="From the plain pipeline to the one that is proven.")
     parser.add_argument("--folder", type=Path, default=Path("build/demo-evidence"), help="where the reports go")
     parser.add_argument("--ticks", type=int, default=10_000, help="that each baseline measures")
-    parser.add_argument("--rate", type=int, default=1_000, help="ticks a second")
+    parser.add_argument("--rate", type=int, default=970, help="ticks a second")
     parser.add_argument("--seed", type=int, default=55, help="of the generated days")
     asked = parser.parse_args()
     if asked.folder.exists():

@@ -30,7 +30,7 @@ def config_of(values: dict[str, Any]) -> LoadedConfig:
 
 @asynccontextmanager
 async def ground_of(ticks: int, seed: int = 55) -> AsyncIterator[Ground]:
-    async with open_ground(days_of((), ticks, seed), "snap_quote") as ground:
+    async with open_ground(days_of((), ticks, seed, "NIFTY"), "snap_quote") as ground:
         yield ground
 
 

@@ -37,7 +37,7 @@ def test_a_slowdown_is_found_in_time(residual_cv: float) -> None:
 
 def test_a_session_without_a_slowdown_is_left_alone() -> None:
     random = np.random.default_rng(3)
-    assert sum(simulations.alarms(random, simulations.detector(random), 10) for _ in range(4)) <= 2
+    assert sum(simulations.alarms(random, simulations.detector(random), 5) for _ in range(4)) <= 1
 
 
 def test_tick_by_tick_finds_what_the_whole_series_finds(calibration: Calibration) -> None:

@@ -20,7 +20,7 @@ NOISES: dict[str, Noise] = {
 
 
 @pytest.mark.parametrize("kind", NOISES)
-@pytest.mark.parametrize(("runs", "series"), [(8, 300), (30, 120)])
+@pytest.mark.parametrize(("runs", "series"), [(8, 200), (30, 80)])
 def test_noise_is_seldom_taken_for_a_change(kind: str, runs: int, series: int) -> None:
     random = np.random.default_rng(1)
     false = sum(bool(changes(np.exp(0.02 * NOISES[kind](random, runs)))) for _ in range(series))

@@ -42,11 +42,11 @@ TAPE = Tape([SMALL, moved(SMALL, date(2025, 10, 6)), moved(SMALL, date(2025, 10,
 
 def payloads(content: bytes | memoryview) -> list[bytes]:
     """Return the payloads of frames, in whatever lengths they come."""
-    left, found = bytes(content), []
-    while left:
-        head, size = (2, left[1]) if left[1] < 126 else (4, int.from_bytes(left[2:4], "big"))
-        found.append(left[head : head + size])
-        left = left[head + size :]
+    whole, at, found = bytes(content), 0, []
+    while at < len(whole):
+        head, size = (2, whole[at + 1]) if whole[at + 1] < 126 else (4, int.from_bytes(whole[at + 2 : at + 4], "big"))
+        found.append(whole[at + head : at + head + size])
+        at += head + size
     return found
 
 

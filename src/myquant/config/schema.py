@@ -233,7 +233,7 @@ class EvidenceSettings(Section):
     min_ticks: Annotated[int, Field(ge=400, le=100_000_000)]
     target_ms: Annotated[Decimal, Field(gt=0, le=60_000, decimal_places=PERCENT_DECIMALS)]
     target_tps: Annotated[Decimal, Field(gt=0, le=10**9, decimal_places=PERCENT_DECIMALS)]
-    pairs: Annotated[int, Field(ge=10, le=10_000)]
+    pairs: Annotated[int, Field(ge=10, le=1_000)]
     pair_ticks: Annotated[int, Field(ge=50, le=100_000)]
 
 

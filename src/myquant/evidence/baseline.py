@@ -71,7 +71,7 @@ def rows_of(ticks: int) -> int:
 
 
 async def _run_on_lab(plan: BaselinePlan, scratch: Path, tell: Tell) -> BaselineResult:
-    days = days_of(plan.inputs, rows_of(plan.ticks), plan.seed)
+    days = days_of(plan.inputs, rows_of(plan.ticks), plan.seed, plan.loaded.config.instrument.symbol)
     async with open_ground(days, plan.loaded.config.feed.mode) as ground:
         at = 0
 

@@ -201,12 +201,14 @@ class Rig:
         """
         waits = self._wait_for(end - begin)
         patience_s = PATIENCE_S + (end - begin) / (rate_per_s or 1_000)
+        self.handoff.go_on()
         sent = await feeder.send(connection, begin, end, rate_per_s)
         try:
             await asyncio.wait_for(waits, patience_s)
         except TimeoutError:
             missing = end - begin - len(self._times)
             raise MyquantError(f"{missing} of {end - begin} ticks did not come within {patience_s:.0f} s") from None
+        self.handoff.rest()  # while others play
         intended = np.zeros(end - begin, np.int64)
         if sent.interval_ns:
             intended = sent.due_ns + np.arange(end - begin) * sent.interval_ns

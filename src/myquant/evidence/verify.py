@@ -51,7 +51,9 @@ async def _run(plan: VerifyPlan, scratch: Path, tell: Tell) -> Verification:
     report, config = plan.report, plan.loaded.config
     window = report.measurement_window
     pairs, ticks = size_of(window.ticks + PILOT, config.evidence.pairs, config.evidence.pair_ticks)
-    days = days_of([Path(each) for each in window.inputs], rows_of(window.ticks), report.run.seed)
+    days = days_of(
+        [Path(each) for each in window.inputs], rows_of(window.ticks), report.run.seed, config.instrument.symbol
+    )
     async with open_ground(days, config.feed.mode) as ground, AsyncExitStack() as stack:
         if ground.feeder.digest != report.environment.input_hash:
             raise ConfigError(

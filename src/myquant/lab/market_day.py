@@ -177,7 +177,10 @@ def _contract(name: InstrumentName, day: date) -> Contract:
     parsed = parse_symbol(name.symbol) or ParsedSymbol(name.symbol)
     if parsed.underlying in underlyings():
         if parsed.expiry is None:
-            raise ConfigError(f"ticks of {name.symbol} name no contract: name it, as in --symbol {DEFAULT_SYMBOL}")
+            raise ConfigError(
+                f"ticks of {name.symbol} name no contract: name it, with --symbol {DEFAULT_SYMBOL} of the lab,"
+                f" elsewhere with --set instrument.symbol={DEFAULT_SYMBOL}"
+            )
         return contract(name.symbol, day, exchange=name.exchange)
     segment = name.exchange or ("NSE" if parsed.expiry is None else "NFO")
     return Contract(

@@ -93,19 +93,18 @@ def _calls_ns(clock: Clock) -> dict[str, float]:
     """Return what calls cost their caller, from outside; and what an empty tick shows."""
     empty, other = Spans(TICKS, clock=clock), Spans(TICKS, clock=clock)
     other.sample_every(TICKS + 1, seed=0)  # one tick of them at the most
-    begin, end, skip = empty.begin, empty.end, other.mark
+    skip = other.mark
     begun = clock()
     for _ in range(TICKS):
-        begin(1, 1)
-        end()
+        empty.begin(1, 1)
+        empty.end()
     paired = clock()
     for _ in range(TICKS):
-        end()
+        empty.end()
     ended = clock()
-    begin, end = other.begin, other.end
     for _ in range(TICKS):
-        begin(1, 1)
-        end()
+        other.begin(1, 1)
+        other.end()
     unsampled = clock()
     for _ in range(TICKS):
         skip(INGEST)

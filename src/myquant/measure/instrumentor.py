@@ -18,7 +18,7 @@ from myquant.measure.calibration import FREE, Calibration
 from myquant.measure.collections import PauseRecorder
 from myquant.measure.histogram import percentiles_of
 from myquant.measure.names import GC, NAMES, UNATTRIBUTED
-from myquant.measure.spans import Clock, Spans
+from myquant.measure.spans import OWN_MAX, Clock, Spans
 from myquant.measure.table import AGAIN
 
 CAPACITY: Final = 20_000
@@ -220,6 +220,10 @@ class PerformanceInstrumentor:
             )
         spans = self._spans
         if name not in spans.names:
+            if len(spans.names) == AGAIN:
+                raise ConfigError(
+                    f"measure({name!r}): there is room for {OWN_MAX} components of your own: take fewer names"
+                )
             spans.names = (*spans.names, name)
         made = _Measure(spans, self._open, spans.names.index(name), name)
         self._measures[name] = made

@@ -21,6 +21,7 @@ from myquant.measure.table import ADDED, AGAIN, BEGIN, Recorded
 __all__ = ["ACKNOWLEDGED", "AGAIN", "DECIDED", "FILLED", "ORDERED", "Spans"]
 
 MARKS_PER_TICK: Final = 16
+OWN_MAX: Final = AGAIN - len(NAMES)  # components of one's own
 EMPTY: Final = -3  # an entry of the log that was not used yet
 _FIELDS: Final = STAMPS.names or ()
 # What `note` stamps: places in a tick's stamps.
@@ -49,7 +50,6 @@ class Spans:
         note: `note(DECIDED)` and so on: stamp the present tick; the last time counts.
         note_at: `note_at(kind, tick)`: stamp an earlier one.
         end: the tick is done.
-        tick: number of the present tick, from 0 (-1: none yet); `capacity` for one that has no room.
         is_open: whether the present tick's spans are taken. Where marks are many, a tick of which they are not may go
             another way, without any.
         dropped: ticks that had no room.
@@ -80,11 +80,10 @@ class Spans:
             raise ConfigError(f"spans: room for {capacity} ticks and {marks} marks: give one tick or more")
         self.names = (*NAMES, *own)
         if len(set(self.names)) < len(self.names) or len(self.names) > AGAIN:
-            raise ConfigError(f"spans: components {', '.join(own)}: give each a name of its own that none of ours has")
+            raise ConfigError(f"spans: components {', '.join(own)}: give at most {OWN_MAX}, each a name of its own")
         self.capacity = capacity
         self.calibration = calibration
         self.clock = clock
-        self.tick = -1
         self.is_open = False
         self.dropped = 0
         self.every = 1
@@ -96,6 +95,11 @@ class Spans:
         self._places: Ints = np.arange(capacity)
         self._lost = [0]
         self._arm()
+
+    @property
+    def tick(self) -> int:
+        """Number of the present tick, from 0 (-1: none yet); `capacity` for one that has no room."""
+        return self._row()
 
     @property
     def lost(self) -> int:
@@ -156,8 +160,8 @@ class Spans:
         """Make the functions of the hot path: closures, whose variables are found faster than attributes."""
         stamps = [column.data for column in self._stamps]  # they take an int in half the time of NumPy's arrays
         put = _log(self._codes, self._times.data, self.clock, self._lost)
-        self.begin, self.end = _ticks(self, stamps, put, self._places.tolist(), self._lost)
-        self.note, self.note_at = _notes(self, stamps)
+        self.begin, self.end, self._row = _ticks(self, stamps, put, self._places.tolist(), self._lost)
+        self.note, self.note_at = _notes(stamps, self.clock, self._row)
         self.add = _additions(self, put, self._durations.data)
         self.mark = _skip
 
@@ -190,10 +194,11 @@ def _log(codes: list[int], times: memoryview, clock: Clock, lost: list[int]) -> 
 
 def _ticks(
     spans: Spans, stamps: list[memoryview], put: Callable[[int], object], places: list[int], lost: list[int]
-) -> tuple[Callable[[int, int], None], Callable[[], None]]:
-    """Return `begin` and `end`."""
-    arrived, handed, begun, done = (stamps[field] for field in (_ARRIVED, _HANDED, _BEGUN, _DONE))
-    capacity, clock = spans.capacity, spans.clock
+) -> tuple[Callable[[int, int], None], Callable[[], None], Callable[[], int]]:
+    """Return `begin`, `end`, and what tells the present row."""
+    handed, begun, done = (stamps[field] for field in (_HANDED, _BEGUN, _DONE))
+    arrived = stamps[_ARRIVED][: spans.capacity]  # an IndexError is the cheapest way to be told that there is no room
+    clock = spans.clock
     sample = iter(places)
     upcoming = next(sample, -1)
     row = -1
@@ -202,14 +207,14 @@ def _ticks(
     def begin(arrived_ns: int, handed_ns: int) -> None:
         nonlocal row, upcoming, is_open
         row += 1
-        if row >= capacity:
-            row = spans.tick = capacity
+        try:
+            arrived[row] = arrived_ns
+        except IndexError:
+            row = spans.capacity
             spans.dropped += 1
             return
-        arrived[row] = arrived_ns
         if handed_ns:
             handed[row] = handed_ns
-        spans.tick = row
         if row == upcoming and not lost[0]:
             upcoming = next(sample, -1)
             is_open = spans.is_open = True
@@ -226,15 +231,16 @@ def _ticks(
             is_open = spans.is_open = False
             spans.mark = _skip
 
-    return begin, end
+    return begin, end, lambda: row
 
 
-def _notes(spans: Spans, stamps: list[memoryview]) -> tuple[Callable[[int], None], Callable[[int, int], None]]:
+def _notes(
+    stamps: list[memoryview], clock: Clock, row: Callable[[], int]
+) -> tuple[Callable[[int], None], Callable[[int, int], None]]:
     """Return `note` and `note_at`."""
-    clock = spans.clock
 
     def note(kind: int) -> None:
-        stamps[kind][spans.tick] = clock()
+        stamps[kind][row()] = clock()
 
     def note_at(kind: int, tick: int) -> None:
         stamps[kind][tick] = clock()

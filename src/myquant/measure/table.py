@@ -11,8 +11,9 @@ from myquant.measure.calibration import Calibration
 from myquant.measure.names import CORE, CORE_CODES, UNATTRIBUTED
 
 BEGIN: Final = -2  # a sampled tick's first entry in the log
-AGAIN: Final = 1 << 10  # a mark's code and this: back in it, on leaving an inner span
-ADDED: Final = 1 << 11  # likewise: no switch, but a duration that was measured elsewhere
+# Python keeps the ints up to 256, so what stands in the log takes no memory of its own.
+AGAIN: Final = 64  # a mark's code and this: back in it, on leaving an inner span
+ADDED: Final = 128  # likewise: no switch, but a duration that was measured elsewhere
 _NOTES: Final = ("decided_ns", "ordered_ns", "acknowledged_ns", "filled_ns")
 
 

@@ -79,6 +79,12 @@ class Handoff(Protocol):
     def counts(self) -> HandoffCounts:
         """Return how full the hand-off is."""
 
+    def rest(self) -> None:
+        """Look at nothing until `go_on`."""
+
+    def go_on(self) -> None:
+        """Look again."""
+
 
 class Direct:
     """No hand-off: the feed in the session's own loop."""
@@ -97,6 +103,11 @@ class Direct:
     def counts(self) -> HandoffCounts:
         """Return that nothing waits."""
         return HandoffCounts(0, 0, 0, 0)
+
+    def rest(self) -> None:
+        """Do nothing: there is nothing to look at."""
+
+    go_on = rest
 
 
 class Polled:
@@ -120,6 +131,8 @@ class Polled:
         self._stall_ns = round(max(stall_s, HANG_MIN_S) * 1e9)
         self._healthy: dict[int, bool] = {}  # connections, as the reader last said
         self._tasks: list[asyncio.Task[None]] = []
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
         self._watch_ns = self._losses_ns = self._lost = 0
         self._beat_ns = 0
         self._hangs = False
@@ -167,8 +180,16 @@ class Polled:
             )
             self._tell_all(healthy=False, reason=ENDED)
 
+    def rest(self) -> None:
+        """Look at nothing until `go_on`: what comes waits. For pipelines that are measured in turn."""
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        """Look again."""
+        self._goes_on.set()
+
     async def _poll(self) -> None:
-        while True:
+        while await self._goes_on.wait():
             self._channel.counts()  # notes the high-water mark of a queue
             taken = self._take(TURN)
             now = monotonic_ns()

@@ -1,6 +1,5 @@
 """The fastest event loop there is."""
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -10,5 +9,7 @@ def run_loop(main: Coroutine[Any, Any, Any]) -> Any:
     try:
         import uvloop  # noqa: PLC0415  (not on every platform)
     except ImportError:
+        import asyncio  # noqa: PLC0415  (likewise)
+
         return asyncio.run(main)
     return uvloop.run(main)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from typing import Final, Protocol
 
@@ -16,7 +17,8 @@ SLEEP_NS: Final = 2_000_000  # at most so long the loop is held up by a sleep, w
 TURN_NS: Final = 1_000_000  # so often the loop's other work gets its turn, when there is room for it...
 TURN_MAX_NS: Final = 5_000_000  # ...and so often at least
 ROOM_NS: Final = 50_000
-LEAD_NS: Final = 5_000_000  # from the opening of a stretch to its first row
+LEAD_NS: Final = 5_000_000  # from the opening of a stretch to its first row, and up to...
+PHASE_NS: Final = 2_000_000  # ...so much more, at random: else a stretch begins in step with whoever asked for it
 LEAD_PER_BYTE_NS: Final = 10  # likewise, of the opening, which the client has to take
 TOGETHER: Final = 64  # rows in one write
 PERCENTILES: Final = (50, 99, 100)
@@ -101,7 +103,7 @@ class Player:
     def start(self, sendings: list[Sending]) -> None:
         """Begin with some more, all at the same time."""
         opening_bytes = sum(len(each.opening) for each in sendings)
-        due_ns = time.monotonic_ns() + LEAD_NS + opening_bytes * LEAD_PER_BYTE_NS
+        due_ns = time.monotonic_ns() + LEAD_NS + random.randrange(PHASE_NS) + opening_bytes * LEAD_PER_BYTE_NS
         for each in sendings:
             each.open(due_ns)
         self._sendings += sendings

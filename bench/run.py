@@ -32,6 +32,9 @@ SECTIONS = {
     "session-feed": "bench.session_feed",
     "session-memory": "bench.session_memory",
     "session-recovery": "bench.session_recovery",
+    "evidence-spans": "bench.spans",
+    "evidence-pipeline": "bench.evidence",
+    "evidence-simulations": "bench.simulations",
     "peers": "bench.against_peers",
 }
 
@@ -42,7 +45,7 @@ def main() -> None:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help=f"one or more of {', '.join(SECTIONS)}, or `session` for all of the session's; none: all",
+        help=f"one or more of {', '.join(SECTIONS)}, or `session` or `evidence` for all that begin so; none: all",
     )
     parser.add_argument("--quick", action="store_true", help="fewer ticks and runs where one takes long")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each comparison, at least {ROUNDS}")
@@ -67,7 +70,7 @@ def main() -> None:
 
 
 def _named(given: str) -> list[str]:
-    """Return the sections of a name: `session` is all those that begin with it."""
+    """Return the sections of a name: `session`, `evidence`: all those that begin with it."""
     return [name for name in SECTIONS if name == given or name.startswith(f"{given}-")]
 
 

@@ -143,7 +143,15 @@ class _Tick:
         if spans.is_open:
             self._marked(spans.mark)
         else:
-            self._plain()
+            turns = self._turns // PARTS
+            work(turns)
+            work(turns)
+            work(turns)
+            work(turns)
+            work(turns)
+            work(turns)
+            work(turns)
+            work(turns)
         spans.end()
 
     def _marked(self, mark: Callable[[int], object]) -> None:

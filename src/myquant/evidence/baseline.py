@@ -28,7 +28,7 @@ from myquant.evidence.build import build_report
 from myquant.evidence.facts import ExchangeClock, RunFacts, commit_of, this_machine
 from myquant.evidence.ground import Ground, days_of, open_ground
 from myquant.evidence.host_clock import host_clock
-from myquant.evidence.measuring import Measuring, capacity_of, not_measured
+from myquant.evidence.measuring import CPU_TICKS, MEMORY_TICKS, Measuring, capacity_of, not_measured
 from myquant.evidence.plan import BaselinePlan, BaselineResult, Tell
 from myquant.evidence.rig import Rig, RigPlan, Stretch, collector_as_in_a_session, open_rig
 from myquant.evidence.sources import BrokerSource, Source
@@ -67,7 +67,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 def rows_of(ticks: int) -> int:
     """Return how many ticks of the source a run takes that measures so many."""
-    return max(WARM_UP + PILOT + ticks, DELIVERY_TURNS * DELIVERY_TICKS)
+    return max(WARM_UP + PILOT + ticks + CPU_TICKS + MEMORY_TICKS, DELIVERY_TURNS * DELIVERY_TICKS)
 
 
 async def _run_on_lab(plan: BaselinePlan, scratch: Path, tell: Tell) -> BaselineResult:
@@ -126,7 +126,9 @@ class _Run:
         self._plan, self._source = plan, source
         self._folder = scratch / "session"
         self._begun = datetime.now(UTC)
-        self._measuring = Measuring(plan.ticks, plan.loaded.config.evidence.min_ticks, plan.seed)
+        self._measuring = Measuring(
+            plan.ticks, plan.loaded.config.evidence.min_ticks, plan.seed, memory=plan.traces_memory
+        )
 
     async def measure(self, play: Any, warm_up: int, pilot: int, tell: Tell) -> Breakdown:
         """Measure; see `Measuring.run`."""
@@ -164,6 +166,8 @@ class _Run:
             resources=measuring.resources,
             handoff=measuring.handoff,
             delivery=delivery,
+            cpu_percent=measuring.cpu_percent,
+            memory_bytes=measuring.memory_bytes,
             not_measured=not_measured(plan.loaded.config.pipeline),
         )
 

@@ -4,6 +4,7 @@ They come in stretches; in the gap between two of them the reference kernel runs
 """
 
 import gc
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import monotonic_ns
@@ -18,16 +19,32 @@ from myquant.evidence.facts import HandoffCounts
 from myquant.evidence.plan import Tell
 from myquant.evidence.rig import TICK, Rig, Stretch
 from myquant.journal.reader import JournalReader, inputs
+from myquant.measure.batch_means import Interval
 from myquant.measure.breakdown import Breakdown
 from myquant.measure.calibrate import calibrate, choose_sampling
 from myquant.measure.collections import PauseRecorder
-from myquant.measure.names import CSV_WRITE, DATAFRAME_OPS, INGEST, LOGGING, NAMES, ORDER_SEND, QUEUE_OPS
+from myquant.measure.names import (
+    CORE_CODES,
+    CSV_WRITE,
+    DATAFRAME_OPS,
+    GC,
+    INGEST,
+    LOGGING,
+    NAMES,
+    ORDER_SEND,
+    QUEUE_OPS,
+    UNATTRIBUTED,
+)
+from myquant.measure.passes import CpuSpans, MemorySpans, cpu_percent
 from myquant.measure.resources import ResourceSampler
 from myquant.measure.spans import Spans
 
 STRETCH: Final = 500  # ticks from one gap to the next
 SPARE: Final = 1_000  # room for frames that are no ticks: an index goes before each stretch
 REFERENCES: Final = 3  # runs of the kernel in a gap
+CPU_TICKS: Final = 500  # of the pass for processor time
+MEMORY_TICKS: Final = 200  # of the pass for memory
+OUTSIDE: Final = NAMES[UNATTRIBUTED]  # in a pass of processor time it is something else
 # Parts of the pipeline that it may lack, and the value with which it does.
 PARTS: Final = {"handoff": ("callback", QUEUE_OPS), "results": ("off", CSV_WRITE), "frames": ("off", DATAFRAME_OPS)}
 LAPS: Final = np.array([1, 1, 2, 2])  # that end in each column of a tick's row of the compiled core
@@ -51,14 +68,19 @@ class Measuring:
         resources: samples by name.
         handoff: the hand-off's counts.
         pauses: of the collector.
+        cpu_percent: how much of a component's time a processor worked, by component.
+        memory_bytes: what a component keeps for each tick, by component; empty unless it was asked for.
     """
 
-    def __init__(self, ticks: int, needed: int, seed: int) -> None:
-        """Measure so many ticks, `needed` of them at least in full; `seed` draws which."""
+    def __init__(self, ticks: int, needed: int, seed: int, *, memory: bool = False) -> None:
+        """Measure so many ticks, `needed` of them at least in full; `seed` draws which. `memory`: and what they keep."""
         self.references_ns: list[int] = []
         self.resources: dict[str, np.ndarray[Any, Any]] = {}
         self.handoff = HandoffCounts()
         self.pauses = PauseRecorder()
+        self.cpu_percent: dict[str, Interval] = {}
+        self.memory_bytes: dict[str, int] = {}
+        self._memory = memory
         self._ticks, self._needed, self._seed = ticks, needed, seed
         self._calibration = calibrate()
         self._intended: list[np.ndarray[Any, Any]] = []
@@ -77,10 +99,36 @@ class Measuring:
                 self._intended.append(stretch.intended_ns)
                 self._note_reference()
                 tell(last)
-        rig.supervisor.stop_measuring()
         self.resources = {name: found for name, found in resources.samples().items() if name != "time_ns"}
         self.handoff = _handoff(rig, self.resources)
-        return self._breakdown(rig, spans)
+        breakdown = self._breakdown(rig, spans)
+        await self._measure_cpu(rig, play, breakdown)
+        if self._memory:
+            await self._measure_memory(rig, play)
+        rig.supervisor.stop_measuring()
+        return breakdown
+
+    async def _measure_cpu(self, rig: Rig, play: Play, wall: Breakdown) -> None:
+        """Let some more ticks pass, on the clock of the thread's processor time."""
+        cpu = CpuSpans(capacity_of(CPU_TICKS))
+        rig.measure(cpu)
+        await play(rig, CPU_TICKS, True)
+        found = cpu.breakdown(measured=measured(rig.plan.loaded.config.pipeline))
+        inside = {NAMES[code] for code in (QUEUE_OPS, GC, *CORE_CODES)}  # waiting, and what CORE hides
+        self.cpu_percent = {
+            name: interval for name, interval in cpu_percent(found, wall).items() if name not in inside | {OUTSIDE}
+        }
+
+    async def _measure_memory(self, rig: Rig, play: Play) -> None:
+        """Let some more ticks pass, slowly, with every allocation counted."""
+        spans = MemorySpans()
+        tracemalloc.start()
+        try:
+            rig.measure(spans)
+            await play(rig, MEMORY_TICKS, True)
+        finally:
+            tracemalloc.stop()
+        self.memory_bytes = {name: use.kept_bytes // MEMORY_TICKS for name, use in spans.memory_by_component().items()}
 
     async def _sampled_every(self, rig: Rig, play: Play, pilot: int) -> int:
         """Return k, such that looking at one tick in k costs little enough, and as many are looked at as a verdict needs."""

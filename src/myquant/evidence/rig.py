@@ -31,6 +31,7 @@ from myquant.journal.record import BODY, COMMAND, HOLDS
 from myquant.journal.writer import JournalWriter
 from myquant.lab.angelone.feeder import Feeder
 from myquant.measure.cycles import MODULE, Cycles
+from myquant.measure.passes import MemorySpans
 from myquant.measure.spans import Spans
 from myquant.session.clock import MachineClock
 from myquant.session.engine import Engine
@@ -230,7 +231,7 @@ class Rig:
         times = np.array(self._times, np.int64)[ticks]
         return Stretch(intended_ns[ticks], *times.T.copy())
 
-    def measure(self, spans: Spans) -> None:
+    def measure(self, spans: Spans | MemorySpans) -> None:
         """Measure in full from the next frame on."""
         self.kinds.clear()
         if self.cycles is not None:

@@ -102,7 +102,7 @@ def _shortfalls(report: BaselineReport) -> Iterator[str]:
         room = interval(capacity.capacity_ticks_per_second)
         yield f"There is time for {room} ticks a second, not surely for {number(capacity.target_tps)}."
     if report.instrument.overhead_percent.high > OVERHEAD_PERCENT:
-        yield f"Measuring itself took up to {number(report.instrument.overhead_percent.high)} % of the time: sample fewer ticks."
+        yield f"Measuring itself took up to {number(report.instrument.overhead_percent.high)} % of the time: measure more ticks, so that a smaller part of them has to be taken apart."
     if report.instrument.dropped_ticks:
         yield f"{report.instrument.dropped_ticks:,} ticks were not recorded for want of room: measure fewer at once."
     if report.queue.drops:

@@ -30,8 +30,9 @@ Clock = Callable[[], int]
 
 
 def calibrate(clock: Clock = time.monotonic_ns, batches: int = BATCHES) -> Calibration:
-    """Return the costs of `Spans` on this clock: 30 ms of batches, each of some hundred marks."""
-    return calibration_of(lambda: _batch(clock), batches)
+    """Return the costs of `Spans` on this clock: 0.2 s of batches of some hundred marks, and of ticks in pairs."""
+    alone = calibration_of(lambda: _batch(clock), batches)
+    return replace(alone, **_added_ns(clock, PAIRS_PER_BATCH * batches))
 
 
 def calibration_of(batch: Callable[[], Mapping[str, float]], batches: int) -> Calibration:

@@ -11,8 +11,8 @@ NOTHING = Interval(0.0, 0.0, 0.0, 0)
 class Calibration:
     """Costs in ns: each the median of `n` batches' means with its 95 % interval.
 
-    Those up to `note_ns` are what a span shows though nothing happens in it, which is taken off; the others what a call
-    costs its caller in all, which is what measuring costs.
+    Those up to `clock_ns` are of calls that follow each other: what a span shows though nothing happens in it is taken
+    off. The last four are of ticks that do other work between the calls, which makes them dearer: what measuring costs.
 
     Attributes:
         mark_ns: from one mark to the next.
@@ -24,9 +24,11 @@ class Calibration:
         note_ns: likewise a `note`.
         begin_ns: a call of `begin` on a tick whose spans are taken.
         end_ns: likewise of `end`.
-        skip_ns: a call of `mark` on a tick whose spans are not taken.
-        unsampled_ns: `begin` and `end` of such a tick.
         clock_ns: a reading of the clock.
+        tick_open_ns: what `begin` and `end` add to a tick whose spans are taken.
+        tick_mark_ns: what each mark adds to it.
+        unsampled_ns: what `begin` and `end` add to a tick whose spans are not taken.
+        skip_ns: what each mark adds to that.
     """
 
     mark_ns: Interval = NOTHING
@@ -38,9 +40,11 @@ class Calibration:
     note_ns: Interval = NOTHING
     begin_ns: Interval = NOTHING
     end_ns: Interval = NOTHING
-    skip_ns: Interval = NOTHING
-    unsampled_ns: Interval = NOTHING
     clock_ns: Interval = NOTHING
+    tick_open_ns: Interval = NOTHING
+    tick_mark_ns: Interval = NOTHING
+    unsampled_ns: Interval = NOTHING
+    skip_ns: Interval = NOTHING
 
     @property
     def outside_ns(self) -> float:
@@ -54,7 +58,7 @@ class Calibration:
         """
         skips = marks if skips is None else skips
         value, low, high = (self._tick_ns(marks, every, skips, at) for at in range(3))
-        return Interval(value, low, high, self.mark_ns.n)
+        return Interval(value, low, high, self.tick_mark_ns.n)
 
     def figures(self) -> dict[str, Interval]:
         """Return the costs by name."""
@@ -62,7 +66,7 @@ class Calibration:
 
     def _tick_ns(self, marks: float, every: int, skips: float, at: int) -> float:
         """Return the same from the costs' values (0), lower (1) or upper (2) bounds."""
-        taken = self.begin_ns[at] + self.end_ns[at] + marks * self.mark_ns[at]
+        taken = self.tick_open_ns[at] + marks * self.tick_mark_ns[at]
         skipped = self.unsampled_ns[at] + skips * self.skip_ns[at]
         return taken / every + skipped * (1 - 1 / every)
 

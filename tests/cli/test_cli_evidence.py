@@ -48,7 +48,7 @@ def test_a_baseline_prints_its_verdicts_and_leaves_its_files(run: Run, plans: li
     ended = run("baseline", "--plain", "--out", "here", "--set", "pipeline.logging=async")
     assert (ended.code, ended.err) == (0, "")
     lines = [" ".join(line.split()) for line in ended.out.splitlines()]
-    assert lines[0] == "Baseline run-1: 4,000 ticks (generated, seed 1), at 500 a second"
+    assert lines[0] == "Baseline run-1: 4,000 ticks (generated, seed 1), at 470 a second"
     assert any(line.startswith("logging IMPLEMENT 5") and line.endswith("logging: sync -> async") for line in lines)
     assert any(line.startswith("csv_write SKIP ") for line in lines)
     assert "dataframe_ops UNKNOWN - 25.0 frames: append" in lines

@@ -89,7 +89,7 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "evidence.min_ticks": ([400, 100_000_000], [399, 100_000_001]),
     "evidence.target_ms": ([Decimal("0.000001"), 60_000], [0, Decimal("60000.000001"), Decimal("0.0000001")]),
     "evidence.target_tps": ([Decimal("0.000001"), 10**9], [0, Decimal("1000000000.000001"), Decimal("0.0000001")]),
-    "evidence.pairs": ([10, 10_000], [9, 10_001]),
+    "evidence.pairs": ([10, 1_000], [9, 1_001]),
     "evidence.pair_ticks": ([50, 100_000], [49, 100_001]),
     "capital.initial_capital": ([Decimal("0.01"), 10**10], [0, Decimal("10000000000.01"), Decimal("0.001")]),
     "session.start_hour": ([0, 23], [-1, 24], {"start_min": 0, "end_hour": 23, "end_min": 59}),

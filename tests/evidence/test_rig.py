@@ -85,7 +85,7 @@ def test_a_part_that_fails_ends_the_run_with_its_error(tmp_path: Path) -> None:
         async with ground_of(200) as ground, rig_of(ground, tmp_path / "rig", PLAIN) as rig:
             assert rig.pipeline is not None
             assert rig.pipeline.results is not None
-            rig.pipeline.results.take = broken  # type: ignore[method-assign]
+            rig.pipeline.results.take = broken  # type: ignore[method-assign,assignment]
             await rig.play(ground.feeder, 0, 0, 200, None)
 
     with pytest.raises(MyquantError, match="no room"):

@@ -16,7 +16,7 @@ from picows import WSHandshakeError, ws_connect
 from lab.labs import OTHER, SYMBOL, Client, run, small_day, until
 from lab.test_lab_tape import LEAP_MS, decoder_of, payloads
 from myquant.brokers.angelone.feed import AngelOneFeed
-from myquant.brokers.packets import BASELINES, HEARTBEATS, QUOTES, TICKED, TICKS
+from myquant.brokers.packets import FIRST_PACKETS, HEARTBEATS, QUOTES, TICKED, TICKS
 from myquant.brokers.port import BrokerInstrument
 from myquant.brokers.secrets import Redactor
 from myquant.errors import ConfigError, DataError, MyquantError
@@ -153,7 +153,7 @@ def test_a_session_s_feed_takes_every_row_of_two_days_flat_out() -> None:
 
     run(play())
     counts = decoder.counts
-    assert (counts[TICKS], counts[QUOTES], counts[BASELINES]) == (9_999, 1, 1)
+    assert (counts[TICKS], counts[QUOTES], counts[FIRST_PACKETS]) == (9_999, 1, 1)
     assert counts.sum() == 10_001 + counts[HEARTBEATS]
     assert states == [False, True]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lab.labs import DAY, OPEN_NS, OTHER, SYMBOL, small_day
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
-from myquant.brokers.packets import ALIVE, BASELINES, CLOCK_JUMP, HEARTBEATS, QUOTED, QUOTES, TICKED, TICKS
+from myquant.brokers.packets import ALIVE, FIRST_PACKETS, CLOCK_JUMP, HEARTBEATS, QUOTED, QUOTES, TICKED, TICKS
 from myquant.core.records import Event
 from myquant.journal.record import Origin
 from myquant.lab.angelone.packet import PACKET_BYTES, SNAP_QUOTE
@@ -162,7 +162,7 @@ def test_each_row_of_several_days_is_an_input_to_a_client() -> None:
     volume = np.concatenate([day.volume for day in days])[begin:end]
     assert [event.volume for event, _ in inputs][1:] == np.maximum(volume, 1).tolist()[1:]  # the first has no before
     counts = decoder.counts
-    assert (counts[TICKS], counts[QUOTES], counts[BASELINES]) == (999, 1, 1)
+    assert (counts[TICKS], counts[QUOTES], counts[FIRST_PACKETS]) == (999, 1, 1)
     assert counts.sum() == 999 + 1 + 1 + counts[HEARTBEATS]
 
 

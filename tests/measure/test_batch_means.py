@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.signal  # noqa: F401  (what the simulations import when they run must not be within the deadline of an example)
 from hypothesis import given
 from hypothesis import strategies as st
 

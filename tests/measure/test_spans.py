@@ -230,7 +230,22 @@ def test_a_sample_is_one_of_every_k_and_the_others_have_stamps() -> None:
     sampled = np.flatnonzero(found.is_sampled)
     assert found.self_ns[sampled, LOGGING].tolist() == (sampled + 1).tolist()
     assert np.all(np.isnan(found.raw_ns[~found.is_sampled]))
-    assert np.all(found.stamps["begun_ns"] > 0)
+    assert (found.stamps["begun_ns"] > 0).tolist() == found.is_sampled.tolist()
+    assert found.latency_ns.tolist() == list(range(1, 101))
+
+
+def test_ticks_that_are_not_sampled_have_their_latency_and_service_time() -> None:
+    clock, spans = make(capacity=100)
+    spans.sample_every(100, seed=1)
+    for tick in range(4):
+        clock.now_ns = 2_000 + 100 * tick
+        spans.begin(1_900, 1_950)  # all came at once
+        clock.sleep(100)
+        spans.end()
+    found = spans.breakdown()
+    assert not found.is_sampled.any()
+    assert found.latency_ns.tolist() == [200, 300, 400, 500]
+    assert found.service_ns.tolist() == [200, 100, 100, 100]
 
 
 def test_another_seed_draws_another_sample() -> None:

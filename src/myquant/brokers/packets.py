@@ -70,7 +70,9 @@ REASON_NAMES: Final = {
 TICKS: Final = 17
 QUOTES: Final = 18
 HEARTBEATS: Final = 19
-BASELINES: Final = 20  # an instrument's first packet, whose trade may be old; counted as a quote, too, if it has one
+FIRST_PACKETS: Final = (
+    20  # an instrument's first packet, whose trade may be old; counted as a quote, too, if it has one
+)
 
 COUNTS: Final = 24
 
@@ -283,7 +285,7 @@ def _use(
     if packet.instrument < 0:
         counts[HEARTBEATS] += 1
         return ALIVE
-    counts[BASELINES] += first
+    counts[FIRST_PACKETS] += first
     counts[VOLUME_BACKWARDS] += quantity == BACKWARDS
     if quantity >= 0:
         counts[TICKS] += 1

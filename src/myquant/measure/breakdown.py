@@ -31,7 +31,8 @@ class Breakdown:
     Attributes:
         names: of the components, K.
         stamps: STAMPS (n,), 0 where a tick has none: when it was due, arrived from the socket, was handed over, begun,
-            decided upon, its order written, acknowledged and filled, and done; `exchange_ns` is the exchange's own time.
+            decided upon, its order written, acknowledged and filled, and done; `exchange_ns` is the exchange's own time. Only
+            a sampled tick has `begun_ns`: it would cost the others a third more.
         self_ns: float (n, K), each component's own time, the instrument's own cost taken off. Not a number where the
             tick's tree was not taken.
         raw_ns: likewise, with that cost. Its rows sum to `service_ns`, those of `self_ns` to that less `overhead_ns`.
@@ -114,14 +115,15 @@ class Breakdown:
 def arrivals_of(stamps: Array) -> Array:
     """Return when each tick arrived (n,): when it was begun where nothing else is known."""
     arrived, begun = stamps["arrived_ns"], stamps["begun_ns"]
-    found: Array = np.where(arrived > 0, np.minimum(arrived, begun), begun)
+    found: Array = np.where((begun > 0) & ((arrived == 0) | (begun < arrived)), begun, arrived)
     return found
 
 
 def starts_of(stamps: Array, done_before_ns: int = 0) -> Array:
     """Return from when on each tick's time is its own (n,): its arrival, or the end of the one before it."""
     done_before = np.append(done_before_ns, stamps["done_ns"][:-1])[: len(stamps)]
-    found: Array = np.minimum(np.maximum(arrivals_of(stamps), done_before), stamps["begun_ns"])
+    latest = np.where(stamps["begun_ns"] > 0, stamps["begun_ns"], stamps["done_ns"])
+    found: Array = np.minimum(np.maximum(arrivals_of(stamps), done_before), latest)
     return found
 
 

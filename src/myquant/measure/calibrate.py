@@ -3,12 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from myquant.measure.batch_means import Interval
-from myquant.measure.calibration import Calibration
+from myquant.measure.added import added_ns
+from myquant.measure.calibration import Calibration, median_of
 from myquant.measure.names import INGEST, LOGGING
 from myquant.measure.spans import AGAIN, DECIDED, Spans
 from myquant.measure.table import read_log
@@ -18,7 +19,7 @@ __all__ = ["Calibration", "allowed_percent", "calibrate", "calibration_of", "cho
 BATCHES: Final = 101
 WARM_UP: Final = 15  # batches before the first that counts: the interpreter rewrites code that runs often
 TICKS: Final = 40  # of a batch
-NORMAL: Final = 1.96  # quantile of 97.5 %
+ROUNDS_PER_BATCH: Final = 6  # of ticks with and without the instrument
 
 LONG_TICK_NS: Final = 90_000.0
 SHORT_TICK_NS: Final = 25_000.0
@@ -32,26 +33,15 @@ Clock = Callable[[], int]
 def calibrate(clock: Clock = time.monotonic_ns, batches: int = BATCHES) -> Calibration:
     """Return the costs of `Spans` on this clock: 0.2 s of batches of some hundred marks, and of ticks in pairs."""
     alone = calibration_of(lambda: _batch(clock), batches)
-    return replace(alone, **_added_ns(clock, PAIRS_PER_BATCH * batches))
+    return replace(alone, **added_ns(clock, ROUNDS_PER_BATCH * batches))
 
 
 def calibration_of(batch: Callable[[], Mapping[str, float]], batches: int) -> Calibration:
-    """Return the medians over batches of costs by name: a batch in which the system took the processor away does not count.
-
-    The 95 % interval of a median is that of order statistics (David and Nagaraja, Order Statistics, 7.1).
-    """
+    """Return the medians over batches of costs by name: one in which the system took the processor away does not count."""
     for _ in range(WARM_UP):
         batch()
     found = [batch() for _ in range(batches)]
-    return Calibration(**{name: _median([costs[name] for costs in found]) for name in found[0]})
-
-
-def _median(values: list[float]) -> Interval:
-    values = sorted(values)
-    count = len(values)
-    reach = NORMAL * math.sqrt(count) / 2
-    low, high = math.floor(count / 2 - reach), math.ceil(count / 2 + reach)
-    return Interval(float(np.median(values)), values[max(low, 0)], values[min(high, count - 1)], count)
+    return Calibration(**{name: median_of([costs[name] for costs in found]) for name in found[0]})
 
 
 def laps_ns(spans: Spans) -> dict[str, float]:
@@ -92,9 +82,8 @@ def _batch(clock: Clock) -> dict[str, float]:
 
 def _calls_ns(clock: Clock) -> dict[str, float]:
     """Return what calls cost their caller, from outside; and what an empty tick shows."""
-    empty, other = Spans(TICKS, clock=clock), Spans(TICKS, clock=clock)
-    other.sample_every(TICKS + 1, seed=0)  # one tick of them at the most
-    skip = other.mark
+    empty = Spans(TICKS, clock=clock)
+    skip = empty.mark  # as between ticks
     begun = clock()
     for _ in range(TICKS):
         empty.begin(1, 1)
@@ -103,10 +92,6 @@ def _calls_ns(clock: Clock) -> dict[str, float]:
     for _ in range(TICKS):
         empty.end()
     ended = clock()
-    for _ in range(TICKS):
-        other.begin(1, 1)
-        other.end()
-    unsampled = clock()
     for _ in range(TICKS):
         skip(INGEST)
         skip(LOGGING)
@@ -121,8 +106,7 @@ def _calls_ns(clock: Clock) -> dict[str, float]:
         "empty_ns": laps_ns(empty)["empty_ns"],
         "begin_ns": (paired - begun) / TICKS - end_ns,
         "end_ns": end_ns,
-        "unsampled_ns": (unsampled - ended) / TICKS,
-        "skip_ns": (skipped - unsampled) / TICKS / 4,
+        "skip_ns": (skipped - ended) / TICKS / 4,
         "clock_ns": (read - skipped) / TICKS,
     }
 

@@ -1,10 +1,15 @@
 """What measuring costs, as it was found when measuring began (see `calibrate`)."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import Final
 
 from myquant.measure.batch_means import Interval
 
-NOTHING = Interval(0.0, 0.0, 0.0, 0)
+NORMAL: Final = 1.96  # quantile of 97.5 %
+NOTHING: Final = Interval(0.0, 0.0, 0.0, 0)
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,11 @@ class Calibration:
 
 
 FREE = Calibration()  # an instrument that costs nothing: a clock of a simulator's
+
+
+def median_of(values: Sequence[float]) -> Interval:
+    """Return the median of n values with its 95 % interval, of order statistics (David and Nagaraja, Order Statistics, 7.1)."""
+    ordered, count = sorted(values), len(values)
+    reach = NORMAL * math.sqrt(count) / 2
+    low, high = max(math.floor(count / 2 - reach), 0), min(math.ceil(count / 2 + reach), count - 1)
+    return Interval(median(ordered), ordered[low], ordered[high], count)

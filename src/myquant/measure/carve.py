@@ -40,7 +40,8 @@ def carve(
 
     table = Table(len(recorded.names), ticks)
     _take_spans(table, log, stamps, calibration, paused)
-    _take_waiting(table, stamps, rows, starts, calibration, paused)
+    known = stamps["begun_ns"][rows] > 0
+    _take_waiting(table, stamps, rows[known], starts[known], calibration, paused)
     table.split_core(_fitting(core_ns, "core_ns", ticks), _fitting(core_calls, "core_calls", ticks))
     excess_ns = _take_additions(table, log, recorded.durations)
     table.add(rows, GC, paused(done) - paused(starts))

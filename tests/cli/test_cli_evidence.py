@@ -61,7 +61,7 @@ def test_a_baseline_prints_its_verdicts_and_leaves_its_files(run: Run, plans: li
         "detailed_metrics_20251003-041500.csv",
     ]
     (plan,) = plans
-    assert (plan.ticks, plan.rate_per_s, plan.seed, plan.inputs) == (20_000, 500.0, 1, ())
+    assert (plan.ticks, plan.rate_per_s, plan.seed, plan.inputs) == (20_000, 470.0, 1, ())
     pipeline = plan.loaded.config.pipeline
     assert (pipeline.handoff, pipeline.logging, pipeline.results, pipeline.frames, pipeline.tick_line_every) == (
         *("queue", "sync", "direct", "append"),

@@ -137,12 +137,13 @@ class Measuring:
         await play(rig, pilot, True)
         seen = spans.breakdown()
         marks = float(seen.calls.sum()) / max(1, len(seen.stamps))
-        cheap = choose_sampling(float(np.median(seen.service_ns)), marks, self._calibration)
+        cheap = choose_sampling(float(np.median(seen.service_ns)), marks, self._calibration, skips_per_tick=0)
         return max(1, min(cheap, self._ticks // self._needed))
 
     def _armed(self, rig: Rig, every: int) -> Spans:
         spans = Spans(capacity_of(self._ticks), calibration=self._calibration)
         spans.sample_every(every, self._seed)
+        spans.skips = 0  # a tick that is not taken apart goes the plain way
         rig.measure(spans)
         return spans
 

@@ -83,7 +83,7 @@ class PerformanceInstrumentor:
 
     A nested `measure` takes its time from the outer one; what none covers is `unattributed`; pauses of the garbage collector
     are `gc`. A tick beyond `capacity` is not recorded, but counted. Times in reports are ns. Its own cost is calibrated when
-    it is made (50 ms), subtracted, and reported; a tick costs about 1 us and a `measure` 0.4 us.
+    it is made (0.1 s), subtracted, and reported; a tick costs about 1 us and a `measure` 0.5 us.
 
     Args:
         components: names to have in the report even if no tick enters them; others are added as `measure` meets them.

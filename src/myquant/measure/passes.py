@@ -72,6 +72,8 @@ class MemorySpans:
     Memory that Python's allocators hand out is seen, NumPy's included; that of other libraries is not.
     """
 
+    is_open = True  # every tick is taken in full
+
     def __init__(self, own: Collection[str] = ()) -> None:
         self.names = (*NAMES, *own)
         self.tick = -1

@@ -77,14 +77,12 @@ class MeasuredSupervisor(Supervisor):
 
     Attributes:
         handed_ns: when the reader handed the frame over that comes next; 0: it comes straight from the socket.
-        idle: numbers of the ticks that were begun and turned out to be none: frames that no input came of.
     """
 
     handed_ns = 0
 
     def measure(self, spans: Spans | MemorySpans, orders: MeasuredOrders) -> None:
         """Measure from the next frame on."""
-        self.idle: list[int] = []
         self._spans = spans
         self._measured_orders = orders
         orders.spans = spans
@@ -103,13 +101,16 @@ class MeasuredSupervisor(Supervisor):
     def _on_measured_frame(self, connection: int, payload: memoryview, arrived_ns: int) -> None:
         spans = self._spans
         spans.begin(arrived_ns, self.handed_ns)
+        if not spans.is_open:  # of this tick only its stamps are wanted
+            super().on_frame(connection, payload, arrived_ns)
+            spans.end()
+            return
         mark = spans.mark
         mark(INGEST)
         self.frames += 1
         self._arrived_ns = arrived_ns
         decoder = self.decoders[connection - 1]
         if decoder.take(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
-            self.idle.append(spans.tick)
             spans.end()
             return
         mark(CORE)

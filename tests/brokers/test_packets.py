@@ -8,11 +8,11 @@ import pytest
 from core.jit import jitted
 from myquant.brokers.packets import (
     ALIVE,
-    FIRST_PACKETS,
     COUNTS,
     CROSSED_QUOTE,
     DAY_NS,
     FEED,
+    FIRST_PACKETS,
     HANDOFF_FULL,
     MEMORY,
     NOTHING_NEW,

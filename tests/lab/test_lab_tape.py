@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lab.labs import DAY, OPEN_NS, OTHER, SYMBOL, small_day
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
-from myquant.brokers.packets import ALIVE, FIRST_PACKETS, CLOCK_JUMP, HEARTBEATS, QUOTED, QUOTES, TICKED, TICKS
+from myquant.brokers.packets import ALIVE, CLOCK_JUMP, FIRST_PACKETS, HEARTBEATS, QUOTED, QUOTES, TICKED, TICKS
 from myquant.core.records import Event
 from myquant.journal.record import Origin
 from myquant.lab.angelone.packet import PACKET_BYTES, SNAP_QUOTE

@@ -1,0 +1,109 @@
+"""A baseline, its gate and the proof, from the command line, on the real pipeline."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from myquant.cli import main
+
+FEW = ["--set", "evidence.min_ticks=400", "--set", "evidence.pairs=10", "--set", "evidence.pair_ticks=50"]
+CAPITAL = ["--set", "capital.initial_capital=1000000"]
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    (path,) = folder.glob("baseline_report_*.json")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    folder = tmp_path / "plain"
+    words = [
+        "baseline",
+        "--plain",
+        "--ticks",
+        "800",
+        "--rate",
+        "2970",
+        "--out",
+        str(folder),
+        "--memory",
+        *FEW,
+        *CAPITAL,
+    ]
+    assert main(words) == 0
+    return folder
+
+
+def test_the_plain_pipelines_hop_is_found_proven_and_switched_on(plain: Path) -> None:
+    report = report_of(plain)
+    components = report["component_breakdown"]
+    assert sum(each["percent_of_total"]["value"] for each in components.values()) == pytest.approx(100, abs=0.1)
+    assert report["pipeline"]["handoff"] == "queue"
+    assert {name for name, each in components.items() if not each["measured"]} == set()
+    assert components["queue_ops"]["call_count"] == 800
+    assert components["dataframe_ops"]["memory_bytes"] is not None
+    assert components["logging"]["cpu_percent"]["n"] > 0
+    assert report["measurement_window"]["ticks"] == 800
+    assert report["latency_summary"]["measured_from"] == "intended"
+    assert set(report["delivery"]) == {"callback", "polling"}
+    assert report["delivery"]["callback"]["p50"]["value"] < report["delivery"]["polling"]["p50"]["value"]
+    assert not report["exchange_delay"]["known"]
+    assert report["queue"]["drops"] == 0
+    metrics = pl.read_csv(next(plain.glob("detailed_metrics_*.csv")))
+    assert len(metrics) == 800
+    assert not [path for path in plain.iterdir() if path.name.startswith(".")]
+
+    assert main(["gate", str(plain), "--apply", "--verify"]) == 0
+    overlay = tomllib.loads((plain / "evidence" / "overlay.toml").read_text(encoding="utf-8"))
+    (proof,) = (plain / "evidence").glob("verify_handoff_*.json")
+    proven = json.loads(proof.read_text(encoding="utf-8"))
+    assert proven["decisions_identical"]
+    assert proven["improvement_percent"]["low"] > 0
+    assert proven["ablation_percent"]["low"] > 0
+    assert (overlay.get("pipeline", {}).get("handoff") == "callback") == proven["kept"]
+
+
+def test_a_pipeline_that_lacks_a_part_has_no_figures_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "bare"
+    assert main(["baseline", "--asap", "--ticks", "800", "--out", str(folder), *FEW]) == 0
+    report = report_of(folder)
+    lacking = {name: each["why"] for name, each in report["component_breakdown"].items() if not each["measured"]}
+    assert lacking == {
+        "queue_ops": 'pipeline.handoff = "callback"',
+        "csv_write": 'pipeline.results = "off"',
+        "dataframe_ops": 'pipeline.frames = "off"',
+    }
+    assert report["latency_summary"]["measured_from"] == "arrival"
+    capsys.readouterr()
+    assert main(["gate", str(folder)]) == 0
+    said = capsys.readouterr().out
+    for component in lacking:
+        line = next(line for line in said.splitlines() if line.split()[:1] == [component])
+        assert "UNKNOWN" in line
+
+
+def test_ticks_that_are_not_the_reports_any_more_are_refused(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = plain.glob("baseline_report_*.json")
+    report = json.loads(path.read_text(encoding="utf-8"))
+    report["environment"]["input_hash"] = "ab" * 32
+    path.write_text(json.dumps(report), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["gate", str(plain), "--apply", "--verify"]) == 2
+    assert "are not those of the report: measure again" in capsys.readouterr().err
+
+
+def test_a_file_of_a_bare_underlying_is_told_how_to_name_its_contract(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticks = tmp_path / "day.csv"
+    assert main(["ticks", "generate", str(ticks), "--seed", "3"]) == 0
+    capsys.readouterr()
+    assert main(["baseline", str(ticks), "--ticks", "800", "--out", str(tmp_path / "out"), *FEW]) == 2
+    assert "--set instrument.symbol=" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -68,7 +68,7 @@ def test_random_kills_of_a_whole_session(stage: Stage) -> None:
     for kills in count():
         session = stage.paper(lab)
         time.sleep(rng.uniform(0.3, 0.9))
-        if kills < 6:
+        if kills < 4:  # more, and a slow machine begins again when the day of the lab is over
             session.send(signal.SIGKILL)
         code = session.wait()
         if code != -signal.SIGKILL:

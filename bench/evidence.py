@@ -113,7 +113,7 @@ async def _all(folder: Path, turns: int) -> tuple[Stretches, list[Stretch], dict
             for connection in random.permutation(len(rigs)).tolist():
                 name, rig = rigs[connection]
                 paced[name].append(await rig.play(ground.feeder, connection, begin, begin + TICKS, RATE))
-        decisions = {name: rig.decisions() for name, rig in rigs}
+        decisions = {name: rig.decided().digest for name, rig in rigs}
         last, (_, rig) = len(rigs) - 1, rigs[-1]
         flat_out = [
             await rig.play(ground.feeder, last, begin, begin + FLAT_OUT, None)

@@ -30,8 +30,8 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=970, help="ticks a second")
     parser.add_argument("--seed", type=int, default=55, help="of the generated days")
     asked = parser.parse_args()
-    if asked.folder.exists():
-        shutil.rmtree(asked.folder)
+    for earlier in asked.folder.glob("round-*"):
+        shutil.rmtree(earlier)
     pipeline = dict(PLAIN)
     try:
         for number in range(1, ROUNDS_MAX + 1):

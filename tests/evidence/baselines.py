@@ -159,5 +159,7 @@ def verification(change: Change, **changes: Any) -> Verification:
         "ablation_percent": figure(45.0),
         "decisions_before": "aa",
         "decisions_after": "aa",
+        "decisions_control": "aa",
+        "decisions": 7,
     }
     return Verification(**fields | {name: figure(x) if name.endswith("percent") else x for name, x in changes.items()})

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from myquant.cli import main
+from myquant.errors import MyquantError
 
 FEW = ["--set", "evidence.min_ticks=400", "--set", "evidence.pairs=10", "--set", "evidence.pair_ticks=50"]
 CAPITAL = ["--set", "capital.initial_capital=1000000"]
@@ -96,6 +97,25 @@ def test_ticks_that_are_not_the_reports_any_more_are_refused(plain: Path, capsys
     capsys.readouterr()
     assert main(["gate", str(plain), "--apply", "--verify"]) == 2
     assert "are not those of the report: measure again" in capsys.readouterr().err
+
+
+def test_a_proof_that_fails_leaves_nothing_switched_on(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise MyquantError("the lab went away")
+
+    monkeypatch.setattr("myquant.evidence.verify.verify", broken)
+    assert main(["gate", str(plain), "--apply", "--verify"]) == 1
+    text = (plain / "evidence" / "overlay.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text).get("pipeline", {}) == {}
+    assert "Off until it is proven" in text
+
+
+def test_the_way_of_an_order_is_in_the_report(plain: Path) -> None:
+    stages = {each["name"]: each["n"] for each in report_of(plain)["latency_chain"]}
+    assert stages["begun to decoded"] == stages["decoded to decided"] == 800
+    assert 0 < stages["order written to filled"] == stages["decided to order written"] < 800
+    costs = report_of(plain)["instrument"]["calibration_ns"]
+    assert costs["lap_ns"]["value"] > 0
 
 
 def test_a_file_of_a_bare_underlying_is_told_how_to_name_its_contract(

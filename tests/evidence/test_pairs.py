@@ -9,7 +9,7 @@ from scipy.stats import wilcoxon
 
 from myquant.errors import ConfigError, DataError
 from myquant.evidence import simulations
-from myquant.evidence.pairs import Difference, compare, compare_batches, mean, median, order, p99
+from myquant.evidence.pairs import Difference, Kind, Reference, compare, compare_batches, mean, median, order, p99
 
 TIMES = st.integers(8, 30).flatmap(lambda pairs: arrays(np.float64, (2, pairs), elements=st.integers(900, 1_100)))
 SAME, SLOWER, FASTER = Difference.NO_DIFFERENCE_SHOWN, Difference.SLOWER, Difference.FASTER
@@ -117,10 +117,10 @@ def test_pairs_have_two_sides() -> None:
         compare(np.ones(20), np.ones(19))
 
 
-def report(random: np.random.Generator, slower: float) -> tuple[np.ndarray, float]:
+def report(random: np.random.Generator, slower: float) -> tuple[np.ndarray, Reference]:
     """Return the batch means and the reference of a run, on a machine that is as fast as it happens to be that day."""
     speed = random.lognormal(0, 0.15)
-    return speed * (1 + slower) * random.lognormal(0, 0.01) * random.lognormal(0, 0.03, 20), speed * 50_000
+    return speed * (1 + slower) * random.lognormal(0, 0.01) * random.lognormal(0, 0.03, 20), Reference(speed * 50_000)
 
 
 @pytest.mark.parametrize(("slower", "least", "most"), [(0, 0, 1.5), (0.1, 95, 100), (0.02, 0, 40)])
@@ -137,7 +137,7 @@ def test_two_reports_without_references_are_compared_with_great_caution() -> Non
     pairs = [(report(random, 0)[0], report(random, 0)[0]) for _ in range(200)]
     assert sum(compare_batches(*pair).verdict is not SAME for pair in pairs) <= 3
     assert compare_batches(pairs[0][0], 3 * pairs[0][0]).verdict is SLOWER
-    assert compare_batches(pairs[0][0], pairs[0][1], 50_000).design == "two runs, not normalised"
+    assert compare_batches(pairs[0][0], pairs[0][1], Reference(50_000)).design == "two runs, not normalised"
 
 
 def test_reports_swapped_turn_the_ratio_round() -> None:
@@ -147,6 +147,57 @@ def test_reports_swapped_turn_the_ratio_round() -> None:
     assert back.ratio == pytest.approx(1 / found.ratio)
     assert (found.verdict, back.verdict) == (SLOWER, FASTER)
     assert (found.p_value <= 0.01) == (found.ratio_low > 1)
+
+
+FAST, SLOW = Reference(45_000), Reference(50_000)
+
+
+def times(level: float, seed: int) -> np.ndarray:
+    """Return batch means with 1 % of noise."""
+    return level * np.random.default_rng(seed).lognormal(0, 0.01, 20)
+
+
+@pytest.mark.parametrize("kind", [Kind.WAITING, Kind.UNKNOWN])
+@pytest.mark.parametrize("references", [(SLOW, FAST), (FAST, SLOW)])
+def test_waiting_is_no_longer_on_a_slower_processor(kind: Kind, references: tuple[Reference, Reference]) -> None:
+    for seed in range(20):
+        found = compare_batches(times(550, 2 * seed), times(550, 2 * seed + 1), *references, kind)
+        assert found.verdict is SAME
+        assert found.p_value > 0.01
+
+
+@pytest.mark.parametrize("kind", [Kind.COMPUTING, Kind.UNKNOWN])
+@pytest.mark.parametrize("references", [(SLOW, FAST), (FAST, SLOW), (SLOW, SLOW)])
+@pytest.mark.parametrize("slower", [1.2, 1.25])
+def test_slower_work_is_found_on_a_machine_of_another_speed(
+    kind: Kind, references: tuple[Reference, Reference], slower: float
+) -> None:
+    speed = references[1].ns / references[0].ns
+    for seed in range(20):
+        before, after = times(30, 2 * seed), times(30 * slower * speed, 2 * seed + 1)
+        found = compare_batches(before, after, *references, kind)
+        assert found.verdict is SLOWER
+        assert found.p_value < 0.01
+        assert found.ratio == pytest.approx(slower, rel=0.02)
+        assert compare_batches(after, before, *references[::-1], kind).verdict is FASTER
+
+
+@given(st.floats(0.5, 2), st.floats(0.5, 2), st.sampled_from(Kind))
+def test_verdict_interval_and_p_value_of_reports_agree(change: float, speed: float, kind: Kind) -> None:
+    found = compare_batches(times(30, 1), times(30 * change, 2), SLOW, Reference(50_000 * speed), kind)
+    assert (found.verdict is not SAME) == (found.p_value <= 1 - found.level)
+    assert found.ratio_low <= found.ratio <= found.ratio_high
+
+
+def test_a_gross_difference_of_waiting_is_found() -> None:
+    assert compare_batches(times(550, 1), times(1_650, 2), SLOW, FAST, Kind.WAITING).verdict is SLOWER
+
+
+def test_an_unsure_reference_makes_the_comparison_unsure() -> None:
+    before, after = times(30, 1), times(33, 2)
+    assert compare_batches(before, after, SLOW, SLOW).verdict is SLOWER
+    unsure = Reference(50_000, 0.05)
+    assert compare_batches(before, after, unsure, unsure).verdict is SAME
 
 
 def test_too_few_batches_are_refused() -> None:

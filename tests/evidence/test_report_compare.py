@@ -80,6 +80,59 @@ def test_a_slower_machine_is_no_slower_program() -> None:
     assert without.notes == ("not normalised by the reference kernel: only gross differences show",)
 
 
+POLLED = {"queue_ops": 80.0, "indicator_update": 10.0}
+
+
+def of_parts(slower: dict[str, float], seed: int, reference_ns: float) -> BaselineReport:
+    """Return a report of polled ticks, of which some parts take longer."""
+    made = make_breakdown(POLLED, ticks=4_000, seed=seed)
+    own = made.self_ns * [slower.get(name, 1.0) for name in made.names]
+    stamps = made.stamps.copy()
+    stamps["done_ns"] += (own - made.self_ns).sum(axis=1).astype(np.int64)
+    facts = make_facts(reference_ns=np.full(400, reference_ns))
+    return build_report(replace(made, self_ns=own, raw_ns=own, stamps=stamps), facts)
+
+
+@pytest.mark.parametrize("now_ns", [45_000.0, 50_000.0, 55_000.0])
+def test_waiting_is_not_divided_and_work_is(now_ns: float) -> None:
+    base, speed = of_parts({}, 1, 50_000.0), now_ns / 50_000
+    work = dict.fromkeys(("indicator_update", "unattributed"), speed)
+    found = compare_reports(base, of_parts(work, 1, now_ns))
+    assert found.regressions == ()
+    assert {line(found, name).verdict for name in ("queue_ops", "service time", "indicator_update")} == {SAME}
+    assert "only gross differences" in line(found, "queue_ops").note
+    slower = compare_reports(base, of_parts(work | {"indicator_update": 1.25 * speed}, 1, now_ns))
+    assert [each.name for each in slower.regressions] == ["indicator_update"]
+    assert line(slower, "indicator_update").change_percent == pytest.approx(25, abs=1)
+
+
+def in_stretches(means: list[float]) -> BaselineReport:
+    """Return a report of which a component took so long in each of its stretches."""
+    made = report()
+    parts = dict(made.component_breakdown)
+    parts["csv_write"] = parts["journal"].model_copy(update={"batch_means": tuple(means)})
+    return made.model_copy(update={"component_breakdown": parts})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([0.0, 4.0] * 20, [0.0, 4.0] * 20, SAME),
+        ([0.0, 4.0] * 20, [0.0, 8.0] * 20, REGRESSION),
+        ([0.0, 0.0, 0.0, 4.0] * 10, [1.0] * 40, SAME),
+        ([0.0, 0.0, 0.0, 0.0, 4.0] * 8, [8.0] * 40, OTHER),  # eight stretches are too few
+        ([0.0] * 40, [8.0] * 40, OTHER),
+        ([4.0] * 9, [8.0] * 9, OTHER),
+    ],
+)
+def test_stretches_without_a_component_are_merged_with_their_neighbours(
+    before: list[float], after: list[float], expected: str
+) -> None:
+    found = line(compare_reports(in_stretches(before), in_stretches(after)), "csv_write")
+    assert found.verdict == expected
+    assert (found.note == "in too few ticks") == (expected == OTHER)
+
+
 def test_what_can_not_be_compared_says_why() -> None:
     found = compare_reports(report(), report(absent=("journal", "dataframe_ops")))
     assert line(found, "journal").note == "not measured in NEW"
@@ -180,6 +233,28 @@ def test_a_history_says_since_when(tmp_path: Path) -> None:
     assert found.turns[0].percent == pytest.approx(25, abs=1)
     assert found.reports == 14
     assert len(found.left_out) == 1
+
+
+def test_a_history_on_another_machine_has_no_change(tmp_path: Path) -> None:
+    base = of_parts({}, 1, 50_000.0)
+    assert base.reference_ns is not None
+    for day in range(1, 15):
+        wobble = 1 + 0.002 * (day % 3)
+        speed = 1.0 if day < 9 else 0.8
+        parts = {
+            name: part.model_copy(
+                update={"batch_means": tuple(wobble * factors.get(name, 1.0) * mean for mean in part.batch_means)}
+            )
+            for factors in [{"indicator_update": speed if day < 9 else 1.25 * speed}]
+            for name, part in base.component_breakdown.items()
+        }
+        ns = 50_000.0 * speed
+        reference = base.reference_ns.model_copy(update={"value": ns, "low": ns, "high": ns})
+        run = base.run.model_copy(update={"time": f"2025-10-{day:02d}T04:00:00Z", "id": f"run-{day}"})
+        changed = {"run": run, "component_breakdown": parts, "reference_ns": reference}
+        base.model_copy(update=changed).save(tmp_path / f"run-{day}")
+    # Only what computes is slower: the waiting, and what may be that (unattributed), take as long as before.
+    assert [(turn.name, turn.run) for turn in trend(tmp_path).turns] == [("indicator_update", "run-9")]
 
 
 def test_a_history_without_a_change_or_too_short(tmp_path: Path) -> None:

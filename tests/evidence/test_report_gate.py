@@ -227,6 +227,18 @@ def _drop_line(trail: Trail) -> None:
     trail.index.write_text("".join(trail.index.read_text().splitlines(keepends=True)[1:]))
 
 
+def _drop_last_line(trail: Trail) -> None:
+    trail.index.write_text("".join(trail.index.read_text().splitlines(keepends=True)[:-1]))
+
+
+def _drop_index(trail: Trail) -> None:
+    trail.index.unlink()
+
+
+def _put_in(trail: Trail) -> None:
+    (trail.folder / "verify_logging_20251003-050000.json").write_text("{}")
+
+
 def _swap_lines(trail: Trail) -> None:
     first, second = trail.index.read_text().splitlines(keepends=True)
     trail.index.write_text(second + first)
@@ -242,6 +254,9 @@ def _garble(trail: Trail) -> None:
         (_change_file, "was changed after it was recorded"),
         (_remove_file, "is gone"),
         (_drop_line, "does not follow"),
+        (_drop_last_line, "-2.json: is not in the index"),
+        (_drop_index, "is not in the index"),
+        (_put_in, "is not in the index"),
         (_swap_lines, "does not follow"),
         (_garble, "not a line of the index"),
     ],

@@ -1,7 +1,9 @@
 """The trail of decisions: each a file of its own, and an index whose lines are chained by hashes.
 
 A line of `evidence/index.jsonl` holds the SHA-256 of its file and that of the line before it, so a decision that was changed,
-taken out or put in later shows.
+or taken out or put in between others, shows, and so does a file without its line. What does not show from the folder alone: that
+its last decisions were cut off, files and lines together, or that all of it was written anew. Whoever must know keeps the hash
+of the last line elsewhere.
 """
 
 import hashlib
@@ -17,6 +19,7 @@ from myquant.evidence.files import ELSEWHERE, read_text, sha256
 
 FOLDER: Final = "evidence"
 INDEX: Final = "index.jsonl"
+DECISIONS: Final = ("gate_*.json", "verify_*.json")
 FIRST: Final = "0" * 64  # what the first line follows
 REMEDY: Final = "restore it, or move the folder aside and decide again"
 
@@ -56,8 +59,8 @@ class Trail:
         return path
 
     def problems(self) -> list[str]:
-        """Return what was changed, a line each: broken links of the chain, files that differ or are gone."""
-        found, previous = [], FIRST
+        """Return what was changed, a line each: broken links of the chain, files that differ, are gone or have no line."""
+        found, previous, listed = [], FIRST, set()
         for number, line in enumerate(self._lines(), 1):
             where = f"{self.index}, line {number}"
             try:
@@ -69,12 +72,14 @@ class Trail:
                 if follows != previous or entry.get("number") != number:
                     found.append(f"{where}: does not follow from the line before it")
                 path = self.folder / Path(name).name
+                listed.add(path)
                 if not path.is_file():
                     found.append(f"{path}: is gone")
                 elif sha256(path) != digest:
                     found.append(f"{path}: was changed after it was recorded")
             previous = _digest(line)
-        return found
+        there = sorted(path for pattern in DECISIONS for path in self.folder.glob(pattern))
+        return found + [f"{path}: is not in the index" for path in there if path not in listed]
 
     def refuse_changed(self) -> None:
         """Raise DataError with every problem, when there is one."""

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,7 +152,8 @@ class _Run:
             seed=plan.seed,
             strategy=plan.strategy_name,
             source=source,
-            inputs=tuple(map(str, plan.inputs)),
+            feed=plan.feed,
+            inputs=tuple(str(each.resolve()) for each in plan.inputs),
             symbols=tuple(each.symbol for each in self._source.instruments),
             loaded=plan.loaded,
             input_hash=input_hash,
@@ -177,20 +178,21 @@ async def _delivery(plan: BaselinePlan, ground: Ground, scratch: Path) -> dict[s
     rate = plan.rate_per_s or DELIVERY_RATE
     random = np.random.default_rng(plan.seed)
     found: dict[str, list[Array]] = {}
-    rigs = {}
     plans = {
-        variant: RigPlan(_with_pipeline(plan, variant), plan.strategy, ground.source, scratch / variant)
-        for variant in ("callback", "queue")
+        name: RigPlan(_with_pipeline(plan, variant), plan.strategy, ground.source, scratch / name)
+        for name, variant in (("callback", "callback"), ("polling", "queue"))
     }
-    async with open_rig(plans["callback"]) as direct, open_rig(plans["queue"]) as polled:
-        rigs = {"callback": (1, direct), "polling": (2, polled)}
-        for turn in range(DELIVERY_TURNS):
+    async with AsyncExitStack() as stack:
+        rigs = {}
+        for connection, (name, rig_plan) in enumerate(plans.items(), 1):
+            rigs[name] = connection, await stack.enter_async_context(open_rig(rig_plan))
+            await rigs[name][1].play(ground.feeder, connection, 0, DELIVERY_TICKS, None)  # connected, and warm
+        for turn in range(1, DELIVERY_TURNS):
             for name in random.permutation(list(rigs)).tolist():
                 connection, rig = rigs[name]
                 begin = turn * DELIVERY_TICKS
                 stretch = await rig.play(ground.feeder, connection, begin, begin + DELIVERY_TICKS, rate)
-                if turn:  # the first one warms up
-                    found.setdefault(name, []).append(stretch.begun_ns - stretch.arrived_ns)
+                found.setdefault(name, []).append(stretch.begun_ns - stretch.arrived_ns)
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 

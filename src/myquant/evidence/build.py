@@ -54,10 +54,12 @@ STAGES: Final = (
     ("due to received", "intended_ns", "arrived_ns"),
     ("received to handed over", "arrived_ns", "handed_ns"),
     ("handed over to begun", "handed_ns", "begun_ns"),
-    ("begun to decided", "begun_ns", "decided_ns"),
+    ("begun to decoded", "begun_ns", "decoded_ns"),
+    ("decoded to decided", "decoded_ns", "decided_ns"),
     ("decided to order written", "decided_ns", "ordered_ns"),
     ("order written to acknowledged", "ordered_ns", "acknowledged_ns"),
     ("acknowledged to filled", "acknowledged_ns", "filled_ns"),
+    ("order written to filled", "ordered_ns", "filled_ns"),
     ("received to done", "arrived_ns", "done_ns"),
 )
 NOT_IN_PIPELINE: Final = "the pipeline has no such part"
@@ -115,6 +117,7 @@ def _window(breakdown: Breakdown, facts: RunFacts, sampled: int) -> Window:
         warm_up_ticks=facts.warm_up_ticks,
         rate_per_s=facts.rate_per_s,
         source=facts.source,
+        feed=facts.feed,
         inputs=facts.inputs,
         symbols=facts.symbols,
     )

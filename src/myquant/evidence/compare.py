@@ -15,11 +15,25 @@ import numpy as np
 
 from myquant.errors import ConfigError, DataError
 from myquant.evidence.files import newest, read_text
-from myquant.evidence.pairs import RUN_TO_RUN, RUN_TO_RUN_NORMALISED, Difference, compare_batches
+from myquant.evidence.pairs import (
+    BATCHES_MIN,
+    RUN_TO_RUN,
+    RUN_TO_RUN_NORMALISED,
+    Difference,
+    Floats,
+    Kind,
+    Reference,
+    compare_batches,
+)
 from myquant.evidence.report import PATTERN, BaselineReport, load
+from myquant.measure.names import CORE_CODES, NAMES, QUEUE_OPS
 
 FALSE_ALARMS: Final = 0.01  # of a whole comparison
 WHOLE: Final = "service time"  # of a tick, all components
+P99: Final = "p99 latency"
+HANDOFF: Final = NAMES[QUEUE_OPS]  # mostly a poll's interval
+COMPUTING: Final = frozenset(NAMES[code] for code in CORE_CODES)  # compiled code, which makes no system call
+NORMAL_95: Final = 1.96  # standard errors to either end of an interval
 ROUNDS_MIN: Final = 5  # of a benchmark's row: quartiles of fewer say nothing
 SIGMA_OF_QUARTILES: Final = 1.349  # their distance in standard deviations, of a normal distribution
 MEDIAN_TO_MEAN: Final = 1.2533  # how much less sure a median is than a mean, likewise
@@ -115,39 +129,74 @@ def _kind(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def compare_reports(base: BaselineReport, new: BaselineReport) -> Compared:
-    """Compare two reports component by component, by their batch means over the time of the reference kernel."""
+    """Compare two reports component by component, by their batch means; how, says `kind_of` and `compare_batches`."""
     means = {WHOLE: (base.service_means, new.service_means)}
     for name, old in base.component_breakdown.items():
         now = new.component_breakdown.get(name)
         means[name] = (old.batch_means, now.batch_means if now else ())
     level = 1 - FALSE_ALARMS / len(means)
     references = _reference(base), _reference(new)
-    lines = tuple(_of_means(name, before, after, references, level) for name, (before, after) in means.items())
+    lines = tuple(
+        _of_means(name, before, after, references, kind_of(name, (base, new)), level)
+        for name, (before, after) in means.items()
+    )
     return Compared(lines, tuple(_differences(base, new)), base.provenance, new.provenance)
+
+
+def kind_of(name: str, reports: Sequence[BaselineReport]) -> Kind:
+    """Return what a component's time consists of, or that of a whole tick, in all of some reports.
+
+    The hand-off waits, and so does a whole tick that goes through one. The compiled core computes. Of the others nobody
+    knows: sockets, files, locks.
+    """
+    if name in COMPUTING:
+        return Kind.COMPUTING
+    is_whole = name in (WHOLE, P99)
+    waits = name == HANDOFF or (is_whole and any(sum(_means(report, HANDOFF)) > 0 for report in reports))
+    return Kind.WAITING if waits else Kind.UNKNOWN
+
+
+def _means(report: BaselineReport, name: str) -> tuple[float, ...]:
+    found = report.component_breakdown.get(name)
+    return found.batch_means if found else ()
 
 
 def _of_means(
     name: str,
     base: Sequence[float],
     new: Sequence[float],
-    references_ns: tuple[float | None, float | None],
+    references: tuple[Reference | None, Reference | None],
+    kind: Kind,
     level: float,
 ) -> Line:
     before, after = (sum(side) / len(side) if side else None for side in (base, new))
     if not base or not new:
         missing = "in neither" if not base and not new else f"not measured in {'NEW' if base else 'BASE'}"
         return Line(name, "us", before, after, None, None, None, None, OTHER, missing)
-    if min(*base, *new) <= 0:
-        note = "in too few ticks"
-        return Line(name, "us", before, after, None, None, None, None, OTHER, note)
-    found = compare_batches(np.array(base), np.array(new), *references_ns, level=level)
+    sides = _merged(base), _merged(new)
+    if sides[0] is None or sides[1] is None:
+        return Line(name, "us", before, after, None, None, None, None, OTHER, "in too few ticks")
+    found = compare_batches(sides[0], sides[1], *references, kind, level)
     verdict = {Difference.SLOWER: REGRESSION, Difference.FASTER: IMPROVEMENT}.get(found.verdict, SAME)
     low, middle, high = (100 * (ratio - 1) for ratio in (found.ratio_low, found.ratio, found.ratio_high))
-    return Line(name, "us", before, after, middle, low, high, found.p_value, verdict)
+    note = "mostly waiting: only gross differences show" if kind is Kind.WAITING else ""
+    return Line(name, "us", before, after, middle, low, high, found.p_value, verdict, note)
 
 
-def _reference(report: BaselineReport) -> float | None:
-    return None if report.reference_ns is None else report.reference_ns.value
+def _merged(means: Sequence[float]) -> Floats | None:
+    """Return batch means, of as many neighbours together as it takes for none to be 0; None where too few would be left."""
+    for together in range(1, len(means) // BATCHES_MIN + 1):
+        if len(means) % together == 0:
+            found: Floats = np.reshape(np.asarray(means, np.float64), (-1, together)).mean(axis=1)
+            if np.all(found > 0):
+                return found
+    return None
+
+
+def _reference(report: BaselineReport) -> Reference | None:
+    """Return the time of a report's reference kernel, whose error its interval of 95 % tells."""
+    found = report.reference_ns
+    return None if found is None else Reference(found.value, math.log(found.high / found.low) / (2 * NORMAL_95))
 
 
 def _differences(base: BaselineReport, new: BaselineReport) -> Iterator[str]:

@@ -85,7 +85,7 @@ def decide(request: GateRequest, now: Callable[[], datetime], verify: Verify | N
     }
     decision = Decision(path, report, judged, overlay, overlay_changed=False, verifications=(), records=(), document={})
     if overlay is not None:
-        decision = _applied(decision, document)
+        decision = _applied(decision, document, proves=verify is not None)
     decision = replace(decision, document=document, records=(trail.record("gate", now(), document),))
     return decision if verify is None else _verified(decision, trail, now, verify)
 
@@ -101,11 +101,14 @@ def _judgeable(path: Path, given: LoadedConfig | None) -> tuple[BaselineReport, 
     return load(path, min_ticks=int(thresholds["min_ticks"])), thresholds
 
 
-def _applied(decision: Decision, document: dict[str, Any]) -> Decision:
-    """Write the overlay as the decision stands, and note it in the document."""
+def _applied(decision: Decision, document: dict[str, Any], *, proves: bool) -> Decision:
+    """Write the overlay as the decision stands, and note it in the document.
+
+    `proves`: what is not proven yet stays off, so that it is off whatever ends the proof.
+    """
     if decision.overlay is None:
         return decision
-    text = overlay_text(decision.path.name, sha256(decision.path), _switched(decision))
+    text = overlay_text(decision.path.name, sha256(decision.path), _switched(decision, proves=proves))
     changed = write_overlay(decision.overlay, text)
     document["overlay"] = {
         "file": str(decision.overlay),
@@ -116,20 +119,22 @@ def _applied(decision: Decision, document: dict[str, Any]) -> Decision:
     return replace(decision, overlay_changed=decision.overlay_changed or changed)
 
 
-def _switched(decision: Decision) -> list[Switched]:
+def _switched(decision: Decision, *, proves: bool) -> list[Switched]:
     """Return the settings of the overlay: what is proven and not reverted, and what was on already."""
     found = {each.key: each for each in decision.verifications}
-    return [switched for each in decision.judged.phases if (switched := _switch(each, found.get(each.phase.setting)))]
+    switches = (_switch(each, found.get(each.phase.setting), proves=proves) for each in decision.judged.phases)
+    return [switched for switched in switches if switched]
 
 
-def _switch(each: PhaseJudgement, verified: Verification | None) -> Switched | None:
+def _switch(each: PhaseJudgement, verified: Verification | None, *, proves: bool) -> Switched | None:
     phase, reasons = each.phase, (judged_line(each),)
     if each.is_on:
         return Switched(phase.setting, phase.plain, each.variant, reasons)
     if each.change is None:
         return None
     if verified is None:
-        return Switched(phase.setting, phase.plain, phase.optimised, (*reasons, "Not verified: --verify proves it."))
+        said = "Off until it is proven." if proves else "Not verified: --verify proves it."
+        return Switched(phase.setting, phase.plain, phase.optimised, (*reasons, said), is_on=not proves)
     return Switched(
         phase.setting, phase.plain, phase.optimised, (*reasons, verified_line(verified)), is_on=verified.is_kept
     )
@@ -155,7 +160,7 @@ def _verified(decision: Decision, trail: Trail, now: Callable[[], datetime], ver
             "kept_before_it": [each.key for each in kept],
             "overlay": None,
         }
-        decision = _applied(decision, document)
+        decision = _applied(decision, document, proves=True)
         record = trail.record(f"verify_{change.key.partition('.')[2]}", now(), document)
         decision = replace(decision, records=(*decision.records, record))
     return decision

@@ -80,6 +80,7 @@ class RunFacts:
         input_hash: of the ticks; engine_hash: of engine and strategy. Both lower-case hex.
         rate_per_s: None is flat out.
         warm_up_ticks: ticks before the first that counts.
+        feed: the broker whose feed it was; None: the lab's.
         unrecorded_collections: pauses of the collector that there was no room for.
         reference_ns: (n,) times of the reference kernel; None where it did not run.
         exchange: the exchange's clock.
@@ -107,6 +108,7 @@ class RunFacts:
     warm_up_ticks: int
     exchange: ExchangeClock
     machine: Machine
+    feed: str | None = None
     unrecorded_collections: int = 0
     reference_ns: Array | None = None
     resources: Mapping[str, Array] = field(default_factory=dict)

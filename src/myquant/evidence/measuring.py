@@ -22,6 +22,7 @@ from myquant.journal.reader import JournalReader, inputs
 from myquant.measure.batch_means import Interval
 from myquant.measure.breakdown import Breakdown
 from myquant.measure.calibrate import calibrate, choose_sampling
+from myquant.measure.calibration import median_of
 from myquant.measure.collections import PauseRecorder
 from myquant.measure.names import (
     CORE_CODES,
@@ -47,6 +48,8 @@ MEMORY_TICKS: Final = 200  # of the pass for memory
 OUTSIDE: Final = NAMES[UNATTRIBUTED]  # in a pass of processor time it is something else
 # Parts of the pipeline that it may lack, and the value with which it does.
 PARTS: Final = {"handoff": ("callback", QUEUE_OPS), "results": ("off", CSV_WRITE), "frames": ("off", DATAFRAME_OPS)}
+LAP_ROUNDS: Final = 41
+LAPS_A_TICK: Final = 8
 LAPS: Final = np.array([1, 1, 2, 2])  # that end in each column of a tick's row of the compiled core
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -162,7 +165,8 @@ class Measuring:
             raise ValueError("a rig without counters can't be measured in full: give its plan a capacity")
         counted, _ = cycles.rows()
         core_ns = np.zeros((len(is_tick), len(LAPS)))
-        core_ns[np.flatnonzero(is_tick)[: len(counted)]] = np.maximum(counted[:, 1:] - cycles.lap_ns() * LAPS, 0)
+        lap = median_of([cycles.lap_ns(rounds=1) for _ in range(LAP_ROUNDS)])
+        core_ns[np.flatnonzero(is_tick)[: len(counted)]] = np.maximum(counted[:, 1:] - lap.value * LAPS, 0)
         intended_ns = np.zeros(len(is_tick), np.int64)
         scheduled_ns = np.concatenate(self._intended)
         if scheduled_ns.any():  # a broker's feed has no schedule, and does not wait between two stretches
@@ -174,6 +178,7 @@ class Measuring:
             intended_ns=intended_ns,
             exchange_ns=_exchange_ns(rig, is_tick),
         )
+        breakdown = replace(breakdown, laps=LAPS_A_TICK, calibration=replace(breakdown.calibration, lap_ns=lap))
         return _only(breakdown, is_tick[: len(breakdown.stamps)])  # fewer where some had no room, which is told
 
 

@@ -7,7 +7,7 @@ signed-rank test asks for: its error is known exactly.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,25 @@ class Difference(StrEnum):
     FASTER = "faster"
     SLOWER = "slower"
     NO_DIFFERENCE_SHOWN = "no_difference_shown"
+
+
+class Kind(StrEnum):
+    """What a time consists of: it decides whether a slower processor makes it longer."""
+
+    COMPUTING = "computing"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the reference kernel took in a run, and the standard error of the log of that."""
+
+    ns: float
+    error: float = 0.0
+
+
+UNDIVIDED = Reference(1.0)
 
 
 @dataclass(frozen=True)
@@ -127,38 +146,59 @@ def compare(before: Numbers, after: Numbers, statistic: Statistic = median, leve
 def compare_batches(
     base: Numbers,
     new: Numbers,
-    base_reference_ns: float | None = None,
-    new_reference_ns: float | None = None,
+    base_reference: Reference | None = None,
+    new_reference: Reference | None = None,
+    kind: Kind = Kind.COMPUTING,
     level: float = LEVEL,
-    seed: int = 1,
 ) -> Comparison:
     """Compare a component of two finished reports by its batch means (b,) of each, in ns a tick.
 
-    The runs were not interleaved, so part of a difference may be the machine's. When both reports carry the time of the
-    reference kernel the means are divided by it, which leaves 1 % between runs; without it 15 % is allowed for, and only
-    gross differences are shown. Within a run the standard error is a block bootstrap's. Raises DataError for too few batches,
-    or means that are not above 0 (a component that was not entered has nothing to compare).
+    The runs were not interleaved, so part of a difference may be the machine's. Computing is divided by the time of the
+    reference kernel, which leaves 1 % between runs. Waiting is not, as it takes no longer on a slower processor: 15 % is
+    allowed for, as it is without references, and only gross differences are shown. Where nobody knows how much of a time is
+    waiting, a difference has to show divided and undivided, each with 1 %: its interval is the one that holds both. Within a
+    run the standard error is a block bootstrap's. Raises DataError for too few batches, or means that are not above 0 (a
+    component that was not entered has nothing to compare).
     """
     if min(len(base), len(new)) < BATCHES_MIN:
         raise DataError(f"{min(len(base), len(new))} batches are too few to compare: measure at least {BATCHES_MIN}")
-    normalised = base_reference_ns is not None and new_reference_ns is not None
-    references = (base_reference_ns, new_reference_ns) if normalised else (1.0, 1.0)
-    random = np.random.default_rng(seed)
-    between = RUN_TO_RUN_NORMALISED if normalised else RUN_TO_RUN
+    sides = (np.asarray(base, np.float64), np.asarray(new, np.float64))
+    if base_reference is None or new_reference is None or kind is Kind.WAITING:
+        return _compared(sides, (UNDIVIDED, UNDIVIDED), RUN_TO_RUN, level, "two runs, not normalised")
+    references = (base_reference, new_reference)
+    divided = _compared(
+        sides, references, RUN_TO_RUN_NORMALISED, level, "two runs, each divided by its reference kernel"
+    )
+    if kind is Kind.COMPUTING:
+        return divided
+    undivided = _compared(sides, (UNDIVIDED, UNDIVIDED), RUN_TO_RUN_NORMALISED, level, divided.design)
+    agree = (divided.ratio - 1) * (undivided.ratio - 1) > 0
+    return replace(
+        divided,
+        ratio_low=min(divided.ratio_low, undivided.ratio_low),
+        ratio_high=max(divided.ratio_high, undivided.ratio_high),
+        p_value=max(divided.p_value, undivided.p_value) if agree else 1.0,
+        design="two runs, divided by their reference kernels and undivided",
+    )
+
+
+def _compared(
+    sides: tuple[Floats, Floats], references: tuple[Reference, Reference], between: float, level: float, design: str
+) -> Comparison:
+    random = np.random.default_rng(1)
     levels, variances = [], []
-    for side, reference in zip((base, new), references, strict=True):
-        values = np.asarray(side, np.float64)
-        levels.append(float(_logs(np.array([values.mean()]))[0] - _logs(np.array([reference]))[0]))
-        variances.append(_squared_error(values, random) + between**2)
+    for values, reference in zip(sides, references, strict=True):
+        mean_log, reference_log = _logs(np.array([values.mean(), reference.ns]))
+        levels.append(float(mean_log - reference_log))
+        variances.append(_squared_error(values, random) + reference.error**2 + between**2)
     difference, error = levels[1] - levels[0], math.sqrt(sum(variances))
     from scipy.special import stdtr, stdtrit  # noqa: PLC0415  (takes long to import)
 
-    freedom = min(len(base), len(new)) // 2 - 1  # a block of two batches counts as one
+    batches = min(map(len, sides))
+    freedom = batches // 2 - 1  # a block of two batches counts as one
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
     p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
-    design = "two runs, each divided by its reference kernel" if normalised else "two runs, not normalised"
-    ratios = _ratios(difference, difference - half, difference + half)
-    return Comparison(*ratios, p_value, min(len(base), len(new)), level, design)
+    return Comparison(*_ratios(difference, difference - half, difference + half), p_value, batches, level, design)
 
 
 def _squared_error(values: Floats, random: np.random.Generator) -> float:

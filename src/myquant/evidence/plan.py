@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from myquant.config.kinds import write
 from myquant.config.loading import LoadedConfig
@@ -97,7 +97,8 @@ class Verification(Part):
 
     Percentages of the time that a tick takes, with 99 % intervals; above 0 is faster.
     `control` compares before with before: its interval must hold 0, or the measurement is not to be trusted. `ablation`: the
-    component a no-op, the most that any change to it can gain.
+    component a no-op, the most that any change to it can gain. `decisions`: how many commands each side gave, whose
+    bytes the hashes are of.
     """
 
     key: str
@@ -113,6 +114,8 @@ class Verification(Part):
     ablation_percent: Figure
     decisions_before: str
     decisions_after: str
+    decisions_control: str
+    decisions: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _is_of_pairs(self) -> "Verification":
@@ -136,6 +139,12 @@ class Verification(Part):
             reasons.append("the interval of the improvement holds zero")
         if not self.are_decisions_identical:
             reasons.append("the decisions of both runs differ")
+        if self.decisions_control != self.decisions_before:
+            reasons.append("the control decided otherwise: what is measured does not repeat")
+        if not self.decisions:
+            reasons.append("nothing was decided: take ticks within the session's hours")
+        if gain.low > self.ablation_percent.high:
+            reasons.append("it gains more than the component has: something else has changed")
         if not control.low <= 0 <= control.high:
             reasons.append("the control, before against before, shows a difference: the machine was not steady")
         return reasons

@@ -38,7 +38,10 @@ class Run(Part):
 
 
 class Window(Part):
-    """What was measured: `rate_per_s` None is flat out; `inputs` the files, none where the ticks were generated."""
+    """What was measured: `rate_per_s` None is flat out; `inputs` the files, none where the ticks were generated.
+
+    `feed`: the broker whose feed it was; None: the lab's.
+    """
 
     begun: Time
     duration_s: Annotated[float, Field(gt=0)]
@@ -47,6 +50,7 @@ class Window(Part):
     warm_up_ticks: Count
     rate_per_s: Annotated[float, Field(gt=0)] | None
     source: Text
+    feed: Text | None
     inputs: tuple[str, ...]
     symbols: tuple[str, ...]
 

@@ -10,11 +10,11 @@ import gc
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic_ns
-from typing import Any, Final, TextIO
+from typing import Any, Final, NamedTuple, TextIO
 
 import numpy as np
 
@@ -95,6 +95,13 @@ class Stretch:
         return np.asarray(self.done_ns - np.maximum(self.arrived_ns, free_ns))
 
 
+class Decided(NamedTuple):
+    """What a rig has decided: SHA-256 in hex of its commands, and how many there are."""
+
+    digest: str
+    commands: int
+
+
 class Rig:
     """One pipeline at work; `open_rig` makes it.
 
@@ -110,24 +117,32 @@ class Rig:
         strategy = replace(plan.strategy, probe=MODULE) if plan.capacity else plan.strategy
         self.engine = Engine(plan.loaded, strategy, tuple(InstrumentName(each.symbol, each.segment) for each in listed))
         self.engine.listed = {who: (each.lot_size, each.tick_size_paise) for who, each in enumerate(listed)}
+        self.kinds: list[int] = []
+        self._times: list[tuple[int, int, int]] = []  # arrived, begun, done of each frame but the indices' of a stretch
+        self._ticks: list[int] = []  # places of ticks among them
+        self._wanted = 0
+        self._waits: asyncio.Future[None] | None = None
         plan.folder.mkdir(parents=True)
+        with ExitStack() as opened:  # what is open already is closed when the next can't be opened
+            self._open(config, stderr, opened)
+            self._opened = opened.pop_all()
+
+    def _open(self, config: Config, stderr: TextIO, opened: ExitStack) -> None:
+        plan = self.plan
         records = segment_records_of(config.journal.segment_mib)
         self.journal = JournalWriter.create(plan.folder, key=KEY, segment_records=records, disk=DISK)
+        opened.callback(self.journal.close)
         self.cycles = Cycles(self.journal.cursor, plan.capacity) if plan.capacity else None
         if self.cycles is not None:
             self.journal.cursor = self.cycles.cursor
         self.log = (
             Silence() if LOGGING in plan.without else open_session_log(plan.folder, config, Redactor(()), "rig", stderr)
         )
+        opened.callback(self.log.close)
         self.orders = MeasuredOrders(SimulatedOrders(self.engine))
         self.pipeline = open_pipeline(plan.folder, _without(config, plan.without), _symbols(self.engine), self.log)
-        self.kinds: list[int] = []
-        self._times: list[
-            tuple[int, int, int]
-        ] = []  # arrived, begun, done of each frame of the stretch but the indices'
-        self._ticks: list[int] = []  # places of ticks among them
-        self._wanted = 0
-        self._waits: asyncio.Future[None] | None = None
+        if self.pipeline is not None:
+            opened.callback(self.pipeline.close)
         self.supervisor = self._wired()
         self.handoff = self._handed_off()
 
@@ -239,24 +254,33 @@ class Rig:
         self.supervisor.measure(spans, self.orders)
 
     async def keep_house(self) -> None:
-        """Do once a second, by the wall clock, what a session does beside deciding; until cancelled."""
+        """Do once a second, by the wall clock, what a session does beside deciding, while it has ticks; until cancelled.
+
+        And see to it that nobody waits for a feed that has given up, or for a pipeline that has stopped.
+        """
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
+            if self._waits is None:
+                continue
             self.supervisor.keep_house()
+            if self.handoff.failure is not None:
+                self._end_wait(self.handoff.failure)
+            elif self.supervisor.stopping is not None:
+                told = self.supervisor.last_error
+                self._end_wait(MyquantError(f"the pipeline stopped: {told[1] if told else 'it did not say why'}"))
 
-    def decisions(self) -> str:
-        """Return the SHA-256 of all that was decided, in order: the commands of the journal, byte for byte."""
-        digest = hashlib.sha256()
+    def decided(self) -> Decided:
+        """Return what was decided: the commands of the journal, in order, byte for byte."""
+        digest, count = hashlib.sha256(), 0
         for block in JournalReader(self.plan.folder).blocks():
-            digest.update(np.ascontiguousarray(block[block[:, HOLDS] == COMMAND][:, BODY:]).tobytes())
-        return digest.hexdigest()
+            commands = np.ascontiguousarray(block[block[:, HOLDS] == COMMAND][:, BODY:])
+            digest.update(commands.tobytes())
+            count += len(commands)
+        return Decided(digest.hexdigest(), count)
 
     def close(self) -> None:
         """Let go of files and processes."""
-        if self.pipeline is not None:
-            self.pipeline.close()
-        self.journal.close()
-        self.log.close()
+        self._opened.close()
 
 
 @asynccontextmanager

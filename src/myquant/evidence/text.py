@@ -126,7 +126,7 @@ def verified_line(found: Verification) -> str:
     gain = f"{interval(found.improvement_percent, ' %')} less time a tick, p = {found.p_value:.2g}, {found.pairs} pairs"
     most = f"at most {interval(found.ablation_percent, ' %')} could be gained"
     control = f"control {interval(found.control_percent, ' %')}"
-    same = "decisions byte-identical" if found.are_decisions_identical else "decisions DIFFER"
+    same = f"{found.decisions:,} decisions byte-identical" if found.are_decisions_identical else "decisions DIFFER"
     kept = "KEPT" if found.is_kept else f"REVERTED: {'; '.join(found.against)}"
     return f'{found.key} = "{found.after}": {kept}. {gain}; {most}; {control} (99 % intervals); {same}.'
 

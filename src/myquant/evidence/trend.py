@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from myquant.errors import ConfigError, MyquantError
-from myquant.evidence.compare import WHOLE
-from myquant.evidence.history import RUNS_MIN, changes
+from myquant.evidence.compare import P99, WHOLE, kind_of
+from myquant.evidence.history import RUNS_MIN, Change, changes
+from myquant.evidence.pairs import Kind
 from myquant.evidence.report import PATTERN, BaselineReport, load
 
-P99: Final = "p99 latency"
 NORMALISED: Final = "reference kernels"  # the unit of times that are divided by it
 
 
@@ -82,15 +82,30 @@ def _mean_of(name: str) -> Callable[[BaselineReport], float | None]:
 
 
 def _turns(name: str, value: Callable[[BaselineReport], float | None], reports: list[BaselineReport]) -> list[Turn]:
-    """Return the change points of one series; divided by the reference kernel where all its reports have one."""
+    """Return the change points of one series; divided by the reference kernel where all its reports have one.
+
+    What waits is not divided. Of what may wait, a change of the divided times counts not if it is the machine's: if it comes
+    with a change of the reference kernel the other way, and the undivided times do not change with it.
+    """
     seen = [(report, found) for report in reports if (found := value(report))]
-    references = [report.reference_ns for report, _ in seen if report.reference_ns is not None]
-    if len(references) == len(seen):
-        unit, values = NORMALISED, [x * 1e3 / at.value for (_, x), at in zip(seen, references, strict=True)]
+    references = [report.reference_ns.value / 1e3 for report, _ in seen if report.reference_ns is not None]
+    kind, unit, times = kind_of(name, reports), "us", [x for _, x in seen]
+    if kind is Kind.WAITING or len(references) != len(seen):
+        found = changes(times)
     else:
-        unit, values = "us", [x for _, x in seen]
+        unit, found = NORMALISED, changes([x / at for x, at in zip(times, references, strict=True)])
+        if kind is Kind.UNKNOWN and found:
+            machine, undivided = changes(references), changes(times)
+            found = [each for each in found if _goes_with(each, undivided) or not _goes_with(each, machine, -1)]
     return [
         Turn(name, unit, run.id, run.time, run.commit, turn.before, turn.after, turn.percent)
-        for turn in changes(values)
+        for turn in found
         for run in [seen[turn.index][0].run]
     ]
+
+
+def _goes_with(change: Change, others: list[Change], direction: int = 1) -> bool:
+    """Return whether another series changes at about the same time: the same way, or with -1 the other."""
+    return any(
+        abs(each.index - change.index) < RUNS_MIN and each.percent * change.percent * direction > 0 for each in others
+    )

@@ -21,17 +21,20 @@ from myquant.errors import ConfigError
 from myquant.evidence.baseline import PILOT, WARM_UP, rows_of
 from myquant.evidence.figures import Figure
 from myquant.evidence.ground import Ground, days_of, open_ground
-from myquant.evidence.pairs import PAIRS_MIN, Comparison, compare
+from myquant.evidence.pairs import PAIRS_MIN, Comparison, compare, mean, p99
 from myquant.evidence.plan import Change, Tell, Verification, VerifyPlan
-from myquant.evidence.rig import Rig, RigPlan, collector_as_in_a_session, open_rig
+from myquant.evidence.rig import Decided, Rig, RigPlan, collector_as_in_a_session, open_rig
 from myquant.measure.names import NAMES, QUEUE_OPS
 from myquant.session.quick_loop import run_loop
 
 BEFORE, CONTROL, AFTER, ABLATION = "before", "control", "after", "ablation"
 SIDES: Final = (BEFORE, CONTROL, AFTER, ABLATION)
-P99: Final = 99
 
-Times = dict[str, np.ndarray[Any, Any]]  # by side: service time (pairs, ticks), ns
+Statistic = Callable[[Any], float]
+Times = dict[
+    str, dict[Statistic, np.ndarray[Any, Any]]
+]  # by side: each statistic of the ticks' service times (pairs,), ns
+STATISTICS: Final = (mean, p99)
 
 
 def verify(plan: VerifyPlan, tell: Tell) -> Verification:
@@ -50,6 +53,10 @@ def verify(plan: VerifyPlan, tell: Tell) -> Verification:
 async def _run(plan: VerifyPlan, scratch: Path, tell: Tell) -> Verification:
     report, config = plan.report, plan.loaded.config
     window = report.measurement_window
+    if window.feed:
+        raise ConfigError(
+            f"{report.run.id}: is of a broker's feed, whose ticks can't be played again: measure recorded ones"
+        )
     pairs, ticks = size_of(window.ticks + PILOT, config.evidence.pairs, config.evidence.pair_ticks)
     days = days_of(
         [Path(each) for each in window.inputs], rows_of(window.ticks), report.run.seed, config.instrument.symbol
@@ -67,8 +74,8 @@ async def _run(plan: VerifyPlan, scratch: Path, tell: Tell) -> Verification:
             gc.collect()
             gc.freeze()
             times = await _pairs(plan, ground, rigs, pairs, ticks, tell)
-        decisions = {side: rigs[side].decisions() for side in (BEFORE, AFTER)}
-    return _verification(plan, times, decisions)
+        decided = {side: rigs[side].decided() for side in SIDES}
+    return _verification(plan, times, decided, ticks)
 
 
 def size_of(available: int, pairs: int, ticks: int) -> tuple[int, int]:
@@ -103,7 +110,7 @@ def _changed(loaded: LoadedConfig, key: str, value: str) -> LoadedConfig:
 async def _pairs(plan: VerifyPlan, ground: Ground, rigs: dict[str, Rig], pairs: int, ticks: int, tell: Tell) -> Times:
     """Let all sides take the same stretches, and return how long each tick took."""
     random = np.random.default_rng(plan.seed)
-    found: dict[str, list[np.ndarray[Any, Any]]] = {side: [] for side in SIDES}
+    found: dict[str, list[list[float]]] = {side: [] for side in SIDES}
     for pair in range(pairs):
         begin = WARM_UP + pair * ticks
         for at in random.permutation(len(SIDES)).tolist():
@@ -111,42 +118,39 @@ async def _pairs(plan: VerifyPlan, ground: Ground, rigs: dict[str, Rig], pairs: 
             stretch = await rigs[side].play(
                 ground.feeder, at, begin, begin + ticks, plan.report.measurement_window.rate_per_s
             )
-            found[side].append(stretch.service_ns)
+            if not len(stretch.done_ns):
+                raise ConfigError(
+                    f"ticks {begin} to {begin + ticks}: all are refused: take longer pairs, or other ticks"
+                )
+            found[side].append([statistic(stretch.service_ns) for statistic in STATISTICS])
         tell(pair + 1)
-    return {side: np.array(taken) for side, taken in found.items()}
+    return {side: dict(zip(STATISTICS, np.array(taken).T, strict=True)) for side, taken in found.items()}
 
 
-def _verification(plan: VerifyPlan, times: Times, decisions: dict[str, str]) -> Verification:
+def _verification(plan: VerifyPlan, times: Times, rigs: dict[str, Decided], pair_ticks: int) -> Verification:
     change: Change = plan.change
-    before = times[BEFORE]
 
-    def against(side: str, statistic: Callable[[Any], float] = _mean) -> Comparison:
-        return compare(before, times[side], statistic)
+    def against(side: str, statistic: Statistic = mean) -> Comparison:
+        return compare(times[BEFORE][statistic], times[side][statistic])
 
     gain = against(AFTER)
     return Verification(
         key=change.key,
         before=change.before,
         after=change.after,
-        pairs=len(before),
-        pair_ticks=before.shape[1],
+        pairs=gain.n,
+        pair_ticks=pair_ticks,
         seed=plan.seed,
         improvement_percent=_figure(gain),
-        p99_improvement_percent=_figure(against(AFTER, _p99)),
+        p99_improvement_percent=_figure(against(AFTER, p99)),
         p_value=gain.p_value,
         control_percent=_figure(against(CONTROL)),
         ablation_percent=_figure(against(ABLATION)),
-        decisions_before=decisions[BEFORE],
-        decisions_after=decisions[AFTER],
+        decisions_before=rigs[BEFORE].digest,
+        decisions_after=rigs[AFTER].digest,
+        decisions_control=rigs[CONTROL].digest,
+        decisions=rigs[BEFORE].commands,
     )
-
-
-def _mean(ticks: Any) -> float:
-    return float(np.mean(ticks))
-
-
-def _p99(ticks: Any) -> float:
-    return float(np.percentile(ticks, P99))
 
 
 def _figure(found: Comparison) -> Figure:

@@ -13,7 +13,18 @@ STAMPS: Final = np.dtype(
     [
         (f"{name}_ns", np.int64)
         for name in (
-            *("intended", "arrived", "handed", "begun", "decided", "ordered", "acknowledged", "filled", "done"),
+            *(
+                "intended",
+                "arrived",
+                "handed",
+                "begun",
+                "decoded",
+                "decided",
+                "ordered",
+                "acknowledged",
+                "filled",
+                "done",
+            ),
             "exchange",
         )
     ]
@@ -43,7 +54,8 @@ class Breakdown:
         collections: PAUSE (m,), pauses of the garbage collector with the tick they were charged to, -1: none.
         excess_ns: float (n,) or 0, what `add` was given beyond the time that was there: spent elsewhere, it lengthens the tick.
         dropped: ticks that had no room. unfinished: ticks that were begun and never ended. Neither is among the n.
-        every: the trees of 1 tick in so many were taken.
+        every: the trees of 1 tick in so many were taken. skips: marks that the others made all the same.
+        laps: that the compiled core counts in each tick.
         done_before_ns: when the tick before the first of these was done; 0: there was none.
         calibration: what the instrument costs.
     """
@@ -61,6 +73,8 @@ class Breakdown:
     dropped: int = 0
     unfinished: int = 0
     every: int = 1
+    skips: float = 0.0
+    laps: int = 0
     done_before_ns: int = 0
     calibration: Calibration = FREE
 
@@ -85,12 +99,18 @@ class Breakdown:
         return met
 
     def overhead_percent(self) -> Interval:
-        """Return the instrument's own cost in percent of the ticks' time without it; the interval is the calibration's."""
-        cost = float(self.overhead_ns.sum())
-        share = 100 * cost / max(float(self.service_ns.sum()) - cost, 1.0)
-        mark = self.calibration.mark_ns
-        low, high = (share * edge / mark.value if mark.value else share for edge in (mark.low, mark.high))
-        return Interval(share, low, high, len(self.stamps))
+        """Return what measuring cost in percent of the ticks' time without it; the interval is the calibration's.
+
+        By the costs of calls among other work, which are dearer than those of calls that follow each other.
+        """
+        cost = self.calibration
+        taken = self.overhead_ns[self.is_sampled]
+        marks = float(taken.mean()) / cost.mark_ns.value if len(taken) and cost.mark_ns.value else 0.0
+        each = cost.tick_ns(marks, self.every, self.skips)
+        whole = float(self.service_ns.mean()) if len(self.stamps) else 0.0
+        spent = [each[at] + self.laps * cost.lap_ns[at] for at in range(3)]
+        value, low, high = (100 * ns / max(whole - ns, 1.0) for ns in spent)
+        return Interval(value, low, high, len(self.stamps))
 
     def window(self, begin: int, end: int) -> "Breakdown":
         """Return the ticks from `begin` up to `end`, and of the pauses those charged to them."""

@@ -17,7 +17,7 @@ class Calibration:
     """Costs in ns: each the median of `n` batches' means with its 95 % interval.
 
     Those up to `clock_ns` are of calls that follow each other: what a span shows though nothing happens in it is taken
-    off. The last four are of ticks that do other work between the calls, which makes them dearer: what measuring costs.
+    off. The next four are of ticks that do other work between the calls, which makes them dearer: what measuring costs.
 
     Attributes:
         mark_ns: from one mark to the next.
@@ -34,6 +34,7 @@ class Calibration:
         tick_mark_ns: what each mark adds to it.
         unsampled_ns: what `begin` and `end` add to a tick whose spans are not taken.
         skip_ns: what each mark adds to that.
+        lap_ns: a lap of the compiled core.
     """
 
     mark_ns: Interval = NOTHING
@@ -50,6 +51,7 @@ class Calibration:
     tick_mark_ns: Interval = NOTHING
     unsampled_ns: Interval = NOTHING
     skip_ns: Interval = NOTHING
+    lap_ns: Interval = NOTHING
 
     @property
     def outside_ns(self) -> float:

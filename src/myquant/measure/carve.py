@@ -48,6 +48,7 @@ def carve(
     pauses["tick"] = _ticks_of(pauses, starts, done)
     table.count(rows[pauses["tick"][pauses["tick"] >= 0]], GC)
 
+    _take_stages(stamps, log, len(recorded.names))
     has = set(measured) | {UNATTRIBUTED} | ({GC} if collections is not None else set())
     has |= set() if core_ns is None else set(CORE_CODES)
     made = Breakdown(
@@ -78,6 +79,16 @@ def _stamps(recorded: Recorded, log: Log) -> Array:
         stamps[name] = column
     stamps["begun_ns"][log.row[log.is_begin]] = log.times[log.is_begin]
     return stamps
+
+
+def _take_stages(stamps: Array, log: Log, core: int) -> None:
+    """Stamp when the compiled core began with a tick, which was decoded then, and when it was done, unless that was noted."""
+    places = np.flatnonzero(log.named == core)[::-1]  # so that the first of a tick counts
+    rows = log.row[places]
+    stamps["decoded_ns"][rows] = log.times[places]
+    last = places[np.unique(rows, return_index=True)[1]] if len(places) else places
+    undecided = last[stamps["decided_ns"][log.row[last]] == 0]
+    stamps["decided_ns"][log.row[undecided]] = log.ends(stamps["done_ns"])[undecided]
 
 
 def _fitting(given: Any, name: str, ticks: int) -> Any:
@@ -149,4 +160,4 @@ def _only_sampled(made: Breakdown, skips: float) -> Breakdown:
     for times in (made.raw_ns, made.self_ns):
         times[unknown] = np.nan
     made.calls[unknown] = 0
-    return replace(made, overhead_ns=overhead_ns, excess_ns=np.where(unknown, 0.0, made.excess_ns))
+    return replace(made, skips=skips, overhead_ns=overhead_ns, excess_ns=np.where(unknown, 0.0, made.excess_ns))

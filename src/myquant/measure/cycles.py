@@ -133,7 +133,7 @@ class Cycles:
 
     def reset(self) -> None:
         """Begin anew with the next tick as the first."""
-        self.cursor[TICKS] = 0
+        self.cursor[TICKS], self.cursor[ROW] = 0, WASTE
         self.cursor[WASTE:] = 0
 
     def rows(self) -> tuple[np.ndarray[Any, Any], int]:

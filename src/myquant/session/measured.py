@@ -25,13 +25,18 @@ def _parts(pipeline: Pipeline | None) -> list[tuple[int, Callable[[TickRow], Non
 class MeasuredOrders:
     """An order port, its time counted as that of sending orders, and the stages of an order stamped.
 
-    Attributes:
-        spans: where to; None: nothing is counted.
+    Nothing is counted until `measure`.
     """
 
     def __init__(self, orders: Orders) -> None:
-        self.spans: Spans | MemorySpans | None = None
+        self._spans: Spans | MemorySpans | None = None
         self._orders = orders
+        self._ticks: dict[int, int] = {}  # of each order that was sent in a tick that is taken in full
+
+    def measure(self, spans: Spans | MemorySpans | None) -> None:
+        """Count in these from now on; None: nowhere."""
+        self._spans = spans
+        self._ticks.clear()
 
     @property
     def busy(self) -> bool:
@@ -40,10 +45,11 @@ class MeasuredOrders:
 
     def submit(self, command: Command) -> None:
         """Take a SUBMIT command: the decision stands, and the order leaves."""
-        spans = self.spans
-        if spans is None:
+        spans = self._spans
+        if spans is None or not spans.is_open:
             self._orders.submit(command)
             return
+        self._ticks[command.order_id] = spans.tick
         spans.note(DECIDED)
         spans.mark(ORDER_SEND)
         self._orders.submit(command)
@@ -52,7 +58,7 @@ class MeasuredOrders:
 
     def cancel(self, command: Command) -> None:
         """Take a CANCEL command."""
-        spans = self.spans
+        spans = self._spans
         if spans is None:
             self._orders.cancel(command)
             return
@@ -67,8 +73,10 @@ class MeasuredOrders:
     def answer(self) -> Event | None:
         """Return the next thing that became of an order, or None."""
         answer = self._orders.answer()
-        if answer is not None and self.spans is not None:
-            self.spans.note(FILLED if answer.kind == codes.FILL else ACKNOWLEDGED)
+        if answer is not None and self._spans is not None:
+            tick = self._ticks.get(answer.order_id)
+            if tick is not None:  # it may have been sent long before
+                self._spans.note_at(FILLED if answer.kind == codes.FILL else ACKNOWLEDGED, tick)
         return answer
 
 
@@ -85,7 +93,7 @@ class MeasuredSupervisor(Supervisor):
         """Measure from the next frame on."""
         self._spans = spans
         self._measured_orders = orders
-        orders.spans = spans
+        orders.measure(spans)
         results = self.pipeline.results if self.pipeline is not None else None
         self._decide = results.decide if results is not None else None
         self._take_part = _parts(self.pipeline)
@@ -94,7 +102,7 @@ class MeasuredSupervisor(Supervisor):
 
     def stop_measuring(self) -> None:
         """Measure no further."""
-        self._measured_orders.spans = None
+        self._measured_orders.measure(None)
         del self.on_frame
         self.runner.on_commands = self._tell
 
@@ -118,6 +126,8 @@ class MeasuredSupervisor(Supervisor):
             self.runner.take(decoder.words, 1)
         except JournalError as error:
             self._stop_blind(error)
+            spans.end()
+            return
         if self._take_part:
             row = row_of(decoder.words)
             if row[0] == codes.TICK:

@@ -80,11 +80,18 @@ def test_too_few_samples_are_unknown() -> None:
 
 
 def test_a_pipeline_that_is_optimised_already_needs_no_change() -> None:
-    loaded = plain_config("pipeline.logging=async", "pipeline.handoff=ring")
-    report = make_report({"logging": 60.0, "queue_ops": 30.0}, loaded)
-    for component in ("logging", "queue_ops"):
-        found = of(report, component)
-        assert (found.judgement.verdict, found.change, found.is_on) == (Verdict.IMPLEMENT, None, True)
+    report = make_report({"logging": 60.0}, plain_config("pipeline.logging=async"))
+    found = of(report, "logging")
+    assert (found.judgement.verdict, found.change, found.is_on) == (Verdict.IMPLEMENT, None, True)
+
+
+def test_a_ring_that_still_takes_too_much_gives_way_to_no_hand_off() -> None:
+    loaded = plain_config("pipeline.handoff=ring")
+    found = of(make_report({"queue_ops": 30.0}, loaded), "queue_ops")
+    assert found.change is not None
+    assert (found.change.before, found.change.after, found.is_on) == ("ring", "callback", False)
+    found = of(make_report({"queue_ops": 5.0}, loaded), "queue_ops")
+    assert (found.judgement.verdict, found.change, found.is_on) == (Verdict.SKIP, None, True)
 
 
 @pytest.mark.parametrize(("pauses", "verdict"), [(0, Verdict.SKIP), (30, Verdict.IMPLEMENT)])

@@ -110,7 +110,7 @@ def test_ticks_that_are_refused_are_no_ticks_and_keep_nobody_waiting(tmp_path: P
     ticks = tmp_path / "NIFTY07OCT2524900CE.csv"
     lines = ["timestamp,price,volume"]
     for second in range(400):
-        price = 2_000.0 if second % 50 == 49 else 100.0 + second % 7 * 0.05
+        price = 3_000.0 if second % 50 == 49 else 100.0 + second % 7 * 0.05
         lines.append(f"2025-10-03T10:{second // 60:02d}:{second % 60:02d}+05:30,{price},75")
     ticks.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -38,7 +38,7 @@ def compare(
     """Compare two baselines, or two benchmarks, component by component; exit 1 when something is proven to be slower.
 
     Two runs are no interleaved pairs: a difference counts when it is larger than what two runs of the same code differ
-    by, 1 % where both have the time of the reference kernel, else 15 %.
+    by: 1 % of computing where both have the time of the reference kernel, 15 % of waiting or without it.
     """
     from myquant.cli.evidence_print import print_compared, print_trend
     from myquant.errors import ConfigError

@@ -69,8 +69,13 @@ def _given(report: Path, config: Path | None, assignments: list[str] | None) -> 
     """Return the configuration that was given for judging, with the section of the report's strategy."""
     from myquant.cli.settings import load_settings
     from myquant.evidence.report import load
+    from myquant.evidence.write import config_path
 
-    return load_settings(load(report).run.strategy, config=config, assignments=assignments)
+    found = load(report)
+    folder = report if report.is_dir() else report.parent
+    own = config_path(folder, found)  # `--set` alone changes the report's own
+    base = config if config is not None or not own.exists() else own
+    return load_settings(found.run.strategy, config=base, assignments=assignments)
 
 
 def _prover(

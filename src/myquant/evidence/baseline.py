@@ -24,6 +24,7 @@ from myquant.brokers.http import Http
 from myquant.brokers.secrets import Redactor
 from myquant.compose import today
 from myquant.config.loading import LoadedConfig
+from myquant.errors import ConfigError
 from myquant.evidence.build import build_report
 from myquant.evidence.facts import ExchangeClock, RunFacts, commit_of, this_machine
 from myquant.evidence.ground import Ground, days_of, open_ground
@@ -32,12 +33,14 @@ from myquant.evidence.measuring import CPU_TICKS, MEMORY_TICKS, Measuring, capac
 from myquant.evidence.plan import BaselinePlan, BaselineResult, Tell
 from myquant.evidence.rig import Rig, RigPlan, Stretch, collector_as_in_a_session, open_rig
 from myquant.evidence.sources import BrokerSource, Source
+from myquant.market.contracts import parse_symbol
 from myquant.measure.breakdown import Breakdown
 from myquant.session.quick_loop import run_loop
 from myquant.strategies.cache import cache_folder
 
 WARM_UP, PILOT = 1_000, 400  # ticks of the lab
 FEED_WARM_UP, FEED_PILOT = 60, 40  # of a broker's feed, which come when they come
+EXAMPLE: Final = "NIFTY24NOV2625000CE"
 DELIVERY_TURNS: Final = 10
 DELIVERY_TICKS: Final = 200
 DELIVERY_RATE: Final = 1_000.0  # a second, where the run is flat out: a hand-off shows while the session waits
@@ -85,13 +88,30 @@ async def _run_on_lab(plan: BaselinePlan, scratch: Path, tell: Tell) -> Baseline
         with collector_as_in_a_session():
             delivery = await _delivery(plan, ground, scratch)
         clock = ExchangeClock(None, f"the ticks are those of {ground.feeder.days[0][0]}, played by the lab")
-        source = "recorded" if plan.inputs else f"generated, seed {plan.seed}"
+        source = _recorded(plan) if plan.inputs else f"generated, seed {plan.seed}"
         facts = run.facts(source, ground.feeder.digest, WARM_UP + PILOT, clock, delivery)
     return BaselineResult(build_report(breakdown, facts), breakdown)
 
 
+def _recorded(plan: BaselinePlan) -> str:
+    """Return what is to be said of files: how often they were played, where they have too few ticks."""
+    ticks = sum(map(len, days_of(plan.inputs, 1, plan.seed, plan.loaded.config.instrument.symbol).days()))
+    times = rows_of(plan.ticks) / ticks
+    return (
+        "recorded"
+        if times <= 1
+        else f"recorded, {ticks:,} ticks played {times:.1f} times, as days that follow each other"
+    )
+
+
 async def _run_on_feed(plan: BaselinePlan, scratch: Path, tell: Tell) -> BaselineResult:
     config = plan.loaded.config
+    symbol = config.instrument.symbol
+    parsed = parse_symbol(symbol)
+    if parsed is None or parsed.expiry is None:
+        raise ConfigError(
+            f"instrument.symbol = {symbol}: is no contract: name one, as --set instrument.symbol={EXAMPLE}"
+        )
     secrets = credentials(os.environ)
     cache = cache_folder() / str(plan.feed)
 
@@ -100,7 +120,7 @@ async def _run_on_feed(plan: BaselinePlan, scratch: Path, tell: Tell) -> Baselin
 
     async with Http(Redactor(secrets.secrets())) as http:
         on = today(config.session.timezone)
-        account = await open_account(http, config, [config.instrument.symbol], secrets, cache=cache, today=on)
+        account = await open_account(http, config, [symbol], secrets, cache=cache, today=on)
         run = _Run(plan, BrokerSource(account, config, cache), scratch)
         breakdown = await run.measure(play, FEED_WARM_UP, FEED_PILOT, tell)
     stamps = breakdown.stamps

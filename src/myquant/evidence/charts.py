@@ -162,7 +162,7 @@ def _axis(title: str) -> Figure:
 
 
 def _log(title: str) -> Figure:
-    return _axis(title) | {"type": "log", "dtick": 1, "tickformat": "~g"}
+    return _axis(title) | {"type": "log", "dtick": "D2", "tickformat": "~g"}
 
 
 def _base() -> Figure:

@@ -129,14 +129,14 @@ def _switched(decision: Decision, *, proves: bool) -> list[Switched]:
 def _switch(each: PhaseJudgement, verified: Verification | None, *, proves: bool) -> Switched | None:
     phase, reasons = each.phase, (judged_line(each),)
     if each.is_on:
-        return Switched(phase.setting, phase.plain, each.variant, reasons)
+        return Switched(phase.setting, "", each.variant, reasons)
     if each.change is None:
         return None
     if verified is None:
         said = "Off until it is proven." if proves else "Not verified: --verify proves it."
-        return Switched(phase.setting, phase.plain, phase.optimised, (*reasons, said), is_on=not proves)
+        return Switched(phase.setting, each.variant, phase.optimised, (*reasons, said), is_on=not proves)
     return Switched(
-        phase.setting, phase.plain, phase.optimised, (*reasons, verified_line(verified)), is_on=verified.is_kept
+        phase.setting, each.variant, phase.optimised, (*reasons, verified_line(verified)), is_on=verified.is_kept
     )
 
 

@@ -26,16 +26,16 @@ class PhaseJudgement:
 
     @property
     def is_on(self) -> bool:
-        """Whether the report's pipeline had the optimisation already."""
-        return self.variant in (self.phase.optimised, self.phase.alternative)
+        """Whether the report's pipeline had the optimisation already, or another one that will do."""
+        return self.change is None and self.variant in (self.phase.optimised, self.phase.alternative)
 
     @property
     def change(self) -> Change | None:
-        """The change that follows: of what is proven and still plain."""
+        """The change that follows: of what takes too much, and could be better."""
         phase = self.phase
-        if self.judgement.verdict != Verdict.IMPLEMENT or self.variant != phase.plain:
+        if self.judgement.verdict != Verdict.IMPLEMENT or self.variant == phase.optimised:
             return None
-        return Change(phase.number, phase.priority, phase.component, phase.setting, phase.plain, phase.optimised)
+        return Change(phase.number, phase.priority, phase.component, phase.setting, self.variant, phase.optimised)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def overlay_text(report: str, report_sha256: str, switched: Sequence[Switched]) 
     lines += ["", "[pipeline]"] if on else ["", "# Nothing is switched on."]
     for each in on:
         lines += [*(f"# {line}" for line in each.reasons)]
-        lines += [f'{each.key.partition(".")[2]} = "{each.after}"  # was "{each.before}"']
+        was = f'was "{each.before}"' if each.before else "as it was in the report's pipeline"
+        lines += [f'{each.key.partition(".")[2]} = "{each.after}"  # {was}']
     body = "\n".join(lines) + "\n"
     return f"{MARK}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 

@@ -23,7 +23,7 @@ from myquant.brokers.port import FeedCalls
 from myquant.brokers.secrets import Redactor
 from myquant.config.loading import LoadedConfig
 from myquant.config.schema import Config
-from myquant.errors import MyquantError
+from myquant.errors import BrokerError, MyquantError
 from myquant.evidence.sources import Source
 from myquant.journal.disk import DISK
 from myquant.journal.reader import JournalReader
@@ -49,6 +49,7 @@ KEY: Final = 1  # of every rig's journal: order ids follow from it, and are to b
 LOGGING, CSV_WRITE, DATAFRAME_OPS = "logging", "csv_write", "dataframe_ops"  # what a rig can do without
 PATIENCE_S: Final = 30.0  # beyond what a stretch takes
 HOUSEKEEPING_S: Final = 1.0
+SILENCE_S: Final = 60.0  # of a broker's feed
 
 # What a frame was.
 TICK: Final = 1  # a tick or a quote
@@ -231,8 +232,20 @@ class Rig:
         return self._stretch(intended)
 
     async def take(self, count: int) -> Stretch:
-        """Take so many frames as they come, however long that takes; errors likewise."""
-        await self._wait_for(count)
+        """Take so many frames as they come; errors likewise, and BrokerError after `SILENCE_S` without one."""
+        waits = self._wait_for(count)
+        self.handoff.go_on()
+        seen = -1
+        while not waits.done() and len(self._times) > seen:
+            seen = len(self._times)
+            await asyncio.wait((waits,), timeout=SILENCE_S)
+        if not waits.done():
+            self._waits = None
+            raise BrokerError(
+                f"no tick for {SILENCE_S:.0f} s, {seen:,} of {count:,} came: is the market open, and"
+                f" {', '.join(_symbols(self.engine))} traded?"
+            )
+        waits.result()
         return self._stretch(np.zeros(count, np.int64))
 
     def _wait_for(self, count: int) -> "asyncio.Future[None]":

@@ -124,7 +124,7 @@ def _delivery(report: BaselineReport) -> Iterator[str]:
 def verified_line(found: Verification) -> str:
     """Return what a verification showed and what became of the change."""
     gain = f"{interval(found.improvement_percent, ' %')} less time a tick, p = {found.p_value:.2g}, {found.pairs} pairs"
-    most = f"at most {interval(found.ablation_percent, ' %')} could be gained"
+    most = f"without any {found.key.partition('.')[2]} it would be {interval(found.ablation_percent, ' %')}"
     control = f"control {interval(found.control_percent, ' %')}"
     same = f"{found.decisions:,} decisions byte-identical" if found.are_decisions_identical else "decisions DIFFER"
     kept = "KEPT" if found.is_kept else f"REVERTED: {'; '.join(found.against)}"

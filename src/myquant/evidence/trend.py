@@ -91,15 +91,15 @@ def _turns(name: str, value: Callable[[BaselineReport], float | None], reports: 
     references = [report.reference_ns.value / 1e3 for report, _ in seen if report.reference_ns is not None]
     kind, unit, times = kind_of(name, reports), "us", [x for _, x in seen]
     if kind is Kind.WAITING or len(references) != len(seen):
-        found = changes(times)
+        turns = changes(times)
     else:
-        unit, found = NORMALISED, changes([x / at for x, at in zip(times, references, strict=True)])
-        if kind is Kind.UNKNOWN and found:
+        unit, turns = NORMALISED, changes([x / at for x, at in zip(times, references, strict=True)])
+        if kind is Kind.UNKNOWN and turns:
             machine, undivided = changes(references), changes(times)
-            found = [each for each in found if _goes_with(each, undivided) or not _goes_with(each, machine, -1)]
+            turns = [each for each in turns if _goes_with(each, undivided) or not _goes_with(each, machine, -1)]
     return [
         Turn(name, unit, run.id, run.time, run.commit, turn.before, turn.after, turn.percent)
-        for turn in found
+        for turn in turns
         for run in [seen[turn.index][0].run]
     ]
 

@@ -74,7 +74,8 @@ def _rows(breakdown: Breakdown) -> Iterator[str]:
         spent = zip(service[rows].tolist(), breakdown.overhead_ns[rows].tolist(), strict=True)
         own, calls = breakdown.self_ns[rows].tolist(), breakdown.calls[rows].tolist()
         for place, (whole, (served, overhead)) in enumerate(zip(times, spent, strict=True)):
-            head = f"{first + place},{','.join(map(str, whole))},{served:.0f},{overhead:.0f}"
+            known_times = ",".join(str(time) if time else "" for time in whole)
+            head = f"{first + place},{known_times},{served:.0f},{overhead:.0f}"
             if not breakdown.is_sampled[first + place]:
                 yield f"{head},0,{nothing}\n"
                 continue

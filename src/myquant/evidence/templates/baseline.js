@@ -32,7 +32,7 @@
       Plotly.react(chart, data, layout, {
         displaylogo: false,
         responsive: true,
-        displayModeBar: touch.matches ? false : "hover",
+        displayModeBar: false,
         modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       });
     }

@@ -45,14 +45,18 @@ POLL_S: Final = 0.001
 TURN: Final = 500  # things taken at most before timers and signals have their turn
 WATCH_NS: Final = 100_000_000  # from one look at the reader to the next
 HANG_MIN_S: Final = 1.0
+START_MIN_S: Final = 30.0  # for a reader to load what it needs and log in
 LOSSES_NS: Final = 1_000_000_000  # likewise at what it lost
 CLOSING_S: Final = 0.8  # for a reader to end, before a process is killed
 ENDING_S: Final = 0.005
 RING_BYTES: Final = 2**24
 SPEC_BYTES: Final = 2**20
 
+FIRST_CONNECTION: Final = 1
+
 READER: Final = "myquant.session.reader"
 HANGS: Final = "its reader does not answer"
+NOT_BEGUN: Final = "its reader does not begin: its login or its start hangs"
 GOES_ON: Final = "its reader answers again"
 ENDED: Final = "its reader has ended"
 
@@ -116,7 +120,8 @@ class Polled:
     Args:
         calls: what is called in the session's thread, as the feed itself would.
         on_lost: takes how many frames were lost since it was called last, for want of room.
-        stall_s: after so long without a sign of life, and a second at least, a reader counts as hanging.
+        stall_s: after so long without a sign of life, and a second at least, a reader counts as hanging; half a minute at
+            least from its launch to the first.
 
     Attributes:
         failure: why the feed does not try any more; None: it goes on.
@@ -129,6 +134,8 @@ class Polled:
         self._calls = calls
         self._on_lost = on_lost
         self._stall_ns = round(max(stall_s, HANG_MIN_S) * 1e9)
+        self._start_ns = round(max(stall_s, START_MIN_S) * 1e9)
+        self._launched_ns = 0
         self._healthy: dict[int, bool] = {}  # connections, as the reader last said
         self._tasks: list[asyncio.Task[None]] = []
         self._goes_on = asyncio.Event()
@@ -142,6 +149,7 @@ class Polled:
     def start(self) -> None:
         """Start the reader, and look at what it hands over."""
         self._channel.expects_data = self._calls.expects_data()
+        self._launched_ns = monotonic_ns()
         self._launch()
         lag = LagMeter(self._calls.on_slow)
         self._tasks = [asyncio.ensure_future(each) for each in (self._poll(), lag.run())]
@@ -245,9 +253,12 @@ class Polled:
     def _look_for_life(self, now: int) -> None:
         """Take the feed for stale while its reader does nothing; seen twice, for it may be us who stood still."""
         before, self._beat_ns = self._beat_ns, self._channel.beat_ns
-        hangs = self._beat_ns == before > 0 and now - before > self._stall_ns
+        since, patience_ns = (before, self._stall_ns) if before else (self._launched_ns, self._start_ns)
+        hangs = self._beat_ns == before and now - since > patience_ns
         if hangs != self._hangs:
             self._hangs = hangs
+            if hangs and not before:
+                self._calls.on_status(FIRST_CONNECTION, False, NOT_BEGUN)  # there is no other yet  # noqa: FBT003  (as a feed)
             self._tell_all(healthy=not hangs, reason=HANGS if hangs else GOES_ON)
 
     def _tell_all(self, *, healthy: bool, reason: str) -> None:

@@ -244,8 +244,7 @@ class _Sink:
         if self._file < 0:
             return False
         try:
-            if self._size + len(line) > self._bytes_max and self._size:
-                self._rotate()
+            self._make_room(len(line))
             written = self._write(self._file, line)
         except OSError:
             return False
@@ -261,6 +260,25 @@ class _Sink:
         end = os.lseek(self._file, 0, os.SEEK_CUR)
         if os.fstat(self._file).st_size == end:
             os.ftruncate(self._file, end - written)
+
+    def _make_room(self, line_bytes: int) -> None:
+        """Begin a new file where this one is full, unless another process has begun one meanwhile: then go on in that."""
+        if self._is_full(line_bytes) and self._is_renamed():
+            full = self._file
+            self._open(self._path)
+            os.close(full)
+        if self._is_full(line_bytes):
+            self._rotate()
+
+    def _is_full(self, line_bytes: int) -> bool:
+        return self._size > 0 and self._size + line_bytes > self._bytes_max
+
+    def _is_renamed(self) -> bool:
+        """Return whether the file with the log's name is another than this one."""
+        try:
+            return not os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _rotate(self) -> None:
         """Begin a new file. It is opened first: where that fails the old one is as it was."""

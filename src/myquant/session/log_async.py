@@ -245,17 +245,17 @@ class Post:
             if self._push(time_ns, level, payload):
                 return
         self._is_stuck = not is_long
-        scribe = self._opened()  # the writer has the file, too: each appends whole lines
+        scribe = self._opened(self._place._replace(bytes_max=sys.maxsize))  # beside the writer, which alone renames files
         scribe.write(time_ns, level, event, fields)
         if scribe is not self._shown:
             scribe.log.close()
             self._lost += scribe.log.lost
             self._unshown += scribe.log.unshown
 
-    def _opened(self) -> Scribe:
+    def _opened(self, place: Place) -> Scribe:
         """Return one with the file, or, where that can't be opened, one that counts what is lost and has stderr only."""
         try:
-            return Scribe(self._place, self._redactor, self._stderr)
+            return Scribe(place, self._redactor, self._stderr)
         except MyquantError:
             return self._shown
 
@@ -268,7 +268,7 @@ class Post:
     def _take_over(self) -> None:
         """Write what is left in the ring, and from now on every line."""
         self._has_worries = True
-        self._scribe = self._opened()
+        self._scribe = self._opened(self._place)
         self._scribe.drain(self._ring)
         if self._untold:
             self._scribe.write(self._clock(), ERROR, _DROPPED, {"count": self._untold})

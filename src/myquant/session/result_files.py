@@ -108,6 +108,7 @@ class CsvFile:
         self._write = write
         self._size = 0
         self._untold = 0  # rows lost since it was last said how many
+        self._is_torn = False  # half a line may stand behind the whole ones
         self._head = ",".join(columns) + "\n"
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -116,16 +117,24 @@ class CsvFile:
         self.append("", 0)
 
     def append(self, lines: str, rows: int) -> None:
-        """Append whole lines; they are with the system when this returns, and none of them where one does not fit."""
+        """Append whole lines; they are with the system when this returns, and none of them where one does not fit.
+
+        After `close` they are only counted as lost.
+        """
+        if self._file < 0:
+            self.lost += rows
+            return
         content = (self._head + lines).encode()
         try:
+            self._mend()
             written = self._write(self._file, content)
         except OSError as error:
             self._lose(rows, error.strerror or str(error))
             return
         if written < len(content):
-            with suppress(OSError):
-                os.ftruncate(self._file, self._size)
+            self._is_torn = True
+            with suppress(OSError):  # then it is tried again before the next lines, which are lost until it is done
+                self._mend()
             self._lose(rows, "the disk is full")
             return
         self._size += written
@@ -133,6 +142,12 @@ class CsvFile:
         if self._untold:
             self._log.warning("rows are written again", file=self._name, lost=self._untold)
             self._untold = 0
+
+    def _mend(self) -> None:
+        """Cut off half a line, lest the next one be glued to it."""
+        if self._is_torn:
+            os.ftruncate(self._file, self._size)
+            self._is_torn = False
 
     def _lose(self, rows: int, why: str) -> None:
         is_new = not self._untold

@@ -72,13 +72,13 @@ class Feeder:
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listening: asyncio.Task[None] | None = None
-        self._is_over = False
+        self._ended: MyquantError | None = None  # why there are no more answers
         self.rows = 0
 
     async def __aenter__(self) -> Self:
         """Start it. Raises ConfigError and DataError for ticks that can't be had, MyquantError where it does not start."""
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", __spec__.name),
+            *(sys.executable, "-P", "-m", __spec__.name),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -109,8 +109,8 @@ class Feeder:
 
         Raises ConfigError for what can't be sent, MyquantError where the connection or the feeder ended.
         """
-        if self._is_over:
-            raise await self._broken()
+        if self._ended is not None:
+            raise self._ended
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
@@ -153,21 +153,31 @@ class Feeder:
 
     async def _next(self) -> dict[str, Any] | None:
         """Return the next answer; None: there are no more."""
-        line = b"" if self._process.stdout is None else await self._process.stdout.readline()
-        found: dict[str, Any] | None = json.loads(line) if line else None
+        try:
+            line = b"" if self._process.stdout is None else await self._process.stdout.readline()
+            found: dict[str, Any] | None = json.loads(line) if line else None
+        except ValueError as error:  # too long, or no JSON
+            raise MyquantError(f"the feeder's answer can't be read ({error}): report it") from None
         return found
 
     async def _listen(self) -> None:
         """Hand answers on to those who wait for them."""
-        while (answer := await self._next()) is not None:
-            waiting = self._waiting.get(answer["id"])
-            if waiting is not None and not waiting.done():
-                waiting.set_result(answer)
-        self._is_over = True
-        error = await self._broken()
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(error)
+        ended = MyquantError("the feeder was stopped")
+        try:
+            while (answer := await self._next()) is not None:
+                waiting = self._waiting.get(answer["id"])
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+            ended = await self._broken()
+        except MyquantError as error:
+            ended = error
+        except (LookupError, TypeError):
+            ended = MyquantError("the feeder's answer is none to any request: report it")
+        finally:
+            self._ended = ended
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(ended)
 
     async def _broken(self) -> MyquantError:
         """Return the error for a process that has ended by itself."""
@@ -179,17 +189,18 @@ class Feeder:
     async def _stop(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
+        tasks = [task for task in (self._listening, self._complaint) if task is not None]
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_S)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        for task in (self._listening, self._complaint):
-            if task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), STOP_S)
+        finally:  # also where whoever waits is cancelled
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+            for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        await self._process.wait()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all(stream: asyncio.StreamReader | None) -> bytes:

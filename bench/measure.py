@@ -41,7 +41,7 @@ class Goal:
     percentile: str = ""
 
     def met(self, value: float) -> bool:
-        return value >= self.bound if self.at_least else value <= self.bound
+        return bool(value >= self.bound if self.at_least else value <= self.bound)  # NumPy has one of its own
 
     def __str__(self) -> str:
         return f"{'>=' if self.at_least else '<='} {number(self.bound)}"

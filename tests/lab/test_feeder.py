@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -220,6 +221,73 @@ def test_a_feeder_that_is_killed_is_told_of_at_once_and_later() -> None:
                     await each
 
     uvloop.run(asyncio.wait_for(play(), 15))
+
+
+class Said:
+    """A feeder that says what a test wants, once it is asked for a stretch."""
+
+    CHILD = "import sys; input(); sys.stdout.write(sys.argv[1]); sys.stdout.flush(); sys.stdin.read()"
+
+    def __init__(self, text: str) -> None:
+        self.feeder = Feeder(DaySource())
+        self._text = text
+
+    async def __aenter__(self) -> Feeder:
+        pipe = asyncio.subprocess.PIPE
+        self.feeder._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", self.CHILD, self._text), stdin=pipe, stdout=pipe, stderr=pipe, limit=1000
+        )
+        self.feeder._complaint = asyncio.ensure_future(asyncio.sleep(0, b""))
+        self.feeder._listening = asyncio.ensure_future(self.feeder._listen())
+        return self.feeder
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.feeder._stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense\n", r"can't be read \(Expecting value"),
+        ("x" * 2000 + "\n", "can't be read"),
+        ("{}\n", "is none to any request"),
+        ("[1]\n", "is none to any request"),
+    ],
+)
+def test_an_answer_that_is_none_ends_all_waiting(text: str, said: str) -> None:
+    async def play() -> None:
+        async with Said(text) as feeder:
+            ended = await asyncio.gather(feeder.send(0, 0, 1), feeder.send(0, 1, 2), return_exceptions=True)
+            assert [type(error) for error in ended] == [MyquantError] * 2
+            with pytest.raises(MyquantError, match=said):
+                await feeder.send(0, 0, 1)
+
+    run(play())
+
+
+def test_who_waits_when_it_is_stopped_waits_no_longer() -> None:
+    async def play() -> None:
+        async with Said("") as feeder:
+            sending = asyncio.ensure_future(feeder.send(0, 0, 1))
+            await asyncio.sleep(0)
+        with pytest.raises(MyquantError, match="the feeder"):
+            await sending
+
+    run(play())
+
+
+def test_a_cancellation_while_it_stops_is_the_callers() -> None:
+    async def play() -> None:
+        async with Said("") as feeder:
+            feeder._process.send_signal(signal.SIGSTOP)
+            stopping = asyncio.ensure_future(feeder._stop())
+            await asyncio.sleep(0.05)
+            stopping.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await stopping
+            assert await feeder._process.wait() == -signal.SIGKILL
+
+    run(play())
 
 
 def test_ticks_that_can_not_be_had_are_told_in_one_line() -> None:

@@ -21,7 +21,7 @@ STALE_EVERY, TEXT_EVERY, REST_EVERY = 400, 150, 40
 
 @dataclass(frozen=True)
 class Played:
-    """What is played: `count` frames, at the end what is told. `refusal`: why it can't be opened; "": it can."""
+    """What is played: `count` frames, at the end what is told. `refusal`: why it can't be opened; "": it can. "hangs": as its login might."""
 
     count: int
     at_end: str = "all played"
@@ -36,6 +36,8 @@ class Played:
     @asynccontextmanager
     async def open(self, calls: FeedCalls, environ: Mapping[str, str]) -> AsyncIterator["PlayedFeed"]:
         assert environ["PYTHONPATH"] == ENVIRON["PYTHONPATH"]
+        if self.refusal == "hangs":
+            await asyncio.sleep(600)
         if self.refusal == "defect":
             raise RuntimeError("what only a debugger should see")
         if self.refusal:

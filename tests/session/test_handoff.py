@@ -20,7 +20,7 @@ from myquant.journal.reader import JournalReader, notes
 from myquant.journal.record import COUNTS, NOTE_VALUES
 from myquant.session import handoff as handoffs
 from myquant.session.channels import FRAME, QueueChannel, RingChannel
-from myquant.session.handoff import ENDED, GOES_ON, HANGS, POLL_S
+from myquant.session.handoff import ENDED, GOES_ON, HANGS, NOT_BEGUN, POLL_S
 from myquant.session.loop import SessionLoop
 from myquant.session.quick_loop import run_loop
 from myquant.session.reader import LOOK_S, Reader
@@ -268,6 +268,40 @@ def test_a_reader_that_hangs_makes_the_feed_stale_till_it_goes_on(monkeypatch: p
         os.kill(reader_pid(handoff), signal.SIGSTOP)
         await handoff.aclose()  # it does not end by itself
         assert has_ended(handoff)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_reader_that_does_not_begin_is_named_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handoffs, "START_MIN_S", 0.3)
+    monkeypatch.setattr(handoffs, "HANG_MIN_S", 0.0)
+
+    async def scenario() -> None:
+        heard = Heard()
+        handoff = handed(kind, Played(0, refusal="hangs"), heard, stall_s=0.0)
+        began_ns = time.monotonic_ns()
+        handoff.start()
+        await until(heard.statuses)
+        assert time.monotonic_ns() - began_ns > 300_000_000
+        await asyncio.sleep(0.3)
+        assert heard.said == [("status", 1, False, NOT_BEGUN)]
+        assert handoff.failure is None
+        await handoff.aclose()
+
+    run(scenario())
+
+
+def test_a_reader_that_begins_late_goes_on_as_any() -> None:
+    async def scenario() -> None:
+        heard = Heard()
+        handoff: Any = handed("ring", Played(10), heard)
+        handoff._start_ns = 0  # no start is quick enough
+        handoff.start()
+        await until(lambda: len(heard.frames()) == 10)
+        await handoff.aclose()
+        assert heard.statuses()[0] == (False, NOT_BEGUN)
+        assert heard.statuses()[-1][0]
 
     run(scenario())
 

@@ -210,6 +210,26 @@ def test_it_is_bounded_and_keeps_the_two_before(tmp_path: Path) -> None:
     assert log.lost == 0
 
 
+def test_where_another_process_has_begun_a_new_file_it_goes_on_in_that(tmp_path: Path) -> None:
+    log, _ = opened(tmp_path, bytes_max=300)
+    for _ in range(3):  # there is no room for a fourth
+        log.info("first")
+    (tmp_path / "log.jsonl").rename(tmp_path / "log.jsonl.1")
+    other, _ = opened(tmp_path, bytes_max=300)
+    other.info("other")
+    log.info("second")
+    assert [line["event"] for line in lines(tmp_path, "log.jsonl.1")] == ["first"] * 3
+    assert [line["event"] for line in lines(tmp_path)] == ["other", "second"]
+    assert not (tmp_path / "log.jsonl.2").exists()
+    (tmp_path / "log.jsonl").unlink()
+    for _ in range(2):
+        log.info("third")
+    assert [line["event"] for line in lines(tmp_path)] == ["third"]
+    assert (log.lost, other.lost) == (0, 0)
+    log.close()
+    other.close()
+
+
 def test_a_file_that_cannot_be_begun_anew_loses_lines_and_grows_no_further(tmp_path: Path) -> None:
     log, _ = opened(tmp_path, bytes_max=300)
     (tmp_path / "log.jsonl.new").mkdir()

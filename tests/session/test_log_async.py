@@ -214,6 +214,17 @@ def test_room_that_comes_while_it_waits_is_used(alone: tuple[AsyncLog, NoWriter]
     assert [line["event"] for line in lines(tmp_path)] == ["log lines lost", "trouble"]
 
 
+def test_the_session_begins_no_new_file_while_the_writer_lives(tmp_path: Path, terminal: io.TextIOWrapper) -> None:
+    with patch.object(log_async, "RING_BYTES", SMALL), patch.object(log_async, "_start_writer", lambda *_: NoWriter()):
+        log = opened(tmp_path, Redactor(), terminal, bytes_max=SMALL)
+    for number in range(5):
+        log.info("long", number=number, text="x" * SMALL)
+    assert [line["number"] for line in lines(tmp_path)] == list(range(5))
+    log.close()
+    log_names = {path.name for path in tmp_path.glob("log.jsonl*")}
+    assert (log_names, log.lost) == ({"log.jsonl"}, 0)
+
+
 def test_a_line_longer_than_the_ring_is_written_at_once(alone: tuple[AsyncLog, NoWriter], tmp_path: Path) -> None:
     log, _ = alone
     log.info("long", text="x" * SMALL)

@@ -254,8 +254,33 @@ def test_what_is_missing_at_the_end_is_told(tmp_path: Path) -> None:
     results.close()
     results.close()
     assert log.of("warning") == ["rows are missing; the next start writes them {'file': 'decisions.csv', 'lost': 2}"]
+    told = list(log.lines)
     results.take(tick(1))
     assert results.lost == 3
+    assert log.lines == told
+
+
+def test_half_a_row_that_can_not_be_cut_off_at_once_is_cut_off_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    disk = Disk()
+    results, log = opened(tmp_path, write=disk.write)
+    results.take(tick(0))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "ftruncate", refuse)
+        disk.room = 10
+        results.take(tick(1))
+        disk.room = 10**9
+        results.take(tick(2))
+    results.take(tick(3))
+    results.close()
+    expected = [TEXT.tick(tick(number)) for number in (0, 3)]
+    assert contents(tmp_path)[0].decode().splitlines(keepends=True)[1:] == expected
+    assert results.lost == 2
+    assert log.of("warning") == ["rows are written again {'file': 'ticks.csv', 'lost': 2}"]
 
 
 def test_a_header_that_did_not_fit_comes_with_the_first_rows(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ class Polled:
         if hangs != self._hangs:
             self._hangs = hangs
             if hangs and not before:
-                self._calls.on_status(FIRST_CONNECTION, False, NOT_BEGUN)  # there is no other yet  # noqa: FBT003  (as a feed)
+                self._calls.on_status(FIRST_CONNECTION, False, NOT_BEGUN)  # the others are not known yet
             self._tell_all(healthy=not hangs, reason=HANGS if hangs else GOES_ON)
 
     def _tell_all(self, *, healthy: bool, reason: str) -> None:

@@ -245,7 +245,7 @@ class Post:
             if self._push(time_ns, level, payload):
                 return
         self._is_stuck = not is_long
-        scribe = self._opened(self._place._replace(bytes_max=sys.maxsize))  # beside the writer, which alone renames files
+        scribe = self._opened(self._place._replace(bytes_max=sys.maxsize))  # while the writer lives, it alone renames
         scribe.write(time_ns, level, event, fields)
         if scribe is not self._shown:
             scribe.log.close()

@@ -260,3 +260,8 @@ def test_a_path_that_can_not_be_written_is_told(tmp_path: Path) -> None:
         made.save_detailed_metrics(tmp_path / "nowhere" / "metrics.csv")
     with pytest.raises(ConfigError, match="can't be written"):
         made.save_detailed_metrics(tmp_path)
+
+
+def test_one_name_by_itself_is_no_list_of_names() -> None:
+    with pytest.raises(ConfigError, match="give the names in a tuple"):
+        PerformanceInstrumentor(components="model")

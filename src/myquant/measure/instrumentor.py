@@ -100,6 +100,8 @@ class PerformanceInstrumentor:
         clock: Clock = time.monotonic_ns,
         calibration: Calibration | None = None,
     ) -> None:
+        if isinstance(components, str):
+            raise ConfigError(f"components = {components!r}: give the names in a tuple, such as ({components!r},)")
         self._spans = Spans(capacity, clock=clock)
         self._pauses = PauseRecorder(clock=clock)
         self._open: list[int] = []  # codes of the open spans; empty between ticks

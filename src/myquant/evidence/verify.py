@@ -23,7 +23,8 @@ from myquant.evidence.figures import Figure
 from myquant.evidence.ground import Ground, days_of, open_ground
 from myquant.evidence.pairs import PAIRS_MIN, Comparison, compare, mean, p99
 from myquant.evidence.plan import Change, Tell, Verification, VerifyPlan
-from myquant.evidence.rig import Decided, Rig, RigPlan, collector_as_in_a_session, open_rig
+from myquant.evidence.rig import Decided, Rig, RigPlan, open_rig
+from myquant.measure.collections import collector_at_rest
 from myquant.measure.names import NAMES, QUEUE_OPS
 from myquant.session.quick_loop import run_loop
 
@@ -66,7 +67,7 @@ async def _run(plan: VerifyPlan, scratch: Path, tell: Tell) -> Verification:
             raise ConfigError(
                 f"{', '.join(window.inputs) or 'the generated ticks'}: are not those of the report: measure again"
             )
-        with collector_as_in_a_session():
+        with collector_at_rest():
             rigs = {}
             for side in SIDES:
                 rigs[side] = await stack.enter_async_context(open_rig(_rig_plan(plan, ground, side, scratch)))

@@ -2,7 +2,8 @@
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Self
 
 import numpy as np
@@ -69,3 +70,16 @@ class PauseRecorder:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Keep the collector as a session does: what there is is frozen, and it runs only when it is called."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()

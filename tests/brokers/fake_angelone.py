@@ -86,7 +86,8 @@ class FakeBroker:
     def endpoints(self) -> Endpoints:
         tls = "s" if self.secure else ""
         rest = f"http{tls}://localhost:{self.port}"
-        return Endpoints(rest, f"ws{tls}://localhost:{self.stream_port}/smart-stream", f"{rest}/master.json")
+        stream = f"ws{tls}://localhost:{self.stream_port}"
+        return Endpoints(rest, f"{stream}/smart-stream", f"{rest}/master.json", f"{stream}/smart-order-update")
 
     def grant(self) -> web.Response:
         number = self.calls[settings.LOGIN] + self.calls[settings.GENERATE_TOKENS]

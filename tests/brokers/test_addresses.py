@@ -56,7 +56,7 @@ def test_is_refused(url: str, said: str) -> None:
 
 def test_the_endpoints_that_ship_are_safe_and_others_must_be() -> None:
     addresses = load_config().config.angelone
-    shipped = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url)
+    shipped = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url, addresses.update_url)
     assert all(url.split(":")[0] in {"https", "wss"} for url in vars(shipped).values())
     assert replace(shipped, stream="ws://127.0.0.1:9/s/").stream == "ws://127.0.0.1:9/s"
     with pytest.raises(ConfigError, match="write wss://"):

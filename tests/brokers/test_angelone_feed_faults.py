@@ -79,7 +79,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
         silent = socket.create_server(("127.0.0.1", 0))
         async with fake_broker() as broker:
             stream = f"ws://127.0.0.1:{silent.getsockname()[1]}/smart-stream"
-            endpoints = Endpoints(broker.endpoints.rest, stream, broker.endpoints.master)
+            endpoints = replace(broker.endpoints, stream=stream)
             async with connected(broker, endpoints=endpoints) as client:
                 await client.login()
                 async with feeding(client, watcher, timing=replace(QUICK, connect_s=0.1)) as feed:
@@ -99,7 +99,7 @@ def test_a_handshake_that_nobody_waits_for_any_more_is_cut_off() -> None:
         loop = asyncio.get_running_loop()
         async with fake_broker() as broker:
             stream = f"ws://127.0.0.1:{silent.getsockname()[1]}/smart-stream"
-            endpoints = Endpoints(broker.endpoints.rest, stream, broker.endpoints.master)
+            endpoints = replace(broker.endpoints, stream=stream)
             async with connected(broker, endpoints=endpoints) as client:
                 await client.login()
                 async with feeding(client, Watcher(), timing=replace(QUICK, connect_s=60.0)):

@@ -37,6 +37,9 @@ class Ledger:
         if event.kind == codes.FILL and event.order_id in rows["order_id"]:
             # The next exit may have taken this order's place already.
             self.book(event.instrument, event.order_id, codes.SELL, event.quantity, event.value)
+        if event.kind == codes.FOREIGN_TRADE and len(rows):  # of no order of ours
+            units = int(rows[0]["quantity"])
+            self.book(event.instrument, -len(self._units), codes.SELL, units, event.value * units // event.quantity)
         self.nets += int(rows["net"].sum())
         self.row_charges += int(rows["charges"].sum())
 
@@ -52,7 +55,7 @@ class Ledger:
     def check(self) -> None:
         """Book the orders as they stand, and check every identity to the paisa."""
         core = self.engine.instruments["core"]
-        for who, order in enumerate(core["order"]):
+        for who, order in [*enumerate(core["order"]), *enumerate(core["stop_order"])]:
             if order["filled"]:
                 self.book(who, *(int(order[name]) for name in ("id", "side", "filled", "value")))
         account = self.engine.account()
@@ -61,8 +64,8 @@ class Ledger:
         assert account.cash == self.start + sum(self._turnover.values()) - sum(paid.values())
         position = core["position"]
         held = [sum(units for whose, units in self._units.values() if whose == who) for who in range(len(core))]
-        assert position["quantity"].tolist() == held
-        assert min(held) >= 0
+        assert position["quantity"].tolist() == [max(0, units) for units in held]
+        assert min(held) >= 0 or self.engine.account().halt == codes.BY_BOOKS
         assert account.open_value == int((position["quantity"] * core["tape"]["last_price"]).sum())
         self._check_rows(account.cash, sum(paid.values()))
 
@@ -71,7 +74,8 @@ class Ledger:
         position, order = (self.engine.instruments["core"][name] for name in ("position", "order"))
         value = int((position["entry_value"] - position["value_out"]).sum())
         entry_charges = int((position["entry_charges"] - position["charges_out"]).sum())
-        under_way = [row for row in order if row["side"] == codes.SELL and row["filled"] and row["state"] in (3, 7)]
+        sells = [*order, *self.engine.instruments["core"]["stop_order"]]
+        under_way = [row for row in sells if row["side"] == codes.SELL and row["filled"] and row["state"] in (3, 7)]
         sold = sum(int(row["value"]) for row in under_way)
         exit_charges = sum(sum(self._charges[int(row["id"])].values()) for row in under_way)
         assert self.start + self.nets - value - entry_charges + sold - exit_charges == cash

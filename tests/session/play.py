@@ -6,7 +6,8 @@
     10:09:00  tick 84              | sell 300 at 84.00 #2 stop_loss
 
 Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
-that has filled so far), `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
+that has filled so far), `modified #N`, `unchanged #N` (a change was refused), `foreign UNITS at PRICE` (sold by someone
+else), `funds RUPEES`, `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
 instrument; without it, it is A. A row `day 2` turns the page of the calendar. Marks are not shown.
 """
 
@@ -31,6 +32,8 @@ ANSWERS: Final = {
     "ack": codes.ORDER_ACK,
     "reject": codes.ORDER_REJECT,
     "cancelled": codes.CANCELLED,
+    "modified": codes.MODIFIED,
+    "unchanged": codes.CHANGE_REJECT,
     "fill": codes.FILL,
 }
 KINDS: Final = {
@@ -48,6 +51,7 @@ NOTICES: Final = {
     "stale": codes.FEED_IS_STALE,
     "close": codes.CLOSE_OPEN,
     "journal": codes.BY_JOURNAL,
+    "channel": codes.BY_ORDER_CHANNEL,
 }
 NOTHING: Final = Event(*[0] * len(Event._fields))
 
@@ -72,26 +76,40 @@ def rupees(amount: int) -> str:
 
 def in_words(command: np.void) -> str:
     """Return a command as a table shows it."""
-    quantity, price = command["quantity"], rupees(command["price"])
-    reason, order = int(command["reason"]), f"#{command['order_id']}"
-    match int(command["kind"]):
-        case codes.SUBMIT if command["side"] == codes.BUY:
-            text = f"buy {quantity} at {price} {order}"
-        case codes.SUBMIT:
-            text = f"sell {quantity} at {price} {order} {codes.EXIT_NAMES[reason]}"
-        case codes.CANCEL:
-            text = f"cancel {quantity} of {order}"
-        case codes.POSITION_OPENED:
-            text = f"opened {quantity} at {price} stop {rupees(command['stop'])}"
-        case codes.TRADE_CLOSED:
-            text = f"closed {quantity} at {price} {codes.EXIT_NAMES[reason]}"
-        case codes.DENIED:
-            text = f"denied {codes.DENIAL_NAMES[reason]}"
-        case codes.TICK_REJECTED:
-            text = f"refused {codes.REJECTION_NAMES[reason]}"
-        case _:
-            text = f"halted {codes.HALT_NAMES[reason]}"
+    kind = int(command["kind"])
+    text = of_order(command, kind) if kind in codes.FOR_ORDER_PORT else of_books(command, kind)
     return f"{'ABCDEFGH'[command['instrument']]} {text}" if command["instrument"] else text
+
+
+def of_order(command: np.void, kind: int) -> str:
+    quantity, price, stop = command["quantity"], rupees(command["price"]), int(command["stop"])
+    order = f"#{command['order_id']}"
+    if kind == codes.CANCEL:
+        return f"cancel {quantity} of {order}"
+    if kind == codes.MODIFY:
+        return f"modify {order} to {price}" + (f" trigger {rupees(stop)}" if stop else "")
+    if stop:
+        return f"stop {quantity} at {rupees(stop)} {order}"
+    if command["side"] == codes.BUY:
+        return f"buy {quantity} at {price} {order}"
+    return f"sell {quantity} at {price} {order} {codes.EXIT_NAMES[int(command['reason'])]}"
+
+
+def of_books(command: np.void, kind: int) -> str:
+    quantity, price, reason = command["quantity"], rupees(command["price"]), int(command["reason"])
+    match kind:
+        case codes.POSITION_OPENED:
+            return f"opened {quantity} at {price} stop {rupees(command['stop'])}"
+        case codes.TRADE_CLOSED:
+            return f"closed {quantity} at {price} {codes.EXIT_NAMES[reason]}"
+        case codes.DENIED:
+            return f"denied {codes.DENIAL_NAMES[reason]}"
+        case codes.TICK_REJECTED:
+            return f"refused {codes.REJECTION_NAMES[reason]}"
+        case codes.RESUMED:
+            return f"resumed {codes.HALT_NAMES[reason]}"
+        case _:
+            return f"halted {codes.HALT_NAMES[reason]}"
 
 
 class Play:
@@ -148,8 +166,17 @@ class Play:
                 units = int(rest[1])
                 event = event._replace(quantity=units, value=int(units * Decimal(rest[3]) * 100))
             return event
+        if kind == "foreign":
+            units = int(rest[0])
+            return event._replace(kind=codes.FOREIGN_TRADE, quantity=units, value=units * paise(rest[2]))
+        if kind == "funds":
+            return event._replace(kind=codes.FUNDS, instrument=-1, value=paise(rest[0]))
         code = NOTICES[rest[0]] if rest else 0
         return event._replace(kind=KINDS[kind], instrument=-1, code=code)
+
+    def stop_order(self, who: int = 0) -> str:
+        """Return the state of an instrument's protective stop order."""
+        return STATE_NAMES[int(self.engine.instruments[who]["core"]["stop_order"]["state"])]
 
     def order(self, who: int = 0) -> str:
         """Return the state of an instrument's order."""

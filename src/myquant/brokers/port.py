@@ -10,13 +10,13 @@ from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
-from myquant.core.records import Event
 from myquant.errors import BrokerError
 from myquant.market.contracts import Right
 
 TAG_LENGTH: Final = 19  # letters and digits: the shortest limit among the brokers that carry a tag
 _KEY_DIGITS: Final = 13  # 36 ** 13 > 2 ** 64
-_ORDER_DIGITS: Final = TAG_LENGTH - _KEY_DIGITS
+_PART_DIGITS: Final = 2
+_ORDER_DIGITS: Final = TAG_LENGTH - _KEY_DIGITS - _PART_DIGITS
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # capitals only: some brokers change the case
 
 OnFrame = Callable[[int, memoryview, int], None]  # connection (from 1), payload (valid during the call), monotonic ns
@@ -117,33 +117,48 @@ class Capabilities(NamedTuple):
     trigger_orders: bool  # stop-loss orders that wait at the exchange
     order_updates: bool  # changes are pushed; else the order book has to be polled
     market_orders: bool
-    orders_per_second: int
+    requests_per_second: int  # place, modify and cancel together
 
 
 class NewOrder(NamedTuple):
-    """An order to be sent."""
+    """An order as the engine wants it. Above the freeze quantity the port sends it in slices of whole lots."""
 
     order_id: int  # the engine's
     instrument: BrokerInstrument
     side: int  # codes.BUY, codes.SELL
     quantity: int  # units
-    price: int  # limit, paise
+    limit: int  # paise, on the tick grid, its protection included
     trigger: int  # paise; 0: none
-    tag: str  # order_tag
+    freeze_quantity: int  # units; 0: none known
+    is_exit: bool  # exits and stop orders go before entries where the rate is short
+
+
+class OrderAnswer(NamedTuple):
+    """What became of an order, its slices taken together."""
+
+    kind: int  # codes.ORDER_ACK, ORDER_REJECT, FILL, CANCELLED, MODIFIED or CHANGE_REJECT
+    order_id: int
+    filled: int  # units, in all so far
+    value: int  # paise of what was filled so far
+    code: int  # ORDER_REJECT: codes.BY_VENUE, NOT_SENT or NOT_FOUND; else 0
+    words: str  # the broker's, redacted; empty: none
 
 
 class OpenOrder(NamedTuple):
     """An order as the broker's book has it, ended ones of the day included."""
 
     broker_id: str
-    tag: str  # empty: it carries none, or it is not ours
+    tag: str  # empty: it carries none
     token: str
     side: int
     quantity: int
     filled: int
-    value: int  # paise of what was filled; -1: the book does not say
-    state: int  # core.orders
-    reason: str  # the broker's words, redacted
+    value: int  # paise of what was filled, by the average price, half up
+    limit: int  # paise
+    trigger: int  # paise; 0: none
+    state: int  # core.orders: WORKING (also: waits for its trigger, or for the exchange), PARTIAL, FILLED, REJECTED,
+    #             CANCELLED; UNKNOWN: its status is a word that we do not know, `words` names it
+    words: str  # the broker's reason, redacted
 
 
 class BrokerFill(NamedTuple):
@@ -158,9 +173,12 @@ class BrokerFill(NamedTuple):
 
 
 class BrokerPosition(NamedTuple):
-    """A net position; quantity below zero: short."""
+    """A net position of the day; quantity below zero: short."""
 
     token: str
+    segment: str
+    symbol: str  # the broker's spelling
+    product: str
     quantity: int
     average_price: int
 
@@ -172,61 +190,86 @@ class Funds(NamedTuple):
     available_cash: int
 
 
-class OrderPort(Protocol):
-    """Where orders go. Later brokers implement it; the simulated exchange has the same answers.
+class Books(NamedTuple):
+    """One look at all of the broker's books; what was sent before `begun_ns` less the time under way should be in it."""
 
-    What becomes of an order comes back as core events, handed to the callback that the port was made with: ORDER_ACK,
-    ORDER_REJECT (`code`: who refused), CANCELLED and FILL, whose `quantity` and `value` are the order's totals so far, so
-    that an answer told twice changes nothing. No answer at all is an answer the core knows: its time-out makes the order
-    unknown, and only the books below may tell more. Nothing is ever sent twice.
+    orders: tuple[OpenOrder, ...]
+    fills: tuple[BrokerFill, ...]
+    positions: tuple[BrokerPosition, ...]
+    funds: Funds
+    begun_ns: int  # monotonic: before the first of them was asked for
+
+
+class OrderPort(Protocol):
+    """Where orders go. Later brokers implement it; the simulated exchange gives the same answers.
+
+    What becomes of an order is told to `on_answer`, whose quantity and value are the order's totals so far, so that an
+    answer told twice changes nothing. No answer at all is an answer the core knows: its time-out makes the order unknown,
+    and only the books tell more. Nothing is ever sent twice; an order ends by the venue's evidence only.
+
+    Attributes:
+        on_answer: takes answers, from the event loop, never from within `submit`, `modify` or `cancel`.
+        on_channel: takes whether orders can be sent and heard of, and why not; once per change.
+        on_doubt: takes why the books should be looked at now: a reconnection, an unknown order, one that is not ours.
     """
 
     capabilities: Capabilities
-    on_event: Callable[[Event], None]
+    on_answer: Callable[[OrderAnswer], None]
+    on_channel: Callable[[bool, str], None]
+    on_doubt: Callable[[str], None]
+
+    def start(self) -> None:
+        """Connect, and stay connected, in the running loop."""
 
     def submit(self, order: NewOrder) -> None:
-        """Send an order; returns at once. Raises BrokerError only where it is certain that nothing was sent."""
+        """Send an order; the bytes are written before it returns, unless the rate or the connection makes it wait."""
 
-    def modify(self, order_id: int, price: int, quantity: int) -> None:
-        """Ask for another limit (paise) and quantity (units) of a working order; returns at once."""
+    def modify(self, order_id: int, limit: int, trigger: int) -> None:
+        """Ask for another limit and trigger (paise) of a working order."""
 
     def cancel(self, order_id: int) -> None:
-        """Ask for what still works of an order to be cancelled; returns at once."""
+        """Ask for what still works of an order to be cancelled."""
 
-    async def open_orders(self) -> list[OpenOrder]:
-        """Return today's orders. Raises BrokerError; never an empty list for a failure."""
+    def cancel_orphan(self, order: OpenOrder) -> None:
+        """Ask for a working order of the books to be cancelled that is none of ours; the next books tell whether it was."""
 
-    async def fills(self) -> list[BrokerFill]:
-        """Return today's executions. Raises BrokerError."""
+    def adopt(self, order: NewOrder) -> None:
+        """Take an order of an earlier process for sent, or perhaps sent: the books tell."""
 
-    async def positions(self) -> list[BrokerPosition]:
-        """Return the net positions. Raises BrokerError."""
+    async def books(self) -> Books:
+        """Return today's orders, executions, net positions and funds. Raises BrokerError; never less for a failure."""
 
-    async def funds(self) -> Funds:
-        """Return what the account has. Raises BrokerError."""
+    def settle(self, books: Books, settle_ns: int) -> None:
+        """Tell (`on_answer`) what the books say of our orders.
+
+        One that they do not have ends (NOT_FOUND) only when it was sent, or adopted, `settle_ns` before they were asked for.
+        """
 
     async def aclose(self) -> None:
-        """Let go of the connection; orders stay as they are."""
+        """Let go of all connections; orders stay as they are."""
 
 
-def order_tag(session_key: int, order_id: int) -> str:
-    """Return the tag of an order: 19 capitals and digits, another one for every session and order.
+def order_tag(session_key: int, order_id: int, part: int) -> str:
+    """Return the tag of a slice of an order: 19 capitals and digits, another one for every session, order and slice.
 
-    `session_key` is in [0, 2^64), `order_id` in [1, 36^6); ValueError outside.
+    `session_key` is in [0, 2^64), `order_id` in [1, 36^4), `part` in [0, 36^2); ValueError outside.
     """
     if not 0 <= session_key < 2**64:
         raise ValueError(f"session key {session_key}: must be in [0, 2^64)")
     if not 1 <= order_id < 36**_ORDER_DIGITS:
         raise ValueError(f"order id {order_id}: must be in [1, 36^{_ORDER_DIGITS})")
-    return _base36(session_key, _KEY_DIGITS) + _base36(order_id, _ORDER_DIGITS)
+    if not 0 <= part < 36**_PART_DIGITS:
+        raise ValueError(f"part {part}: must be in [0, 36^{_PART_DIGITS})")
+    return _base36(session_key, _KEY_DIGITS) + _base36(order_id, _ORDER_DIGITS) + _base36(part, _PART_DIGITS)
 
 
-def order_of_tag(tag: str, session_key: int) -> int | None:
-    """Return the id of a session's order by its tag, in either case; None: it is not of this session."""
+def order_of_tag(tag: str, session_key: int) -> tuple[int, int] | None:
+    """Return id and part of a session's order by its tag, in either case; None: it is not of this session."""
     tag = tag.upper()
     if len(tag) != TAG_LENGTH or not set(tag) <= set(_DIGITS) or int(tag[:_KEY_DIGITS], 36) != session_key:
         return None
-    return int(tag[_KEY_DIGITS:], 36) or None
+    order_id = int(tag[_KEY_DIGITS:-_PART_DIGITS], 36)
+    return (order_id, int(tag[-_PART_DIGITS:], 36)) if order_id else None
 
 
 def _base36(number: int, digits: int) -> str:

@@ -62,6 +62,12 @@ Url = Annotated[
     Field(pattern=r"^(https?|wss?)://[A-Za-z0-9.:\[\]_-]+(/[!-~]*)?$", max_length=300),
     Allowed("an address: https://..., wss://..., or http://... and ws://... of this machine"),
 ]
+Address = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]{2,45}$"), Allowed("an IP address, such as 203.0.113.7")]
+Mac = Annotated[
+    str,
+    Field(pattern=r"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"),
+    Allowed("the address of a network interface, such as 02:00:5e:10:00:01"),
+]
 Folder = Annotated[str, Field(min_length=1, max_length=1000), Allowed("a folder: text of 1 to 1000 characters")]
 
 
@@ -180,6 +186,11 @@ class ExecutionSettings(Section):
     protection_ticks: Annotated[int, Field(ge=1, le=1000)]
     participation_percent: PositivePercent
     order_life_s: Seconds
+    reprice_s: Seconds
+    protective_stop: bool
+    stop_follow_s: Seconds
+    exit_retry_s: Seconds
+    unprotected_max_s: Seconds
 
     @field_validator("latency_jitter_ms")
     @classmethod
@@ -191,6 +202,16 @@ class ExecutionSettings(Section):
             keys = ("order_timeout_s", "latency_ms", "latency_jitter_ms")
             contradict("no order would be answered before it times out", *keys)
         return jitter_ms
+
+
+class OrderSettings(Section):
+    """How orders at a broker are watched over."""
+
+    reconcile_s: Seconds
+    settle_s: Seconds
+    channel_max_s: Seconds
+    min_funds: Rupees
+    shadow: bool
 
 
 class FeedSettings(Section):
@@ -243,6 +264,11 @@ class AngelOneSettings(Section):
     rest_url: Url
     stream_url: Url
     master_url: Url
+    update_url: Url
+    product: Literal["INTRADAY", "CARRYFORWARD"]
+    public_ip: Address
+    local_ip: Address
+    mac: Mac
 
 
 class CapitalSettings(Section):
@@ -322,6 +348,7 @@ class Config(BaseModel):
     strategy: StrategySettings
     risk: RiskSettings
     execution: ExecutionSettings
+    orders: OrderSettings
     feed: FeedSettings
     journal: JournalSettings
     pipeline: PipelineSettings

@@ -11,7 +11,7 @@ from myquant.core.records import NEVER, Account, Instrument, Position, Rules
 @inlined
 def is_calm(account: Account, instrument: Instrument, rules: Rules) -> bool:
     """Return whether only the ticks themselves can ask for something now: warm, no order at work, nothing stopped."""
-    stopped = account.day_stopped or account.flatten or rules.max_day_loss != 0
+    stopped = account.day_stopped or account.flatten or rules.max_day_loss != 0 or rules.works_orders
     return instrument.tape.n >= rules.min_warmup_ticks and not stopped and not is_working(instrument.order.state)
 
 
@@ -30,7 +30,8 @@ def as_calm(account: Account, instrument: Instrument, rules: Rules) -> tuple[Acc
         order=instrument.order._replace(state=IDLE),
         position=position._replace(tier=0, leave_ns=NEVER),
     )
-    return account, instrument, rules._replace(min_warmup_ticks=codes.NO_TIME, max_day_loss=0)
+    rules = rules._replace(min_warmup_ticks=codes.NO_TIME, max_day_loss=0, works_orders=False)
+    return account, instrument, rules
 
 
 @inlined

@@ -17,6 +17,10 @@ OPERATOR: Final = 8
 END_OF_DATA: Final = 9
 QUOTE: Final = 10
 ALARM: Final = 11
+MODIFIED: Final = 12  # an order has the price that was asked for it
+CHANGE_REJECT: Final = 13  # a modification or cancellation was refused: the order is as it was
+FUNDS: Final = 14  # what the broker says can be spent
+FOREIGN_TRADE: Final = 15  # someone else has sold what we hold
 
 EVENT_NAMES: Final = {
     TICK: "tick",
@@ -30,7 +34,12 @@ EVENT_NAMES: Final = {
     END_OF_DATA: "end_of_data",
     QUOTE: "quote",
     ALARM: "alarm",
+    MODIFIED: "modified",
+    CHANGE_REJECT: "change_reject",
+    FUNDS: "funds",
+    FOREIGN_TRADE: "foreign_trade",
 }
+LAST_EVENT: Final = FOREIGN_TRADE
 
 # Commands: what goes out.
 SUBMIT: Final = 1
@@ -41,6 +50,8 @@ DENIED: Final = 5
 TICK_REJECTED: Final = 6
 HALTED: Final = 7
 MARK: Final = 8
+MODIFY: Final = 9
+RESUMED: Final = 10  # what had halted entries is over
 
 COMMAND_NAMES: Final = {
     SUBMIT: "submit",
@@ -51,7 +62,10 @@ COMMAND_NAMES: Final = {
     TICK_REJECTED: "tick_rejected",
     HALTED: "halted",
     MARK: "mark",
+    MODIFY: "modify",
+    RESUMED: "resumed",
 }
+FOR_ORDER_PORT: Final = (SUBMIT, CANCEL, MODIFY)
 
 # Sides of an order: the sign of the quantity it adds.
 BUY: Final = 1
@@ -129,6 +143,8 @@ DAY_LOSS: Final = 4
 OPERATOR_EXIT: Final = 5
 STRATEGY_EXIT: Final = 6
 END_EXIT: Final = 7
+FOREIGN_EXIT: Final = 8  # sold by someone else
+UNPROTECTED_EXIT: Final = 9  # no stop order could be had for it
 TAKE_PROFIT: Final = 10  # TAKE_PROFIT + i is tier i + 1
 
 MAX_TIERS: Final = 8
@@ -141,6 +157,8 @@ EXIT_NAMES: Final = {
     OPERATOR_EXIT: "operator",
     STRATEGY_EXIT: "strategy_exit",
     END_EXIT: "end_of_data",
+    FOREIGN_EXIT: "foreign_trade",
+    UNPROTECTED_EXIT: "unprotected",
     **{TAKE_PROFIT + tier: f"take_profit_{tier + 1}" for tier in range(MAX_TIERS)},
 }
 
@@ -153,6 +171,13 @@ BY_UNKNOWN_ORDER: Final = 4
 BY_IMPOSSIBLE_EVENT: Final = 5
 BY_JOURNAL: Final = 6
 BY_STALE_FEED: Final = 7
+BY_FOREIGN_TRADE: Final = 8
+BY_UNPROTECTED: Final = 9
+BY_ORDER_RATE: Final = 10
+BY_ORDER_CHANNEL: Final = 11
+BY_MARGIN: Final = 12
+BY_FENCE: Final = 13
+BY_BOOKS: Final = 14
 
 HALT_NAMES: Final = {
     BY_OPERATOR: "operator",
@@ -162,6 +187,13 @@ HALT_NAMES: Final = {
     BY_IMPOSSIBLE_EVENT: "impossible_order_event",
     BY_JOURNAL: "journal",
     BY_STALE_FEED: "stale_feed",
+    BY_FOREIGN_TRADE: "foreign_trade",
+    BY_UNPROTECTED: "position_without_stop",
+    BY_ORDER_RATE: "order_rate",
+    BY_ORDER_CHANNEL: "order_channel_lost",
+    BY_MARGIN: "margin",
+    BY_FENCE: "fenced",
+    BY_BOOKS: "books_differ",
 }
 
 # What an operator may ask for (`Event.code` of OPERATOR), what the end of the data asks for
@@ -176,6 +208,7 @@ FEED_HEALTHY: Final = 0
 FEED_IS_STALE: Final = 1
 BY_VENUE: Final = 0
 NOT_SENT: Final = 1  # we did not send it
+NOT_FOUND: Final = 2  # the broker's books do not know it, longer than anything is under way
 
 # Modes of the configuration.
 STOP_BY_POINTS: Final = 0
@@ -193,6 +226,8 @@ COUNT_QUOTE_FALLBACK: Final = 2
 COUNT_STALE_ORDER_EVENT: Final = 3
 COUNT_ORDER_REJECTS: Final = 4
 COUNT_OPEN_TICKS: Final = 5
+COUNT_CHANGE_REJECTS: Final = 6
+COUNT_CHANGE_TIMEOUTS: Final = 7
 COUNT_REJECTED: Final = 8  # + reason
 COUNT_GATES: Final = 16  # + gate
 COUNT_DENIED: Final = 24  # + reason

@@ -14,33 +14,37 @@ from myquant.core.days import find_day
 from myquant.core.entries import approve, count_denied, gate_shut, submit_entry
 from myquant.core.exits import (
     Exit,
-    cancel_entry,
     entry_is_unwanted,
     exit_due,
+    leave,
     submit_exit,
     tier_quantity,
     trail,
 )
-from myquant.core.fills import apply_fill, finish_order, halt
+from myquant.core.fills import apply_fill, finish_order, halt, take_foreign_trade
 from myquant.core.guard import count_green, off_grid, refuse
 from myquant.core.layout import record_access
 from myquant.core.orders import ON_ACK, ON_CANCEL, ON_REJECT, is_working
 from myquant.core.probe import INDICATORS, POSITION, SIGNAL, lap
-from myquant.core.records import Account, Day, Event, Instrument, Position, Rules, Tape, Tick
+from myquant.core.records import NO_ORDER, Account, Day, Event, Instrument, Position, Rules, Tape, Tick
 from myquant.core.routine import (
+    answer_change,
     answer_order,
     ask_operator,
     context_of,
     halt_if_blind,
     mark,
     note_feed,
+    note_funds,
     open_day,
     reject_tick,
+    resolve_unknown,
     tick_of,
     time_out_order,
     update_atr,
 )
 from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
+from myquant.core.working import cancel_order, cut_down, is_exposed_too_long, let_go, note_exposure, tend
 
 store_day, peek_day = record_access(Day).store, record_access(Day).peek
 
@@ -76,7 +80,7 @@ def observe(
         atr = update_atr(atr, event.price, tape.last_price, rules.atr_len)
     tape = Tape(event.time_ns, event.price, event.bid, event.ask, n, green, tape.day_end_ns, tape.wake_ns)
     state = update(state, tick_of(tape, event.volume, new_day), params, memory)
-    return Instrument(tape, atr, instrument.history, instrument.position, instrument.order), state
+    return instrument._replace(tape=tape, atr=atr), state
 
 
 @inlined
@@ -121,9 +125,12 @@ def judge(
     tick = tick_of(instrument.tape, event.volume, new_day)
     if instrument.position.quantity > 0:
         reason = due_exit(account, instrument, state, tick, event.time_ns, rules, params)
-        return EXIT if reason != codes.NO_EXIT or loses_too_much(account, rules) else NOTHING
+        due = reason != codes.NO_EXIT or loses_too_much(account, rules) or rules.works_orders
+        return EXIT if due else NOTHING
     if is_working(instrument.order.state):
-        return EXIT if entry_is_unwanted(account, instrument.order, event.time_ns) else NOTHING
+        return EXIT if entry_is_unwanted(account, instrument.order, rules, event.time_ns) else NOTHING
+    if rules.works_orders and is_working(instrument.stop_order.state):
+        return EXIT
     gate = gate_shut(instrument, day, rules)
     if gate == 0 and not entry(state, tick, context_of(account, instrument), params):
         gate = codes.SIGNAL
@@ -246,16 +253,24 @@ def manage(
     """
     if loses_too_much(account, rules):
         account = stop_day(account, event, commands)
-    if entry_is_unwanted(account, instrument.order, event.time_ns):
-        account, instrument = cancel_entry(account, instrument, event, commands)
+    if entry_is_unwanted(account, instrument.order, rules, event.time_ns):
+        account, order = cancel_order(account, instrument.order, rules, event, commands)
+        instrument = instrument._replace(order=order)
+    if rules.works_orders:
+        account, instrument = cut_down(account, instrument, rules, event, commands)
     position = instrument.position
     if position.quantity == 0:
-        return account, instrument
+        return let_go(account, instrument, rules, event, commands) if rules.works_orders else (account, instrument)
     reason = due_exit(account, instrument, state, tick, event.time_ns, rules, params)
-    if reason == codes.NO_EXIT:
-        return account, instrument
-    quantity = tier_quantity(position, rules) if reason >= codes.TAKE_PROFIT else position.quantity
-    return submit_exit(account, instrument, Exit(reason, quantity), rules, event, counts, commands)
+    if reason == codes.NO_EXIT and is_exposed_too_long(position, rules, event.time_ns):
+        account = halt(account, codes.BY_UNPROTECTED, event, commands)
+        reason = codes.UNPROTECTED_EXIT
+    if reason != codes.NO_EXIT:
+        quantity = tier_quantity(position, rules) if reason >= codes.TAKE_PROFIT else position.quantity
+        account, instrument = leave(account, instrument, Exit(reason, quantity), rules, event, counts, commands)
+    elif rules.works_orders:
+        account, instrument = tend(account, instrument, rules, event, commands)
+    return account, note_exposure(instrument, rules, event.time_ns)
 
 
 @inlined
@@ -270,27 +285,54 @@ def on_answer(
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Take what became of the order. A position that is left after an exit or a cancellation is looked at again."""
-    before = instrument.order
+    """Take what became of an order. A position that is left after an exit or a cancellation is looked at again."""
+    stop_order = instrument.stop_order
+    of_stop = event.order_id == stop_order.id and event.order_id != 0
+    other = instrument.order if of_stop else stop_order
+    before = stop_order if of_stop else instrument.order
+    account, instrument = take_answer(account, instrument._replace(order=before), day, event, rules, counts, commands)
+    after = instrument.order
+    instrument = instrument._replace(order=other if of_stop else after, stop_order=after if of_stop else other)
+    account = resolve_unknown(account, before, after, event, commands)
     sold = before.side == codes.SELL
+    ended = is_working(before.state) and not is_working(after.state)
+    if event.kind == codes.FILL and not sold and loses_too_much(account, rules):
+        account = stop_day(account, event, commands)
+    again = (sold and event.kind == codes.FILL) or event.kind == codes.CANCELLED
+    if (ended and again) or rules.works_orders:
+        tick = tick_of(instrument.tape, 0, False)
+        account, instrument = manage(account, instrument, state, tick, event, rules, params, counts, commands)
+    return account, instrument
+
+
+@inlined
+def take_answer(
+    account: Account,
+    instrument: Instrument,
+    day: Day,
+    event: Event,
+    rules: Rules,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Take an answer to `instrument.order`, or what someone else has sold, into the books."""
+    before = instrument.order
+    if event.kind == codes.FOREIGN_TRADE:
+        return take_foreign_trade(account, instrument, day, rules, event, commands)
     if event.kind == codes.FILL:
         account, instrument = apply_fill(account, instrument, day, rules, event, counts, commands)
     elif event.kind == codes.ORDER_ACK:
         account, instrument = answer_order(account, instrument, ON_ACK, event, rules, counts, commands)
     elif event.kind == codes.ORDER_REJECT:
         account, instrument = answer_order(account, instrument, ON_REJECT, event, rules, counts, commands)
-    else:
+    elif event.kind == codes.CANCELLED:
         account, instrument = answer_order(account, instrument, ON_CANCEL, event, rules, counts, commands)
+    else:
+        instrument = instrument._replace(order=answer_change(before, event, counts))
     account = reserve_again(account, before, instrument.order)
     ended = is_working(before.state) and not is_working(instrument.order.state)
     if ended and event.kind != codes.FILL:
         account, instrument = finish_order(account, instrument, day, rules, event, commands)
-    if event.kind == codes.FILL and not sold and loses_too_much(account, rules):
-        account = stop_day(account, event, commands)
-    again = (sold and event.kind == codes.FILL) or event.kind == codes.CANCELLED
-    if ended and again:
-        tick = tick_of(instrument.tape, 0, False)
-        account, instrument = manage(account, instrument, state, tick, event, rules, params, counts, commands)
     return account, instrument
 
 
@@ -314,14 +356,19 @@ def on_notice(
         return account, instrument._replace(tape=instrument.tape._replace(bid=event.bid, ask=event.ask))
     if event.kind == codes.OPERATOR:
         account = ask_operator(account, event, commands)
+    elif event.kind == codes.FUNDS:
+        return note_funds(account, event), instrument
     elif event.kind == codes.ALARM:
         account = halt(account, event.code, event, commands)
     elif event.kind == codes.TIMER:
-        account, instrument = time_out_order(account, instrument, event, rules, commands)
+        account, order = time_out_order(account, instrument.order, event, rules, counts, commands)
+        account, stop_order = time_out_order(account, instrument.stop_order, event, rules, counts, commands)
+        instrument = instrument._replace(order=order, stop_order=stop_order)
         account = halt_if_blind(account, instrument.position, event, rules, commands)
     else:
         raise ValueError("an event of unknown kind")
-    if instrument.position.quantity > 0 or is_working(instrument.order.state):
+    works = is_working(instrument.order.state) or is_working(instrument.stop_order.state)
+    if instrument.position.quantity > 0 or works:
         tick = tick_of(instrument.tape, 0, False)
         account, instrument = manage(account, instrument, state, tick, event, rules, params, counts, commands)
     return account, instrument
@@ -343,4 +390,5 @@ def end_data(
     if held == 0 or is_working(instrument.order.state):
         return account, instrument
     event = event._replace(time_ns=instrument.tape.last_ns)
+    instrument = instrument._replace(stop_order=NO_ORDER)  # the exchange has ended, too
     return submit_exit(account, instrument, Exit(codes.END_EXIT, held), rules, event, counts, commands)

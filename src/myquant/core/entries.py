@@ -77,9 +77,10 @@ def _denied(reason: int) -> Approval:
 def _size(account: Account, price: int, stop_distance: int, day: Day, rules: Rules) -> Approval:
     """Return whole lots within the share of cash that one position may take; charges must be affordable besides.
 
-    What other entries have ordered and not yet paid is no longer cash, and is exposure already.
+    What other entries have ordered and not yet paid is no longer cash, and is exposure already. Nor is cash what the
+    broker does not let us spend.
     """
-    cash = account.cash - account.reserved
+    cash = account.cash - account.reserved - account.shortfall
     lots = share_down(cash, rules.position_rate) // (day.lot_size * price) if cash > 0 else 0
     if lots == 0:
         return _denied(codes.SIZE)
@@ -129,6 +130,7 @@ def submit_entry(
         cost=approval.cost,
         leave_ns=day.flatten_ns,
         sent_ns=now,
+        asked_ns=now,
     )
     account = reserve_again(account, NO_ORDER, order)
     command = NO_COMMAND._replace(

@@ -8,7 +8,7 @@ from myquant.core import codes
 from myquant.core.account import count_order, emit
 from myquant.core.compiled import inlined
 from myquant.core.money import RATE_SCALE
-from myquant.core.orders import SENT, UNKNOWN, is_working
+from myquant.core.orders import SENT, is_working
 from myquant.core.pricing import quote_is_usable, sell_price
 from myquant.core.records import (
     NEVER,
@@ -23,6 +23,7 @@ from myquant.core.records import (
     Position,
     Rules,
 )
+from myquant.core.working import cancel_order, is_refused_of_late, press, submit_stop, tend
 
 
 class Exit(NamedTuple):
@@ -64,10 +65,15 @@ def exit_due(account: Account, position: Position, price: int, time_ns: int) -> 
 
 
 @inlined
-def entry_is_unwanted(account: Account, order: Order, time_ns: int) -> bool:
-    """Return whether an entry that still works must be cancelled: entries are stopped, or positions are closed by now."""
+def entry_is_unwanted(account: Account, order: Order, rules: Rules, time_ns: int) -> bool:
+    """Return whether an entry that still works must be cancelled.
+
+    Entries are stopped, positions are closed by now, or it has had its time.
+    """
     if not is_working(order.state) or order.side == codes.SELL:
         return False
+    if rules.works_orders and time_ns - order.sent_ns >= rules.entry_life_ns:
+        return True
     stopped = account.halt != codes.NOT_HALTED or account.flatten or account.day_stopped
     return stopped or time_ns >= order.leave_ns
 
@@ -110,9 +116,7 @@ def submit_exit(
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Send the order of an exit; while an entry still works, its cancellation goes first."""
-    if is_working(instrument.order.state):
-        return cancel_entry(account, instrument, event, commands)
+    """Send the order of an exit."""
     now = event.time_ns
     if rules.fill_model == codes.FILL_AT_QUOTE and not quote_is_usable(instrument.tape):
         counts[codes.COUNT_QUOTE_FALLBACK] += 1
@@ -125,11 +129,12 @@ def submit_exit(
         price=sell_price(instrument.tape, rules),
         reason=due.reason,
         sent_ns=now,
+        asked_ns=now,
     )
     command = NO_COMMAND._replace(
         kind=codes.SUBMIT,
         instrument=event.instrument,
-        time_ns=event.time_ns,
+        time_ns=now,
         event_sequence=event.sequence,
         order_id=order.id,
         position_id=instrument.position.id,
@@ -142,20 +147,38 @@ def submit_exit(
 
 
 @inlined
-def cancel_entry(
-    account: Account, instrument: Instrument, event: Event, commands: np.ndarray[Any, Any]
+def leave(
+    account: Account,
+    instrument: Instrument,
+    due: Exit,
+    rules: Rules,
+    event: Event,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Ask once for the cancellation of an entry that still works; an order of unknown state waits for evidence."""
-    order = instrument.order
-    if order.cancel_sent or order.side == codes.SELL or order.state == UNKNOWN:
+    """Do what an exit that is due asks for now: first the cancellation of what works otherwise, then its order.
+
+    Where a price has reached the stop order, that is the exit. What an exit leaves of the position gets a stop order anew.
+    """
+    order, stop, position = instrument.order, instrument.stop_order, instrument.position
+    if is_working(order.state):
+        if order.side == codes.BUY:
+            account, order = cancel_order(account, order, rules, event, commands)
+            return account, instrument._replace(order=order)
+        if rules.works_orders:
+            return tend(account, instrument, rules, event, commands)
         return account, instrument
-    command = NO_COMMAND._replace(
-        kind=codes.CANCEL,
-        instrument=event.instrument,
-        time_ns=event.time_ns,
-        event_sequence=event.sequence,
-        order_id=order.id,
-        side=order.side,
-        quantity=order.quantity - order.filled,
-    )
-    return emit(commands, account, command), instrument._replace(order=order._replace(cancel_sent=True))
+    if is_working(stop.state):
+        if due.quantity == position.quantity and (stop.reached_ns != 0 or instrument.tape.last_price <= stop.trigger):
+            account, stop = press(account, stop, instrument.tape, rules, event, commands)
+        else:
+            account, stop = cancel_order(account, stop, rules, event, commands)
+        return account, instrument._replace(stop_order=stop)
+    if is_refused_of_late(order, event.time_ns, rules):
+        return account, instrument
+    account, instrument = submit_exit(account, instrument, due, rules, event, counts, commands)
+    rest = position.quantity - due.quantity
+    if rules.protects and rest > 0:
+        account, stop = submit_stop(account, position, rest, event, commands)
+        instrument = instrument._replace(stop_order=stop)
+    return account, instrument

@@ -10,10 +10,11 @@ from myquant.core.compiled import inlined
 from myquant.core.entries import costs_of
 from myquant.core.exits import initial_stop, tier_target
 from myquant.core.money import OrderCosts, divide_half_up, proportion_down, total
-from myquant.core.orders import IMPOSSIBLE, ON_FULL_FILL, ON_PART_FILL, is_working, next_state
+from myquant.core.orders import FILLED, IMPOSSIBLE, ON_FULL_FILL, ON_PART_FILL, is_working, next_state
 from myquant.core.records import (
     NEVER,
     NO_COMMAND,
+    NO_ORDER,
     NO_POSITION,
     Account,
     Atr,
@@ -85,17 +86,20 @@ def apply_fill(
     filled = order._replace(state=state, filled=event.quantity, value=event.value)
     units = filled.filled - order.filled
     costs = _less(_costs_so_far(day, filled), _costs_so_far(day, order))
+    held = instrument.position.quantity
+    sold = min(units, held)
+    if order.side == codes.SELL and sold < units:  # someone else had sold it, too
+        account = halt(account, codes.BY_BOOKS, event, commands)
     account = settle(
         account._replace(rejects_in_row=0),
         -order.side * (filled.value - order.value),
-        order.side * units * instrument.tape.last_price,
+        order.side * (units if order.side == codes.BUY else sold) * instrument.tape.last_price,
         costs,
     )
     if order.side == codes.BUY:
         account, instrument = _bought(account, instrument._replace(order=filled), order, costs, day, rules, event)
     else:
-        position = instrument.position
-        instrument = instrument._replace(order=filled, position=position._replace(quantity=position.quantity - units))
+        instrument = instrument._replace(order=filled, position=instrument.position._replace(quantity=held - sold))
     if not is_working(state):
         return finish_order(account, instrument, day, rules, event, commands)
     return account, instrument
@@ -115,6 +119,7 @@ def _bought(
             lot_size=day.lot_size,
             opened_ns=event.time_ns,
             leave_ns=day.flatten_ns,
+            tick_size=day.tick_size,
         )
     position = _add_units(position, order, before, total(costs), instrument.atr, day, rules)
     return account, instrument._replace(position=position, history=history)
@@ -202,8 +207,8 @@ def _report_opened(account: Account, instrument: Instrument, event: Event, comma
         order_id=order.id,
         position_id=position.id,
         side=order.side,
-        quantity=order.filled,
-        price=divide_half_up(order.value, order.filled),
+        quantity=position.bought,
+        price=position.entry_price,
         charges=position.entry_charges,
         entry_time_ns=position.opened_ns,
         entry_price=position.entry_price,
@@ -234,3 +239,22 @@ def _after_exit(
         target=tier_target(position.entry_price, tier, rules) if tier < rules.tiers else NEVER,
     )
     return instrument._replace(position=position, history=history)
+
+
+@inlined
+def take_foreign_trade(
+    account: Account, instrument: Instrument, day: Day, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Take what someone else has sold out of an open position, at most all of it, for a trade; and halt."""
+    position = instrument.position
+    units = min(position.quantity, event.quantity)
+    if units > 0:
+        value = proportion_down(event.value, units, event.quantity)
+        order = NO_ORDER._replace(
+            state=FILLED, side=codes.SELL, quantity=units, filled=units, value=value, reason=codes.FOREIGN_EXIT
+        )
+        account = settle(account, value, -units * instrument.tape.last_price, costs_of(day, codes.SELL, value, units))
+        sold = instrument._replace(order=order, position=position._replace(quantity=position.quantity - units))
+        account, sold = finish_order(account, sold, day, rules, event, commands)
+        instrument = sold._replace(order=instrument.order)
+    return halt(account, codes.BY_FOREIGN_TRADE, event, commands), instrument

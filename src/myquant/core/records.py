@@ -72,6 +72,7 @@ class Position(NamedTuple):
     quantity: int
     bought: int  # units bought in all
     lot_size: int
+    tick_size: int
     entry_price: int  # average, half up
     entry_value: int  # paise paid in all
     entry_charges: int
@@ -85,10 +86,11 @@ class Position(NamedTuple):
     floor: int  # the higher of stop and trailing stop
     tier: int  # take-profit tiers done
     target: int  # price of the next tier
+    exposed_ns: int  # since when no order at the exchange protects it; 0: one does, or none is wanted
 
 
 class Order(NamedTuple):
-    """The instrument's one order; an order that has ended stays here until the next one."""
+    """An entry or exit, or a protective stop order; one that has ended stays here until the next one."""
 
     id: int
     state: int
@@ -96,7 +98,12 @@ class Order(NamedTuple):
     quantity: int
     filled: int
     value: int  # paise of what was filled
-    price: int  # the price that the decision counted on
+    price: int  # the price that the decision counted on; its limit hangs on it
+    trigger: int  # of a stop order: the price that lets it work; 0: it works at once
+    asked_price: int  # of a modification under way; 0: there is none
+    asked_trigger: int
+    asked_ns: int  # when something was last asked of it: sent, modified, cancelled
+    reached_ns: int  # of a stop order: when a price had reached it; 0: none yet
     stop_distance: int  # of an entry whose strategy names its own stop: how far below the fill, paise
     reason: int  # exit code; 0: an entry
     cost: int  # of an entry: the paise that it may cost in all, charges included
@@ -113,6 +120,7 @@ class Instrument(NamedTuple):
     history: History
     position: Position
     order: Order
+    stop_order: Order
 
 
 class Account(NamedTuple):
@@ -130,6 +138,8 @@ class Account(NamedTuple):
     day_stopped: bool
     flatten: bool  # an operator asked for it; ends when he resumes
     halt: int  # codes.HALT_NAMES, save the day loss
+    unknown: int  # orders of unknown state
+    shortfall: int  # how much less the broker lets us spend than our ledger has, paise
     feed_stale: bool
     stale_since_ns: int  # when the feed became stale
     second: int  # the exchange's calendar second of the last order
@@ -211,6 +221,13 @@ class Rules(NamedTuple):
     max_orders_per_day: int
     max_rejects: int
     order_timeout_ns: int
+    works_orders: bool  # orders take their time: they are watched, re-priced and given up
+    protects: bool  # a stop order rests at the exchange while a position is open
+    entry_life_ns: int  # what has not filled of an entry after this is cancelled
+    reprice_ns: int  # an exit that has not filled after this gets the price of the moment
+    stop_follow_ns: int  # spacing at the least of a stop order's following the trailing stop
+    exit_retry_ns: int  # from a refused exit or stop order to the next
+    unprotected_max_ns: int  # a position without a stop order for longer is closed
     stale_halt_ns: int  # a feed that is stale for so long, with a position open, halts
     mark_interval_ns: int  # spacing of the marks at first
     max_marks: int  # when exceeded, the spacing doubles
@@ -229,8 +246,8 @@ class Event(NamedTuple):
     bid: int
     ask: int
     order_id: int
-    quantity: int  # FILL: filled so far
-    value: int  # FILL: paise of what was filled so far
+    quantity: int  # FILL: filled so far; FOREIGN_TRADE: sold
+    value: int  # FILL: paise of what was filled so far; FOREIGN_TRADE: paise got; FUNDS: paise
     code: int
 
 
@@ -263,5 +280,5 @@ class Command(NamedTuple):
 NEVER: Final = 2**62  # a price above every price, a time after every time
 
 NO_COMMAND = Command(*[0] * len(Command._fields))
-NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
+NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
 NO_POSITION = Position(*[0] * len(Position._fields))

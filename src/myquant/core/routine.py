@@ -9,7 +9,7 @@ from myquant.core.account import DAY_NS, count_mark, emit, equity, observe_equit
 from myquant.core.compiled import inlined
 from myquant.core.fills import halt
 from myquant.core.indicators import wilder
-from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, next_state
+from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, UNKNOWN, is_working, next_state
 from myquant.core.records import (
     NO_COMMAND,
     Account,
@@ -18,6 +18,7 @@ from myquant.core.records import (
     Day,
     Event,
     Instrument,
+    Order,
     Position,
     Rules,
     Tape,
@@ -134,6 +135,7 @@ def answer_order(
     if state == IMPOSSIBLE:
         return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
     if happening == ON_REJECT and state != order.state:
+        order = order._replace(asked_ns=event.time_ns)
         counts[codes.COUNT_ORDER_REJECTS] += 1
         account = account._replace(rejects_in_row=account.rejects_in_row + 1)
         if account.rejects_in_row >= rules.max_rejects:
@@ -142,16 +144,69 @@ def answer_order(
 
 
 @inlined
+def answer_change(order: Order, event: Event, counts: np.ndarray[Any, Any]) -> Order:
+    """Take the answer to a modification or a cancellation; one that nothing is waited for is counted."""
+    if event.order_id != order.id or not is_working(order.state):
+        counts[codes.COUNT_STALE_ORDER_EVENT] += 1
+        return order
+    if event.kind == codes.CHANGE_REJECT:
+        counts[codes.COUNT_CHANGE_REJECTS] += 1
+        return order._replace(asked_price=0, asked_trigger=0, asked_ns=event.time_ns)
+    if order.asked_price == 0:
+        counts[codes.COUNT_STALE_ORDER_EVENT] += 1
+        return order
+    return order._replace(price=order.asked_price, trigger=order.asked_trigger, asked_price=0, asked_trigger=0)
+
+
+@inlined
 def time_out_order(
-    account: Account, instrument: Instrument, event: Event, rules: Rules, commands: np.ndarray[Any, Any]
-) -> tuple[Account, Instrument]:
-    """Make an order without an answer one of unknown state: entries halt, and nothing is sent again."""
-    order = instrument.order
+    account: Account,
+    order: Order,
+    event: Event,
+    rules: Rules,
+    counts: np.ndarray[Any, Any],
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Order]:
+    """Make an order without an answer one of unknown state: entries halt, and nothing is sent again.
+
+    A modification without an answer may be asked for again: it can't happen twice.
+    """
+    if order.asked_price != 0 and event.time_ns - order.asked_ns >= rules.order_timeout_ns:
+        counts[codes.COUNT_CHANGE_TIMEOUTS] += 1
+        order = order._replace(asked_price=0, asked_trigger=0)
     if order.state != SENT or event.time_ns - order.sent_ns < rules.order_timeout_ns:
-        return account, instrument
-    unknown = order._replace(state=next_state(order.state, ON_TIMEOUT))
+        return account, order
+    before = account.halt
     account = halt(account, codes.BY_UNKNOWN_ORDER, event._replace(order_id=order.id), commands)
-    return account, instrument._replace(order=unknown)
+    account = account._replace(unknown=account.unknown + 1, halt=account.halt if before == codes.NOT_HALTED else before)
+    return account, order._replace(state=next_state(order.state, ON_TIMEOUT))
+
+
+@inlined
+def resolve_unknown(
+    account: Account, before: Order, after: Order, event: Event, commands: np.ndarray[Any, Any]
+) -> Account:
+    """Note that there is evidence of an order of unknown state; after the last of them entries go on."""
+    if before.state != UNKNOWN or after.state == UNKNOWN:
+        return account
+    account = account._replace(unknown=account.unknown - 1)
+    if account.unknown > 0 or account.halt != codes.BY_UNKNOWN_ORDER:
+        return account
+    command = NO_COMMAND._replace(
+        kind=codes.RESUMED,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=event.order_id,
+        reason=account.halt,
+    )
+    return emit(commands, account._replace(halt=codes.NOT_HALTED), command)
+
+
+@inlined
+def note_funds(account: Account, event: Event) -> Account:
+    """Take what the broker lets us spend, of which working entries have taken their part already."""
+    return account._replace(shortfall=max(0, account.cash - account.reserved - event.value))
 
 
 @inlined

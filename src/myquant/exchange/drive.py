@@ -46,6 +46,17 @@ OUTBOX_MARGIN = 64  # a tick emits fewer commands than this
 
 GLIDE = 4096  # ticks at the most in one go, so that they are still at hand when they are counted
 
+# What becomes of an order, and what someone else sells.
+ANSWERS = (
+    codes.FILL,
+    codes.ORDER_ACK,
+    codes.ORDER_REJECT,
+    codes.CANCELLED,
+    codes.MODIFIED,
+    codes.CHANGE_REJECT,
+    codes.FOREIGN_TRADE,
+)
+
 GOES_ON = -1  # what follows a batch (else `Event.code` of END_OF_DATA)
 
 
@@ -310,7 +321,7 @@ def step_one(
             account, instrument, state, record["day"], event, rules, params, days, counts, memory, commands, probe
         )
         store_state(record["strategy"], state)
-    elif event.kind in (codes.FILL, codes.ORDER_ACK, codes.ORDER_REJECT, codes.CANCELLED):
+    elif event.kind in ANSWERS:
         account, instrument = on_answer(account, instrument, state, day, event, rules, params, counts, commands)
     else:
         account, instrument = on_notice(account, instrument, state, event, rules, params, counts, commands)

@@ -63,7 +63,7 @@ def _obstacle(
 ) -> int:
     """Return what keeps an input from being taken, or `DONE`."""
     who = event.instrument
-    if not -1 <= who < len(instruments) or not 1 <= event.kind <= codes.ALARM:
+    if not -1 <= who < len(instruments) or not 1 <= event.kind <= codes.LAST_EVENT:
         return UNKNOWN
     needed = 1 + OUTBOX_MARGIN
     if who < 0:
@@ -130,7 +130,8 @@ def handle(
         for number in range(before, desk[0]["account"]["commands"]):
             row = number % len(commands)
             _put(rows, cursor, COMMAND, command_words, row)
-            if command_words[row, KIND] <= codes.CANCEL:
+            kind = command_words[row, KIND]
+            if kind <= codes.CANCEL or kind == codes.MODIFY:
                 cursor[STATUS] = HAS_ORDERS
         lap(cursor, JOURNALING)
         if cursor[STATUS] == HAS_ORDERS or desk[0]["account"]["commands"] > most:

@@ -49,6 +49,7 @@ def _whole(value: Decimal) -> int:
 def core_rules(config: Config, *, strategy_has_stop: bool) -> Rules:
     """Return the effective configuration in the core's units. A strategy's own stop goes before the configured mode."""
     strategy, risk, execution = config.strategy, config.risk, config.execution
+    works = execution.fill_model == "limit"
     return Rules(
         min_warmup_ticks=strategy.min_warmup_ticks,
         green_ticks=strategy.consecutive_green_bars,
@@ -79,6 +80,13 @@ def core_rules(config: Config, *, strategy_has_stop: bool) -> Rules:
         max_orders_per_day=risk.max_orders_per_day,
         max_rejects=risk.max_rejects,
         order_timeout_ns=int(execution.order_timeout_s * SECOND_NS),
+        works_orders=works,
+        protects=works and execution.protective_stop,
+        entry_life_ns=int(execution.order_life_s * SECOND_NS),
+        reprice_ns=int(execution.reprice_s * SECOND_NS),
+        stop_follow_ns=int(execution.stop_follow_s * SECOND_NS),
+        exit_retry_ns=int(execution.exit_retry_s * SECOND_NS),
+        unprotected_max_ns=int(execution.unprotected_max_s * SECOND_NS),
         stale_halt_ns=int(config.feed.halt_after_s * SECOND_NS),
         mark_interval_ns=config.results.mark_interval_s * SECOND_NS,
         max_marks=config.results.max_marks,

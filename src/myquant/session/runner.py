@@ -55,6 +55,9 @@ class Orders(Protocol):
     def cancel(self, command: Command) -> None:
         """Take a CANCEL command."""
 
+    def modify(self, command: Command) -> None:
+        """Take a MODIFY command: another price, and trigger (`stop`), of an order."""
+
     def see(self, event: Event) -> None:
         """Look at an input that the engine has taken, while busy."""
 
@@ -71,6 +74,9 @@ class NoOrders:
         """Send nothing."""
 
     def cancel(self, command: Command) -> None:
+        """Send nothing."""
+
+    def modify(self, command: Command) -> None:
         """Send nothing."""
 
     def see(self, event: Event) -> None:
@@ -218,7 +224,7 @@ class Runner:
         commands = self.engine.take_news()
         durable: bool | None = None
         for command in commands:
-            if command.kind in (codes.SUBMIT, codes.CANCEL):
+            if command.kind in codes.FOR_ORDER_PORT:
                 durable = self.before_order() if durable is None else durable
                 self._send_one(command, durable=durable)
         self.on_commands(commands)
@@ -227,6 +233,8 @@ class Runner:
         order = command.order_id
         if command.kind == codes.CANCEL:
             self.orders.cancel(command)
+        elif command.kind == codes.MODIFY:
+            self.orders.modify(command)
         elif command.side == codes.BUY and (not durable or order in self.unsent):
             self.unsent.add(order)
             who, now = command.instrument, command.time_ns

@@ -11,7 +11,7 @@ from myquant.brokers.angelone import master, settings
 from myquant.brokers.angelone.client import AngelOneClient
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.feed import AngelOneFeed, shares
-from myquant.brokers.angelone.settings import BROKER, SECRETS, AngelOneCredentials, Endpoints
+from myquant.brokers.angelone.settings import BROKER, SECRETS, AngelOneCredentials, Endpoints, Machine
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
 from myquant.brokers.http import Http
 from myquant.brokers.port import BrokerInstrument, FeedCalls, OnFrame, OnSlow, OnStatus, OnText
@@ -129,8 +129,9 @@ async def open_account(
     `cache`: the folder where tokens and instrument master of the day are kept.
     """
     addresses = config.angelone
-    endpoints = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url)
-    client = AngelOneClient(http, secrets, endpoints=endpoints, cache=_kept(cache))
+    endpoints = Endpoints(addresses.rest_url, addresses.stream_url, addresses.master_url, addresses.update_url)
+    machine = Machine(addresses.local_ip, addresses.public_ip, addresses.mac)
+    client = AngelOneClient(http, secrets, endpoints=endpoints, machine=machine, cache=_kept(cache))
     await client.start()
     picked = await master.find(http, endpoints.master, today, cache, symbols)
     return OpenAccount(client, picked.instruments, picked.indices, picked.notes)

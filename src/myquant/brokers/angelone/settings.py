@@ -15,10 +15,31 @@ GENERATE_TOKENS: Final = f"{_AUTH}/jwt/v1/generateTokens"
 LOGOUT: Final = f"{_SECURE}/user/v1/logout"
 PROFILE: Final = f"{_SECURE}/user/v1/getProfile"
 FUNDS: Final = f"{_SECURE}/user/v1/getRMS"
-LAST_PRICE: Final = f"{_SECURE}/order/v1/getLtpData"
+_ORDER: Final = f"{_SECURE}/order/v1"
+LAST_PRICE: Final = f"{_ORDER}/getLtpData"
+PLACE: Final = f"{_ORDER}/placeOrder"
+MODIFY: Final = f"{_ORDER}/modifyOrder"
+CANCEL: Final = f"{_ORDER}/cancelOrder"
+ORDER_BOOK: Final = f"{_ORDER}/getOrderBook"
+TRADE_BOOK: Final = f"{_ORDER}/getTradeBook"
+POSITIONS: Final = f"{_ORDER}/getPosition"
 
 # Shortest time between two calls, seconds: the broker's limit per second, with a little to spare.
-PACES_S: Final = {LOGIN: 1.05, GENERATE_TOKENS: 1.05, LOGOUT: 1.05, PROFILE: 0.35, FUNDS: 0.55, LAST_PRICE: 0.105}
+PACES_S: Final = {
+    LOGIN: 1.05,
+    GENERATE_TOKENS: 1.05,
+    LOGOUT: 1.05,
+    PROFILE: 0.35,
+    FUNDS: 0.55,
+    LAST_PRICE: 0.105,
+    ORDER_BOOK: 1.05,
+    TRADE_BOOK: 1.05,
+    POSITIONS: 1.05,
+}
+# Place, modify and cancel: so many together in a calendar second, and each so many in a minute and in an hour.
+ORDERS_PER_SECOND: Final = 9
+ORDERS_PER_MINUTE: Final = 500
+ORDERS_PER_HOUR: Final = 1000
 
 # The feed. `SUBSCRIPTIONS_MAX` counts each token once per mode.
 CONNECTIONS_MAX: Final = 3
@@ -57,9 +78,11 @@ class Endpoints:
     rest: str
     stream: str
     master: str
+    updates: str  # what becomes of orders
 
     def __post_init__(self) -> None:
-        for name, schemes in (("rest", ("https", "http")), ("stream", ("wss", "ws")), ("master", ("https", "http"))):
+        web, socket = ("https", "http"), ("wss", "ws")
+        for name, schemes in (("rest", web), ("stream", socket), ("master", web), ("updates", socket)):
             object.__setattr__(self, name, checked_url(getattr(self, name), schemes=schemes))
 
 
@@ -67,7 +90,7 @@ class Endpoints:
 class Machine:
     """What every request has to say of the machine it comes from.
 
-    Only order calls are held against the registered public address; these are placeholders for all others.
+    Only order calls are held against the registered public address; the defaults are placeholders for all others.
     """
 
     local_ip: str = "127.0.0.1"

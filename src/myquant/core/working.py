@@ -1,0 +1,253 @@
+"""Orders that take their time: the stop order that protects a position, exits that are re-priced, what is asked again.
+
+Quantities of working sells never sum to more than is held: an exit waits until the stop order is known to be gone, and a
+new stop order covers what the exit leaves.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from myquant.core import codes
+from myquant.core.account import count_order, emit
+from myquant.core.compiled import inlined
+from myquant.core.orders import PARTIAL, REJECTED, SENT, UNKNOWN, WORKING, is_working
+from myquant.core.pricing import sell_price
+from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Event, Instrument, Order, Position, Rules, Tape
+
+
+@inlined
+def is_resting(order: Order) -> bool:
+    """Return whether the exchange is known to have an order that may still fill."""
+    return order.state in (WORKING, PARTIAL)
+
+
+@inlined
+def unfilled(order: Order) -> int:
+    """Return the units that an order may still fill."""
+    return order.quantity - order.filled if is_working(order.state) else 0
+
+
+@inlined
+def may_ask(order: Order, now_ns: int, spacing_ns: int) -> bool:
+    """Return whether something more may be asked of a resting order: nothing is under way, and the last was long enough ago."""
+    free = is_resting(order) and order.asked_price == 0 and not order.cancel_sent
+    return free and now_ns - order.asked_ns >= spacing_ns
+
+
+@inlined
+def is_refused_of_late(order: Order, now_ns: int, rules: Rules) -> bool:
+    """Return whether a sell was refused so recently that another one has to wait."""
+    refused = rules.works_orders and order.state == REJECTED and order.side == codes.SELL
+    return refused and now_ns - order.asked_ns < rules.exit_retry_ns
+
+
+@inlined
+def cancel_order(
+    account: Account, order: Order, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Order]:
+    """Ask for a cancellation: once, and again where no answer came. An order of unknown state waits for evidence."""
+    again = rules.works_orders and is_resting(order) and event.time_ns - order.asked_ns >= rules.order_timeout_ns
+    if order.state == UNKNOWN or (order.cancel_sent and not again):
+        return account, order
+    command = NO_COMMAND._replace(
+        kind=codes.CANCEL,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        side=order.side,
+        quantity=order.quantity - order.filled,
+    )
+    return emit(commands, account, command), order._replace(cancel_sent=True, asked_ns=event.time_ns)
+
+
+@inlined
+def ask_for_price(
+    account: Account,
+    order: Order,
+    price: int,
+    trigger: int,
+    event: Event,
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Order]:
+    """Ask for another price of a resting order, and another trigger of a stop order."""
+    command = NO_COMMAND._replace(
+        kind=codes.MODIFY,
+        instrument=event.instrument,
+        time_ns=event.time_ns,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        side=order.side,
+        quantity=order.quantity,
+        price=price,
+        reason=order.reason,
+        stop=trigger,
+    )
+    order = order._replace(asked_price=price, asked_trigger=trigger, asked_ns=event.time_ns)
+    return emit(commands, account, command), order
+
+
+@inlined
+def reprice(
+    account: Account, order: Order, tape: Tape, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Order]:
+    """Give a sell that has not filled in time the price of the moment."""
+    price = sell_price(tape, rules)
+    if not may_ask(order, event.time_ns, rules.reprice_ns) or price == order.price:
+        return account, order
+    return ask_for_price(account, order, price, order.trigger, event, commands)
+
+
+@inlined
+def press(
+    account: Account, order: Order, tape: Tape, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Order]:
+    """Let a stop order that a price has reached be the exit: the exchange fills it, else it is re-priced like one."""
+    if order.cancel_sent:
+        return cancel_order(account, order, rules, event, commands)
+    if order.reached_ns == 0:
+        return account, order._replace(reached_ns=event.time_ns, asked_ns=event.time_ns)
+    return reprice(account, order, tape, rules, event, commands)
+
+
+@inlined
+def stop_trigger(position: Position) -> int:
+    """Return the trigger of a position's stop order: its stop or trailing stop, down to the price grid, paise."""
+    return max(position.tick_size, position.floor // position.tick_size * position.tick_size)
+
+
+@inlined
+def submit_stop(
+    account: Account, position: Position, quantity: int, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Order]:
+    """Send a stop order for so many units of a position."""
+    now = event.time_ns
+    account = count_order(account, now)
+    trigger = stop_trigger(position)
+    order = NO_ORDER._replace(
+        id=account.orders,
+        state=SENT,
+        side=codes.SELL,
+        quantity=quantity,
+        price=trigger,
+        trigger=trigger,
+        reason=codes.TRAILING_STOP if position.floor > position.stop else codes.STOP_LOSS,
+        sent_ns=now,
+        asked_ns=now,
+    )
+    command = NO_COMMAND._replace(
+        kind=codes.SUBMIT,
+        instrument=event.instrument,
+        time_ns=now,
+        event_sequence=event.sequence,
+        order_id=order.id,
+        position_id=position.id,
+        side=order.side,
+        quantity=order.quantity,
+        price=order.price,
+        reason=order.reason,
+        stop=trigger,
+    )
+    return emit(commands, account, command), order
+
+
+@inlined
+def follow(
+    account: Account,
+    order: Order,
+    position: Position,
+    rules: Rules,
+    event: Event,
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Order]:
+    """Let a resting stop order follow the trailing stop."""
+    trigger = stop_trigger(position)
+    if trigger <= order.trigger or order.reached_ns != 0 or not may_ask(order, event.time_ns, rules.stop_follow_ns):
+        return account, order
+    return ask_for_price(account, order._replace(reason=codes.TRAILING_STOP), trigger, trigger, event, commands)
+
+
+@inlined
+def protect(
+    account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """See to it that a stop order rests for all that no exit is selling; one of another quantity is replaced.
+
+    While an entry fills, the stop order of its first part waits for the rest. At a price below the trigger an exit is due.
+    """
+    order, stop, position = instrument.order, instrument.stop_order, instrument.position
+    fills_still = order.side == codes.BUY and is_working(order.state)
+    wanted = position.quantity - (unfilled(order) if order.side == codes.SELL else 0)
+    if is_working(stop.state):
+        covered = unfilled(stop)
+        if covered > wanted or (covered < wanted and not fills_still):
+            account, stop = cancel_order(account, stop, rules, event, commands)
+        else:
+            account, stop = follow(account, stop, position, rules, event, commands)
+    elif (
+        wanted > 0
+        and instrument.tape.last_price > stop_trigger(position)
+        and not is_refused_of_late(stop, event.time_ns, rules)
+    ):
+        account, stop = submit_stop(account, position, wanted, event, commands)
+    return account, instrument._replace(stop_order=stop)
+
+
+@inlined
+def cut_down(
+    account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Ask for the cancellation of an exit that could sell more than is held: someone else has sold of it."""
+    order = instrument.order
+    if order.side != codes.SELL or unfilled(order) <= instrument.position.quantity:
+        return account, instrument
+    account, order = cancel_order(account, order, rules, event, commands)
+    return account, instrument._replace(order=order)
+
+
+@inlined
+def tend(
+    account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Look after the orders of an open position that nothing else is due for, or whose exit is at work already."""
+    if instrument.order.side == codes.SELL:
+        account, order = reprice(account, instrument.order, instrument.tape, rules, event, commands)
+        instrument = instrument._replace(order=order)
+    if not rules.protects:
+        return account, instrument
+    stop, price = instrument.stop_order, instrument.tape.last_price
+    if is_working(stop.state) and (stop.reached_ns != 0 or price <= stop.trigger):
+        account, stop = press(account, stop, instrument.tape, rules, event, commands)
+        return account, instrument._replace(stop_order=stop)
+    return protect(account, instrument, rules, event, commands)
+
+
+@inlined
+def let_go(
+    account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Ask for the cancellation of what still works for a position that is closed: its stop order, the rest of its entry."""
+    order, stop = instrument.order, instrument.stop_order
+    if is_working(stop.state):
+        account, stop = cancel_order(account, stop, rules, event, commands)
+    if is_working(order.state) and order.side == codes.BUY and order.filled > 0:
+        account, order = cancel_order(account, order, rules, event, commands)
+    return account, instrument._replace(order=order, stop_order=stop)
+
+
+@inlined
+def note_exposure(instrument: Instrument, rules: Rules, now_ns: int) -> Instrument:
+    """Note since when no order at the exchange protects or sells an open position."""
+    position, order = instrument.position, instrument.order
+    if position.quantity == 0 or not rules.protects:
+        return instrument
+    covered = is_resting(instrument.stop_order) or (is_resting(order) and order.side == codes.SELL)
+    since = position.exposed_ns if position.exposed_ns != 0 else now_ns
+    return instrument._replace(position=position._replace(exposed_ns=0 if covered else since))
+
+
+@inlined
+def is_exposed_too_long(position: Position, rules: Rules, now_ns: int) -> bool:
+    """Return whether an open position has had no stop order for longer than is allowed."""
+    return rules.protects and position.exposed_ns != 0 and now_ns - position.exposed_ns >= rules.unprotected_max_ns

@@ -190,6 +190,14 @@ def test_the_glossary_has_no_other_code(heading: str, names: list[str]) -> None:
     assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == sorted(names)
 
 
+@pytest.mark.parametrize("reason", codes.HALT_NAMES.values())
+def test_the_runbook_says_what_every_halt_means_and_what_to_do(reason: str) -> None:
+    rows = re.findall(rf"^\| `{reason}` \|(.*)\|$", PAGES["RUNBOOK.md"].partition("### Halts")[2], re.MULTILINE)
+    assert len(rows) == 1
+    means, do, lifted = (cell.strip() for cell in rows[0].split(" | "))
+    assert min(len(means), len(do), len(lifted)) > 3
+
+
 def test_the_glossary_has_a_word_once() -> None:
     words = re.findall(r"^\| ([a-zA-Z][^|`]*) \|", PAGES["GLOSSARY.md"], re.MULTILINE)
     words = [word.lower() for word in words if word not in {"word", "name"}]

@@ -2,16 +2,16 @@
 
 A backtest reads recorded ticks, fills on the simulated exchange and has no clock but the ticks'. A paper session takes
 ticks from a broker's feed, journals all it does, and fills on the same simulated exchange; it holds nothing that could
-reach a real one.
+reach a real one. A live session is the same with orders at the broker, and the simulated exchange as its shadow.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,11 +19,11 @@ import numpy as np
 from myquant.config.loading import LoadedConfig
 from myquant.config.schema import Config
 from myquant.core import codes
-from myquant.errors import ConfigError, DataError, MyquantError
+from myquant.errors import DataError
 from myquant.results.record import RunRecord
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
-from myquant.session.clock import ExchangeClock, MachineClock, latest_of, zone_offset_ns
+from myquant.session.clock import MachineClock, zone_offset_ns
 from myquant.session.collector import Collector
 from myquant.session.engine import Engine
 from myquant.session.explain import FirstOfSize, notices
@@ -36,21 +36,14 @@ from myquant.strategies.loading import LoadedStrategy
 from myquant.ticks.batch import InstrumentName, TickBatch
 
 if TYPE_CHECKING:
-    from myquant.brokers.angelone.decode import FrameDecoder
     from myquant.brokers.angelone.opening import OpenAccount
+    from myquant.brokers.port import Funds
     from myquant.brokers.secrets import Redactor
-    from myquant.session.log import SessionLog
-    from myquant.session.log_async import AsyncLog
     from myquant.session.loop import FeedPort
-    from myquant.session.pipeline import Pipeline
     from myquant.session.recording_feed import OpenDay, RecordedFeed
     from myquant.session.recording_loop import Recorded
-    from myquant.session.recovery import Hashes, Recovered
-    from myquant.session.simulated import SimulatedOrders
-    from myquant.session.taking_up import TakenUp
+    from myquant.session.recovery import Recovered
     from myquant.ticks.source import TickSource
-
-BROKERS: Final = ("angelone",)
 
 
 def backtest(
@@ -102,7 +95,7 @@ def _end(engine: Engine, collector: Collector, *, close: bool) -> None:
 
 @dataclass(frozen=True)
 class PaperPlan:
-    """What a paper session is to be. `symbols`: trading symbols; `environ`: where the broker's secrets are."""
+    """What a session is to be. `symbols`: trading symbols; `environ`: where the broker's secrets are."""
 
     broker: str
     symbols: tuple[str, ...]
@@ -110,6 +103,13 @@ class PaperPlan:
     strategy: LoadedStrategy
     folder: Path
     environ: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LivePlan(PaperPlan):
+    """Likewise, with orders at the broker. `override`: why it may begin without a rehearsal; None: it needs none."""
+
+    override: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,14 @@ class Opened:
     folder: Path
     notes: tuple[str, ...]
     recovered: "Recovered | None"
+
+
+@dataclass(frozen=True)
+class OpenedAtBroker(Opened):
+    """Likewise, of a session with orders at the broker: whose account, and what it has."""
+
+    client_code: str
+    funds: "Funds"
 
 
 @dataclass(frozen=True)
@@ -147,47 +155,60 @@ def today(zone: str) -> date:
 
 
 def paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
-    """Run a paper session till its day is over or it is told to stop. `review` is called before it begins.
+    """Run a session with simulated fills till its day is over or it is told to stop. `review` is called before it begins.
 
     Raises MyquantError: wrong configuration, a broker that refuses, a journal that can't be taken up or written.
     """
+    return _run_session(plan, lambda opening: _run_paper(plan, *opening, review), "paper")
+
+
+def live(plan: LivePlan, review: Callable[[OpenedAtBroker], None]) -> Left:
+    """Run a session whose orders go to the broker; as `paper`, besides that it fences off everybody else who could send."""
+    return _run_session(plan, lambda opening: _run_live(plan, *opening, review), "live")
+
+
+Opening = tuple[SessionFacts, "OpenAccount", "Redactor"]
+
+
+def _run_session(plan: PaperPlan, run: Callable[[Opening], Awaitable[Left]], kind: str) -> Left:
     from myquant.session.loop import signals_as_before  # noqa: PLC0415  (only sessions need it)
 
     with signals_as_before():
-        left: Left = run_loop(_paper(plan, review))
+        left: Left = run_loop(_session(plan, run, kind))
     return left
 
 
-async def _paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
+async def _session(plan: PaperPlan, run: Callable[[Opening], Awaitable[Left]], kind: str) -> Left:
+    """Open the account and the session's folder, and run it."""
     from myquant.brokers.angelone.opening import credentials, open_account  # noqa: PLC0415  (only sessions need it)
     from myquant.brokers.http import Http  # noqa: PLC0415  (likewise)
     from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (likewise)
+    from myquant.session.at_broker import refuse_unknown  # noqa: PLC0415  (likewise)
 
-    if plan.broker not in BROKERS:
-        raise ConfigError(f"--broker {plan.broker}: not known; one of {', '.join(BROKERS)}")
+    refuse_unknown(plan.broker)
     config = plan.loaded.config
     account_secrets = credentials(plan.environ)
     redactor = Redactor(account_secrets.secrets())
     async with Http(redactor) as http:
         cache, on = cache_folder() / plan.broker, today(config.session.timezone)
         account = await open_account(http, config, plan.symbols, account_secrets, cache=cache, today=on)
-        facts = _facts(plan, account)
+        facts = _facts(plan, account, kind)
         if archive.is_session(plan.folder):
             earlier = archive.read(plan.folder)
             archive.refuse_another(plan.folder, earlier, facts, plan.loaded)
             facts = earlier
         else:
             archive.create(plan.folder, facts, plan.loaded, plan.strategy)
-        return await _run_paper(plan, facts, account, redactor, review)
+        return await run((facts, account, redactor))
 
 
-def _facts(plan: PaperPlan, account: "OpenAccount") -> SessionFacts:
+def _facts(plan: PaperPlan, account: "OpenAccount", kind: str) -> SessionFacts:
     strategy = plan.strategy
     file = None
     if strategy.path is not None:
         file = strategy.path.name + (f":{strategy.entry_name}" if strategy.entry_name else "")
     return SessionFacts(
-        kind="paper",
+        kind=kind,
         name=plan.folder.name,
         broker=plan.broker,
         symbols=tuple(each.symbol for each in account.instruments),
@@ -209,117 +230,55 @@ async def _run_paper(
     redactor: "Redactor",
     review: Callable[[Opened], None],
 ) -> Left:
-    from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
-    from myquant.session import taking_up  # noqa: PLC0415  (likewise)
-    from myquant.session.pipeline import open_pipeline, open_session_log  # noqa: PLC0415  (likewise)
-    from myquant.session.recovery import Hashes  # noqa: PLC0415  (likewise)
+    from myquant.session.process import SessionProcess, taken_up  # noqa: PLC0415  (only sessions need it)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
-    config, folder = plan.loaded.config, plan.folder
     engine = facts.engine(plan.loaded, plan.strategy)
-    orders = SimulatedOrders(engine)
-    hashes = Hashes(facts.engine_hash, facts.config_hash)
-    records = taking_up.segment_records_of(config.journal.segment_mib)
-    taken = taking_up.take_up(folder, engine, orders, hashes, key=facts.key, segment_records=records, disk=DISK)
-    log = open_session_log(folder, config, redactor, facts.name)
-    with ExitStack() as closing:
-        closing.callback(log.close)
-        closing.callback(taken.journal.close)
-        review(Opened(facts, plan.loaded, folder, account.notes, taken.recovered))
-        pipeline = open_pipeline(folder, config, facts.symbols, log)
-        if pipeline is not None:
-            closing.callback(pipeline.close)
-        session = _Session(plan, taken, hashes, orders, account, log, pipeline)
+    with taken_up(plan.folder, facts, engine, SimulatedOrders(engine), redactor) as work:
+        review(Opened(facts, plan.loaded, plan.folder, account.notes, work.taken.recovered))
+        session = SessionProcess(work, account, cache_folder() / plan.broker, plan.environ)
         code = await session.run()
-        return Left(session.end(), folder, code, session.loop.is_over)
+        record = session.end(close=plan.loaded.config.execution.close_at_end)
+        return Left(record, plan.folder, code, session.loop.is_over)
 
 
-class _Session:
-    """One paper session, wired."""
+async def _run_live(
+    plan: LivePlan,
+    facts: SessionFacts,
+    account: "OpenAccount",
+    redactor: "Redactor",
+    review: Callable[[OpenedAtBroker], None],
+) -> Left:
+    from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
+    from myquant.journal.record import NO_REHEARSAL  # noqa: PLC0415  (likewise)
+    from myquant.session.at_broker import fence_folder  # noqa: PLC0415  (likewise)
+    from myquant.session.broker_orders import BrokerOrders  # noqa: PLC0415  (likewise)
+    from myquant.session.broker_side import BrokerParts, BrokerSide  # noqa: PLC0415  (likewise)
+    from myquant.session.evidence_of import override_number  # noqa: PLC0415  (likewise)
+    from myquant.session.fence import Fence  # noqa: PLC0415  (likewise)
+    from myquant.session.process import SessionProcess, taken_up  # noqa: PLC0415  (likewise)
+    from myquant.session.runner import NoOrders  # noqa: PLC0415  (likewise)
+    from myquant.session.shadow import Shadow  # noqa: PLC0415  (likewise)
+    from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
-    def __init__(
-        self,
-        plan: PaperPlan,
-        taken: "TakenUp",
-        hashes: "Hashes",
-        orders: "SimulatedOrders",
-        account: "OpenAccount",
-        log: "SessionLog | AsyncLog",
-        pipeline: "Pipeline | None",
-    ) -> None:
-        from myquant.session.feeding import feed_of  # noqa: PLC0415  (only sessions need it)
-        from myquant.session.hours import hours_of  # noqa: PLC0415  (likewise)
-        from myquant.session.loop import SessionLoop  # noqa: PLC0415  (likewise)
-        from myquant.session.supervisor import Supervisor  # noqa: PLC0415  (likewise)
-
-        config = plan.loaded.config
-        self._plan, self._taken, self._hashes, self._orders = plan, taken, hashes, orders
-        self._clock = MachineClock()
-        engine, recovered = taken.runner.engine, taken.recovered
-        decoders = account.decoders(
-            zone_offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS)
-        )
-        if recovered is not None:
-            _recall(decoders, recovered)
-        exchange_clock = ExchangeClock(
-            self._clock,
-            lambda: latest_of(decoder.clock() for decoder in decoders),
-            recovered.offset_ns if recovered is not None else None,
-        )
-        self.supervisor = Supervisor(
-            taken.runner,
-            taken.journal,
-            decoders,
-            self._clock,
-            exchange_clock,
-            log,
-            save=self._save,
-            snapshot_interval_ns=config.journal.snapshot_interval_s * SECOND_NS,
-            durable_orders=config.journal.durability == "power",
-            pipeline=pipeline,
-        )
-        hours = hours_of(engine)
-        on_stop = config.execution.on_stop == "flatten"
-        self.loop = SessionLoop(
-            self.supervisor, plan.folder, "paper", hours, flatten_on_stop=on_stop, hide=account.client.redactor.keep
-        )
-        self.feed = feed_of(account, config, cache_folder() / plan.broker, plan.environ, self.loop)
-
-    async def run(self) -> int:
-        """Run till the day is over or a stop is asked for; return the exit code."""
-        return await self.loop.run(self.feed)
-
-    def end(self) -> RunRecord | None:
-        """Close the books: last marks when the day is over, the state on disk, the results written."""
-        from myquant.results.write import write_results  # noqa: PLC0415  (only the end needs it)
-        from myquant.session.ending import end_data, session_record  # noqa: PLC0415  (likewise)
-
-        folder, config = self._plan.folder, self._plan.loaded.config
-        runner, code = self._taken.runner, self.supervisor.stopping or 0
-        if self.loop.is_over:
-            end_data(runner, close=config.execution.close_at_end)
-        self.supervisor.save()
-        self.supervisor.stopped(code)
-        self._taken.journal.sync()
-        record = session_record(folder, runner.engine)
-        try:
-            if record is not None:
-                place, results = folder / archive.RESULTS, config.results
-                write_results(record, place, report=results.report, excel=results.excel)
-            if self.loop.is_over:
-                archive.end(folder, code)
-        except MyquantError as error:
-            if not code:
-                raise
-            self.supervisor.note_error("the results can't be written", error)  # why it stopped matters more
-        return record
-
-    def _save(self) -> None:
-        from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
-        from myquant.session.recovery import save  # noqa: PLC0415  (likewise)
-
-        taken = self._taken
-        save(taken.runner.engine, self._orders, taken.journal, self._plan.folder, self._hashes, self._clock, DISK)
+    config, cache, folder = plan.loaded.config, cache_folder() / plan.broker, plan.folder
+    engine = facts.engine(plan.loaded, plan.strategy)
+    funds, code = await account.client.funds(), account.client.client_code
+    with taken_up(folder, facts, engine, NoOrders(), redactor) as work, ExitStack() as closing:
+        review(OpenedAtBroker(facts, plan.loaded, folder, account.notes, work.taken.recovered, code, funds))
+        fence = Fence.take(fence_folder(cache, config, code), facts.name, DISK)
+        closing.callback(fence.close)
+        port = account.orders(config, facts.key)
+        shadow = Shadow(SimulatedOrders(engine)) if config.broker.shadow else None
+        orders = BrokerOrders(engine, port, account.instruments, fence, work.log, shadow)
+        work.taken.runner.orders = orders
+        session = SessionProcess(work, account, cache, plan.environ)
+        parts = BrokerParts(port, orders, shadow, folder, facts.key)
+        session.loop.companion = BrokerSide(parts, session.loop)
+        if plan.override is not None and work.taken.recovered is None:
+            session.supervisor.note_override(NO_REHEARSAL, override_number(plan.override))
+        exit_code = await session.run()
+        return Left(session.end(close=False), folder, exit_code, session.loop.is_over)
 
 
 @dataclass(frozen=True)
@@ -342,12 +301,12 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
     from myquant.brokers.http import Http  # noqa: PLC0415  (likewise)
     from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (likewise)
     from myquant.journal.disk import DISK  # noqa: PLC0415  (likewise)
+    from myquant.session.at_broker import refuse_unknown  # noqa: PLC0415  (likewise)
     from myquant.session.recording import Recording  # noqa: PLC0415  (likewise)
     from myquant.session.recording_feed import OpenDay  # noqa: PLC0415  (likewise)
     from myquant.session.recording_loop import RecordingLoop  # noqa: PLC0415  (likewise)
 
-    if plan.broker not in BROKERS:
-        raise ConfigError(f"--broker {plan.broker}: not known; one of {', '.join(BROKERS)}")
+    refuse_unknown(plan.broker)
     config, account_secrets = plan.config, credentials(plan.environ)
     redactor = Redactor(account_secrets.secrets())
     offset_ns, jump_ns = zone_offset_ns(config.session.timezone), int(config.feed.max_clock_jump_s * SECOND_NS)
@@ -375,11 +334,3 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
             return await RecordingLoop(recording, plan.symbols, open_day, config, MachineClock(), tell).run()
     finally:
         recording.close()
-
-
-def _recall(decoders: "Sequence[FrameDecoder]", recovered: "Recovered") -> None:
-    """Let each connection's decoder go on from the last input of its instruments."""
-    for who, last in recovered.last_inputs.items():
-        for decoder in decoders:
-            if who in decoder.tokens.rows:
-                decoder.recall(last)

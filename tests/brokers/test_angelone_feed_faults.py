@@ -24,7 +24,6 @@ from brokers.fake_angelone import (
 )
 from brokers.fake_feed import QUICK, SHORT, Watcher, alternates, feeding, many
 from myquant.brokers.angelone import settings
-from myquant.brokers.angelone.settings import Endpoints
 
 DISCONNECTS = 60
 Loop = Callable[[], asyncio.AbstractEventLoop]

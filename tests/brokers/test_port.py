@@ -12,40 +12,37 @@ from myquant.brokers.angelone.settings import AngelOneCredentials
 from myquant.brokers.port import TAG_LENGTH, order_of_tag, order_tag
 
 KEYS = st.integers(0, 2**64 - 1)
-ORDERS = st.integers(1, 36**6 - 1)
+ORDERS = st.integers(1, 36**4 - 1)
+PARTS = st.integers(0, 36**2 - 1)
 
 
-@given(key=KEYS, order=ORDERS)
-def test_a_tag_is_short_plain_and_leads_back(key: int, order: int) -> None:
-    tag = order_tag(key, order)
+@given(key=KEYS, order=ORDERS, part=PARTS)
+def test_a_tag_is_short_plain_and_leads_back(key: int, order: int, part: int) -> None:
+    tag = order_tag(key, order, part)
     assert len(tag) == TAG_LENGTH == 19
     assert set(tag) <= set(string.ascii_uppercase + string.digits)
-    assert order_of_tag(tag, key) == order_of_tag(tag.lower(), key) == order
+    assert order_of_tag(tag, key) == order_of_tag(tag.lower(), key) == (order, part)
 
 
-@given(first=st.tuples(KEYS, ORDERS), second=st.tuples(KEYS, ORDERS))
-def test_no_two_orders_share_a_tag(first: tuple[int, int], second: tuple[int, int]) -> None:
+@given(first=st.tuples(KEYS, ORDERS, PARTS), second=st.tuples(KEYS, ORDERS, PARTS))
+def test_no_two_slices_share_a_tag(first: tuple[int, int, int], second: tuple[int, int, int]) -> None:
     assert (order_tag(*first) == order_tag(*second)) == (first == second)
 
 
 def test_the_tag_of_another_session_or_hand_is_not_ours() -> None:
-    assert order_of_tag(order_tag(7, 3), 8) is None
-    for tag in (
-        "",
-        "openalgo",
-        "-" * 19,
-        "é" * 19,
-        order_tag(7, 3)[:-1],
-        order_tag(7, 3) + "0",
-        order_tag(7, 1)[:-1] + "0",
-    ):
-        assert order_of_tag(tag, 7) is None
+    tag = order_tag(7, 3, 1)
+    assert order_of_tag(tag, 8) is None
+    for other in ("", "openalgo", "-" * 19, "é" * 19, tag[:-1], tag + "0", tag[:13] + "000001"):
+        assert order_of_tag(other, 7) is None
 
 
-@pytest.mark.parametrize(("key", "order"), [(-1, 1), (2**64, 1), (0, 0), (0, -5), (0, 36**6)])
-def test_what_no_tag_can_name_is_an_error(key: int, order: int) -> None:
+@pytest.mark.parametrize(
+    ("key", "order", "part"),
+    [(-1, 1, 0), (2**64, 1, 0), (0, 0, 0), (0, -5, 0), (0, 36**4, 0), (0, 1, -1), (0, 1, 1296)],
+)
+def test_what_no_tag_can_name_is_an_error(key: int, order: int, part: int) -> None:
     with pytest.raises(ValueError, match="must be in"):
-        order_tag(key, order)
+        order_tag(key, order, part)
 
 
 def test_credentials_never_show() -> None:

@@ -22,6 +22,17 @@ protection_percent = 2.0
 protection_ticks = 10
 participation_percent = 10.0
 order_life_s = 2.0
+reprice_s = 1.0
+protective_stop = true
+stop_follow_s = 1.0
+exit_retry_s = 1.0
+unprotected_max_s = 60.0
+[broker]
+reconcile_s = 15.0
+settle_s = 35.0
+channel_max_s = 10.0
+min_funds = 0.0
+shadow = true
 [feed]
 mode = "snap_quote"
 stall_s = 3.0
@@ -54,6 +65,11 @@ pair_ticks = 200
 rest_url = "https://apiconnect.angelone.in"
 stream_url = "wss://smartapisocket.angelone.in/smart-stream"
 master_url = "https://margincalculator.angelbroking.com/OpenAPI_File/files/OpenAPIScripMaster.json"
+update_url = "wss://tns.angelone.in/smart-order-update"
+product = "INTRADAY"
+public_ip = "127.0.0.1"
+local_ip = "127.0.0.1"
+mac = "00:00:00:00:00:00"
 [charges]
 model = "india_index_options"
 broker = "zerodha"

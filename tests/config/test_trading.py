@@ -21,7 +21,7 @@ class Mine(BaseModel):
         "results.directory=elsewhere",
         "journal.segment_mib=8",
         "pipeline.logging=async",
-        "orders.reconcile_s=5",
+        "broker.reconcile_s=5",
         "evidence.pairs=20",
         "data_quality.strict=true",
         "instrument.symbol=BANKNIFTY",
@@ -65,7 +65,7 @@ def test_a_strategys_own_section_counts() -> None:
 
 def test_each_section_was_thought_of() -> None:
     assert set(TRADING) < set(SECTIONS)
-    left_out = {"orders", "journal", "pipeline", "evidence", "angelone", "data_quality", "results"}
+    left_out = {"broker", "journal", "pipeline", "evidence", "angelone", "data_quality", "results"}
     assert set(SECTIONS) - set(TRADING) == left_out
 
 

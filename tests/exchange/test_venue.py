@@ -5,65 +5,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.jit import jitted
+from exchange.venue_play import (
+    ACKNOWLEDGED,
+    ARRIVES,
+    AT,
+    BLANK,
+    CONTRACT,
+    MS,
+    RULES,
+    bought,
+    limit_venue,
+    played,
+    tick,
+    timer,
+)
 from myquant.core import codes, pricing
-from myquant.core.money import RATE_SCALE
 from myquant.core.records import NEVER, NO_ORDER, Event, Order, Rules, Tape
 from myquant.exchange import instant
-from myquant.exchange.venue import WAITING_MAX, WAITING_MAX_EACH, Venue
-from myquant.exchange.venue_orders import (
-    ASKED_FOR,
-    AT_ONCE,
-    BEYOND_PRICE_BAND,
-    LIFE_OVER,
-    LIMIT,
-    Contract,
-    VenueRules,
-)
-
-MS = 1_000_000
-AT = 1_000 * MS  # when the orders below are sent; they arrive 50 ms later
-ARRIVES = AT + 50 * MS
-RULES = VenueRules(LIMIT, 50 * MS, 0, RATE_SCALE // 50, 4, RATE_SCALE // 10, 2_000 * MS, 0)
-CONTRACT = Contract(65, 5, 1800, 0, 0)
-BLANK = Event(*[0] * len(Event._fields))
-
-
-def limit_venue(contract: Contract = CONTRACT, rules: VenueRules = RULES, instruments: int = 1) -> Venue:
-    venue = Venue(instruments, rules, seed=1)
-    for who in range(instruments):
-        venue.prepare(who, contract)
-    return venue
-
-
-def tick(ms: int, price: int, volume: int = 650, bid: int = 0, ask: int = 0, who: int = 0) -> Event:
-    return BLANK._replace(
-        kind=codes.TICK, instrument=who, time_ns=ms * MS, price=price, volume=volume, bid=bid, ask=ask
-    )
-
-
-def timer(ms: int) -> Event:
-    return BLANK._replace(kind=codes.TIMER, instrument=-1, time_ns=ms * MS)
-
-
-def played(venue: Venue, *events: Event) -> list[tuple[str, int, int, int, int]]:
-    """Let the exchange see events; return its answers as (what, ms, quantity, value, code)."""
-    found = []
-    for event in events:
-        venue.see(event)
-        while (told := venue.answer()) is not None:
-            assert told.time_ns <= event.time_ns
-            found.append((codes.EVENT_NAMES[told.kind], told.time_ns // MS, told.quantity, told.value, told.code))
-    return found
-
-
-def bought(quantity: int = 130, contract: Contract = CONTRACT, rules: VenueRules = RULES) -> Venue:
-    """Return an exchange that was sent an order to buy at 100 rupees: its limit is 102."""
-    venue = limit_venue(contract, rules)
-    venue.submit(0, 7, codes.BUY, quantity, 10_000, AT)
-    return venue
-
-
-ACKNOWLEDGED = ("order_ack", 1050, 0, 0, 0)
+from myquant.exchange.venue import ORDERS_MAX_EACH, REQUESTS_MAX_EACH, WAITING_MAX, WAITING_MAX_EACH, Venue
+from myquant.exchange.venue_orders import ASKED_FOR, AT_ONCE, BEYOND_PRICE_BAND, HAS_ENDED
 
 
 def test_an_order_fills_after_it_has_arrived() -> None:
@@ -87,40 +47,38 @@ def test_beyond_its_limit_it_rests_until_the_market_comes_back() -> None:
     assert played(venue, tick(1300, 10_300, bid=10_190, ask=10_200)) == [("fill", 1300, 65, 663_000, 0)]
 
 
-def test_what_is_left_at_the_end_of_its_life_is_cancelled() -> None:
-    found = played(bought(), tick(1100, 10_000), timer(3049), timer(3050), tick(3051, 10_000))
-    end = ("cancelled", 3050, 65, 650_000, LIFE_OVER)
-    assert found == [ACKNOWLEDGED, ("fill", 1100, 65, 650_000, 0), end]
-
-
-def test_a_tick_at_the_end_of_its_life_comes_too_late() -> None:
-    assert played(bought(), tick(3050, 10_000)) == [ACKNOWLEDGED, ("cancelled", 3050, 0, 0, LIFE_OVER)]
+def test_an_order_works_until_it_is_filled_or_cancelled() -> None:
+    venue = bought()
+    assert played(venue, tick(1100, 10_000), timer(10**9)) == [ACKNOWLEDGED, ("fill", 1100, 65, 650_000, 0)]
+    assert (venue.busy, venue.next_ns) == (True, NEVER)
 
 
 def test_a_request_to_cancel_takes_its_time() -> None:
     venue = bought()
     assert played(venue, tick(1100, 10_000)) == [ACKNOWLEDGED, ("fill", 1100, 65, 650_000, 0)]
-    venue.cancel(0, 7, 1100 * MS)
+    venue.cancel(7, 1100 * MS)
     assert played(venue, tick(1149, 10_205), tick(1150, 10_000)) == [("cancelled", 1150, 65, 650_000, ASKED_FOR)]
     assert not venue.busy
 
 
 def test_a_fill_that_comes_first_wins_over_a_request_to_cancel() -> None:
     venue = bought(65)
-    venue.cancel(0, 7, 1090 * MS)
-    assert played(venue, tick(1139, 10_000), timer(5000)) == [ACKNOWLEDGED, ("fill", 1139, 65, 650_000, 0)]
+    venue.cancel(7, 1090 * MS)
+    late = ("change_reject", 1140, 65, 650_000, HAS_ENDED)
+    assert played(venue, tick(1139, 10_000), timer(5000)) == [ACKNOWLEDGED, ("fill", 1139, 65, 650_000, 0), late]
+    assert not venue.busy
 
 
 def test_an_order_that_is_cancelled_on_its_way_is_acknowledged_first() -> None:
     venue = bought()
-    venue.cancel(0, 7, AT - 20 * MS)
+    venue.cancel(7, AT - 20 * MS)
     assert played(venue, tick(1050, 10_000)) == [ACKNOWLEDGED, ("cancelled", 1050, 0, 0, ASKED_FOR)]
 
 
-def test_a_request_to_cancel_that_arrives_at_the_end_of_its_life_counts() -> None:
-    venue = bought()
-    venue.cancel(0, 7, 3000 * MS)
-    assert played(venue, timer(3050)) == [ACKNOWLEDGED, ("cancelled", 3050, 0, 0, ASKED_FOR)]
+def test_a_request_to_cancel_has_to_reach_every_slice() -> None:
+    venue = bought(1820)
+    venue.cancel(7, 1200 * MS)
+    assert played(venue, timer(1300)) == [("order_ack", 1100, 0, 0, 0), ("cancelled", 1300, 0, 0, ASKED_FOR)]
 
 
 def test_a_tick_that_comes_after_a_later_one_fills_nothing() -> None:
@@ -132,13 +90,21 @@ def test_a_tick_that_comes_after_a_later_one_fills_nothing() -> None:
     assert len(played(venue, tick(1100, 10_000))) == 1
 
 
-def test_a_request_to_cancel_what_has_ended_changes_nothing() -> None:
+def test_a_request_to_cancel_what_has_ended_is_refused() -> None:
     venue = bought(65)
     played(venue, tick(1100, 10_000))
-    before = venue.snapshot()
-    venue.cancel(0, 7, 1110 * MS)
-    assert venue.snapshot() == before
+    venue.cancel(7, 1110 * MS)
+    assert venue.busy
+    assert played(venue, timer(1160)) == [("change_reject", 1160, 65, 650_000, HAS_ENDED)]
     assert not venue.busy
+
+
+def test_the_second_request_to_cancel_is_refused() -> None:
+    venue = bought()
+    venue.cancel(7, 1100 * MS)
+    venue.cancel(7, 1101 * MS)
+    late = ("change_reject", 1151, 0, 0, HAS_ENDED)
+    assert played(venue, timer(2000)) == [ACKNOWLEDGED, ("cancelled", 1150, 0, 0, ASKED_FOR), late]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +118,7 @@ def test_a_request_to_cancel_what_has_ended_changes_nothing() -> None:
 )
 def test_a_limit_beyond_the_price_band_is_rejected(side: int, low: int, high: int, rejected: bool) -> None:
     venue = limit_venue(CONTRACT._replace(low_price=low, high_price=high))
-    venue.submit(0, 7, side, 65, 10_000, AT)
+    venue.submit(0, 7, side, 65, 10_000, 0, AT)
     found = played(venue, tick(1050, 10_000))
     if rejected:
         assert found == [("order_reject", 1050, 0, 0, BEYOND_PRICE_BAND)]
@@ -175,7 +141,7 @@ def test_a_quote_fills_a_lot_and_a_quote_of_the_other_side_none() -> None:
 
 def test_nothing_fills_on_what_is_no_tick_of_the_instrument() -> None:
     venue = limit_venue(instruments=2)
-    venue.submit(0, 7, codes.BUY, 130, 10_000, AT)
+    venue.submit(0, 7, codes.BUY, 130, 10_000, 0, AT)
     refused = tick(1100, -1, ask=10_000)
     without_volume = tick(1100, 10_000, volume=-1)
     mark = tick(1100, 10_000)._replace(kind=codes.OPERATOR)
@@ -185,7 +151,7 @@ def test_nothing_fills_on_what_is_no_tick_of_the_instrument() -> None:
 def test_time_passes_for_all_instruments_and_what_was_earlier_is_told_first() -> None:
     venue = limit_venue(instruments=3)
     for who, sent in ((2, 20), (0, 30), (1, 10)):
-        venue.submit(who, who + 1, codes.BUY, 65, 10_000, AT + sent * MS)
+        venue.submit(who, who + 1, codes.BUY, 65, 10_000, 0, AT + sent * MS)
     assert venue.next_ns == ARRIVES + 10 * MS
     told = venue.answers(ARRIVES + 25 * MS)
     assert [(event.instrument, event.order_id, event.kind) for event in told] == [
@@ -193,8 +159,8 @@ def test_time_passes_for_all_instruments_and_what_was_earlier_is_told_first() ->
         (2, 3, codes.ORDER_ACK),
     ]
     assert venue.next_ns == ARRIVES + 30 * MS
-    assert len(venue.answers(NEVER)) == 4
-    assert (venue.busy, venue.next_ns) == (False, NEVER)
+    assert [event.instrument for event in venue.answers(NEVER)] == [0]
+    assert (venue.busy, venue.next_ns) == (True, NEVER)
 
 
 def test_asking_before_anything_is_due_changes_nothing() -> None:
@@ -206,11 +172,11 @@ def test_asking_before_anything_is_due_changes_nothing() -> None:
 
 def test_jitter_is_repeated_by_its_seed_and_stays_below_its_most() -> None:
     def arrivals(seed: int) -> list[int]:
-        venue = Venue(1, RULES._replace(jitter_ns=120 * MS), seed)
+        venue = Venue(2, RULES._replace(jitter_ns=120 * MS), seed)
         venue.prepare(0, CONTRACT)
         found = []
         for order_id in range(1, 30):
-            venue.submit(0, order_id, codes.BUY, 65, 10_000, AT)
+            venue.submit(0, order_id, codes.BUY, 65, 10_000, 0, AT)
             found.append(venue.next_ns - ARRIVES)
             venue.answers(NEVER)
         return found
@@ -224,32 +190,47 @@ def test_jitter_is_repeated_by_its_seed_and_stays_below_its_most() -> None:
 def test_orders_that_cannot_be_are_refused_and_change_nothing() -> None:
     venue = bought()
     before = venue.snapshot()
-    with pytest.raises(ValueError, match="order 8 of instrument 0: order 7 is still here"):
-        venue.submit(0, 8, codes.BUY, 65, 10_000, AT)
+    with pytest.raises(ValueError, match="order 7 of instrument 0: its id is that of an order here"):
+        venue.submit(0, 7, codes.BUY, 65, 10_000, 0, AT)
     with pytest.raises(IndexError, match="instrument 1 of 1"):
-        venue.submit(1, 8, codes.BUY, 65, 10_000, AT)
-    for side, quantity, price in ((0, 65, 100), (codes.BUY, 0, 100), (codes.SELL, 65, 0)):
+        venue.submit(1, 8, codes.BUY, 65, 10_000, 0, AT)
+    for side, quantity, price, trigger in ((0, 65, 100, 0), (codes.BUY, 0, 100, 0), (-1, 65, 0, 0), (-1, 65, 1, -1)):
         with pytest.raises(ValueError, match="not an order: id 8"):
-            venue.submit(0, 8, side, quantity, price, AT)
-    with pytest.raises(ValueError, match="order 8 of instrument 0 can't be cancelled"):
-        venue.cancel(0, 8, AT)
+            venue.submit(0, 8, side, quantity, price, trigger, AT)
+    with pytest.raises(ValueError, match="order 8 can't be changed or cancelled: it is not known here"):
+        venue.cancel(8, AT)
+    with pytest.raises(ValueError, match="order 8 can't be changed or cancelled: it is not known here"):
+        venue.modify(8, 10_000, 0, AT)
+    for price, trigger in ((0, 0), (100, 90), (100, -1)):
+        with pytest.raises(ValueError, match="order 7 can't have price"):
+            venue.modify(7, price, trigger, AT)
     assert venue.snapshot() == before
 
 
 def test_a_contract_is_needed_and_checked() -> None:
     venue = Venue(1, RULES, seed=1)
     with pytest.raises(ValueError, match="its contract was not prepared"):
-        venue.submit(0, 7, codes.BUY, 65, 10_000, AT)
+        venue.submit(0, 7, codes.BUY, 65, 10_000, 0, AT)
     with pytest.raises(ValueError, match="without lot or tick size"):
         venue.prepare(0, CONTRACT._replace(lot_size=0))
-    with pytest.raises(ValueError, match="order 0 of instrument 0 can't be cancelled"):
-        venue.cancel(0, 0, AT)
+
+
+def test_where_orders_fill_at_once_none_waits_and_nothing_is_changed() -> None:
+    venue = limit_venue(rules=RULES._replace(model=AT_ONCE))
+    with pytest.raises(ValueError, match="order 7 of instrument 0: a stop order, where orders fill at once"):
+        venue.submit(0, 7, codes.SELL, 65, 9_000, 9_000, AT)
+    venue.submit(0, 7, codes.BUY, 65, 10_000, 0, AT)
+    venue.cancel(7, AT + 1)
+    venue.modify(7, 10_000, 0, AT - 1)
+    refused = ("change_reject", 1000, 65, 650_000, HAS_ENDED)
+    assert played(venue, timer(1001)) == [("fill", 1000, 65, 650_000, 0), refused, refused]
+    assert not venue.busy
 
 
 def test_answers_come_in_order_however_many_there_were() -> None:
     venue = Venue(1, RULES._replace(model=AT_ONCE), seed=1)
     for order_id in range(1, 200):
-        venue.submit(0, order_id, codes.BUY, 65, 10_000, AT)
+        venue.submit(0, order_id, codes.BUY, 65, 10_000, 0, AT)
         if order_id % 2 == 0:
             assert [told.order_id for told in venue.answers(AT)] == [order_id - 1, order_id]
 
@@ -259,8 +240,7 @@ def test_an_exchange_in_use_takes_up_a_snapshot() -> None:
     venue.see(tick(1100, 10_000))
     state = venue.snapshot()
     used = limit_venue()
-    used.submit(0, 1, codes.SELL, 65, 10_000, AT)
-    used.answers(NEVER)
+    used.submit(0, 1, codes.SELL, 65, 10_000, 0, AT)
     used.restore(state)
     assert (used.busy, used.next_ns, used.snapshot()) == (True, venue.next_ns, state)
     assert used.answers(NEVER) == venue.answers(NEVER)
@@ -269,9 +249,40 @@ def test_an_exchange_in_use_takes_up_a_snapshot() -> None:
 def test_answers_that_nobody_takes_are_bounded() -> None:
     venue = Venue(1, RULES._replace(model=AT_ONCE), seed=1)
     for order_id in range(1, 1 + WAITING_MAX + WAITING_MAX_EACH):
-        venue.submit(0, order_id, codes.BUY, 65, 10_000, AT)
+        venue.submit(0, order_id, codes.BUY, 65, 10_000, 0, AT)
     with pytest.raises(OverflowError, match="68 answers of the simulated exchange wait"):
-        venue.submit(0, 1000, codes.BUY, 65, 10_000, AT)
+        venue.submit(0, 1000, codes.BUY, 65, 10_000, 0, AT)
+
+
+def test_orders_are_bounded_and_those_that_have_ended_are_forgotten_first() -> None:
+    venue = limit_venue()
+    for order_id in range(1, 1 + ORDERS_MAX_EACH):
+        venue.submit(0, order_id, codes.BUY, 65, 10_000, 0, AT + order_id)
+    with pytest.raises(OverflowError, match="order 17: the simulated exchange takes no more than 16"):
+        venue.submit(0, 17, codes.BUY, 65, 10_000, 0, AT)
+    for order_id in (3, 4):
+        venue.cancel(order_id, AT + 20)
+    venue.answers(ARRIVES + 50 * MS)
+    venue.cancel(3, AT + 100 * MS)  # of one that has ended: its answer is still under way
+    venue.submit(0, 17, codes.BUY, 65, 10_000, 0, AT + 100 * MS)
+    with pytest.raises(ValueError, match="order 4 can't be changed"):
+        venue.cancel(4, AT + 100 * MS)
+    venue.cancel(3, AT + 101 * MS)
+    venue.cancel(5, AT + 101 * MS)
+    assert [(told.order_id, told.kind) for told in venue.answers(NEVER)] == [
+        (3, codes.CHANGE_REJECT),
+        (17, codes.ORDER_ACK),
+        (3, codes.CHANGE_REJECT),
+        (5, codes.CANCELLED),
+    ]
+
+
+def test_requests_under_way_are_bounded() -> None:
+    venue = bought()
+    for _ in range(REQUESTS_MAX_EACH - 1):
+        venue.modify(7, 10_000, 0, AT)
+    with pytest.raises(OverflowError, match="order 7: 32 requests are under way, the simulated exchange's most"):
+        venue.cancel(7, AT)
 
 
 @jitted
@@ -304,7 +315,7 @@ def test_at_once_is_the_fill_of_the_instant_exchange(
     rules = NO_RULES._replace(fill_model=model, slippage=slippage)
     price = expected_price(side, tape, rules)
     venue = Venue(4, RULES._replace(model=AT_ONCE), seed=1)
-    venue.submit(3, order_id, side, quantity, price, AT)
+    venue.submit(3, order_id, side, quantity, price, 0, AT)
     assert venue.busy
     order = NO_ORDER._replace(id=order_id, side=side, quantity=quantity)
     assert venue.answer() == fill_at_once(order, tape, rules, BLANK._replace(kind=codes.TICK, instrument=3))

@@ -9,27 +9,32 @@ from hypothesis import strategies as st
 
 from myquant.core import codes
 from myquant.core.money import RATE_SCALE
-from myquant.core.records import NEVER, Event
+from myquant.core.records import Event
 from myquant.exchange.venue_orders import (
+    CHANGE,
+    GONE,
     LIMIT,
     ON_ITS_WAY,
     RESTING,
+    WAITING,
     Contract,
+    Request,
     Resting,
     VenueRules,
-    ask_to_cancel,
+    arrive,
     check_rules,
     draw,
     found_price,
     limit_price,
     look,
+    reach_ns,
     send,
     share_of,
 )
 
 PERCENT = RATE_SCALE // 100
 MS = 1_000_000
-RULES = VenueRules(LIMIT, 30 * MS, 120 * MS, 2 * PERCENT, 4, 10 * PERCENT, 2_000 * MS, 0)
+RULES = VenueRules(LIMIT, 30 * MS, 120 * MS, 2 * PERCENT, 4, 10 * PERCENT, 0)
 CONTRACT = Contract(65, 5, 1800, 0, 0)
 
 #        side, price, ticks at least -> limit; two percent, tick size 5
@@ -111,17 +116,19 @@ def test_the_price_that_the_market_offers(side: int, last: int, bid: int, ask: i
 
 @pytest.mark.parametrize(("quantity", "slices"), [(65, 1), (1755, 1), (1820, 2), (3510, 2), (3575, 3)])
 def test_each_slice_takes_its_time(quantity: int, slices: int) -> None:
-    order = send(1, codes.BUY, quantity, 10_000, 1000, CONTRACT, RULES)
-    assert order.since_ns == 1000 + slices * 30 * MS
-    assert order.ends_ns == order.since_ns + 2_000 * MS
-    assert (order.state, order.quantity, order.filled, order.cancel_ns) == (ON_ITS_WAY, quantity, 0, NEVER)
+    order = send(0, 1, codes.BUY, quantity, 10_000, 0, 1000, CONTRACT, RULES)
+    assert order == Resting(1, 0, ON_ITS_WAY, codes.BUY, quantity, 0, 0, 10_200, 0, 1000)
+    assert reach_ns(order, 1000, CONTRACT, RULES) == 1000 + slices * 30 * MS
 
 
 def test_without_a_freeze_quantity_there_is_one_slice() -> None:
-    assert send(1, codes.BUY, 10**6, 100, 0, CONTRACT._replace(freeze_quantity=0), RULES).since_ns == 30 * MS
+    contract = CONTRACT._replace(freeze_quantity=0)
+    order = send(0, 1, codes.BUY, 10**6, 100, 0, 0, contract, RULES)
+    assert reach_ns(order, 0, contract, RULES) == 30 * MS
 
 
-RESTS = Resting(1, RESTING, codes.BUY, 130, 65, 650_000, 10_200, 1000, 5000, NEVER)
+RESTS = Resting(1, 0, RESTING, codes.BUY, 130, 65, 650_000, 10_200, 0, 1000)
+WAITS = Resting(1, 0, WAITING, codes.SELL, 130, 0, 0, 8_820, 9_000, 1000)
 
 
 def test_a_look_fills_at_the_limit_and_not_beyond() -> None:
@@ -137,9 +144,43 @@ def test_what_is_older_than_the_last_look_does_not_concern_an_order() -> None:
     assert look(later, seen(10_000, 0, 0, time_ns=1002), CONTRACT, RULES).filled == 130
 
 
-def test_a_request_to_cancel_overtakes_nothing_and_a_second_one_changes_nothing() -> None:
-    assert ask_to_cancel(RESTS, 500).cancel_ns == 1000
-    assert ask_to_cancel(ask_to_cancel(RESTS, 2000), 3000).cancel_ns == 2000
+def test_a_request_overtakes_nothing_that_has_happened() -> None:
+    late = RESTS._replace(since_ns=40 * MS)
+    assert reach_ns(late, 0, CONTRACT, RULES) == 40 * MS
+    assert reach_ns(late, 20 * MS, CONTRACT, RULES) == 50 * MS
+
+
+#          side, last price, trigger -> does it work now
+TRIGGERS = [
+    (codes.SELL, 9_005, False),
+    (codes.SELL, 9_000, True),
+    (codes.SELL, 8_000, True),  # a gap, beyond its limit
+    (codes.BUY, 8_995, False),
+    (codes.BUY, 9_000, True),
+    (codes.BUY, 9_500, True),
+]
+
+
+@pytest.mark.parametrize(("side", "price", "works"), TRIGGERS)
+def test_a_trade_at_the_trigger_or_beyond_lets_a_stop_order_work(side: int, price: int, works: bool) -> None:
+    waits = WAITS._replace(side=side)
+    after = look(waits, seen(price, 8_995, 9_005, time_ns=1500), CONTRACT, RULES)
+    assert after == waits._replace(state=RESTING if works else WAITING, since_ns=1500)
+    quote = seen(price, price, price, time_ns=1500)._replace(kind=codes.QUOTE)
+    assert look(waits, quote, CONTRACT, RULES).state == WAITING
+
+
+def test_a_stop_order_that_is_triggered_outside_the_price_band_is_gone() -> None:
+    banded = CONTRACT._replace(low_price=8_825)
+    assert look(WAITS, seen(9_000, 0, 0, time_ns=1500), banded, RULES).state == GONE
+    assert look(WAITS, seen(9_000, 0, 0, time_ns=1500), CONTRACT._replace(low_price=8_820), RULES).state == RESTING
+
+
+def test_what_was_traded_before_a_change_does_not_concern_the_changed_order() -> None:
+    after, told = arrive(RESTS, Request(3000, CHANGE, 1, 10_300, 0), CONTRACT)
+    assert (after.limit, after.since_ns, told.kind) == (10_300, 3000, codes.MODIFIED)
+    assert look(after, seen(10_250, 0, 0, time_ns=2999), CONTRACT, RULES) is after
+    assert look(after, seen(10_250, 0, 0, time_ns=3000), CONTRACT, RULES).filled == 130
 
 
 @given(seed=st.integers(0, 2**63 - 1), most=st.integers(0, 2**31 - 1))
@@ -177,13 +218,12 @@ BAD_RULES = [
     {"protection_rate": RATE_SCALE + 1},
     {"protection_ticks": 0},
     {"participation_rate": 0},
-    {"life_ns": 0},
     {"slippage": -1},
 ]
 
 
 def test_rules_may_go_to_their_edges() -> None:
-    check_rules(RULES._replace(latency_ns=0, jitter_ns=0, protection_rate=RATE_SCALE, participation_rate=1, life_ns=1))
+    check_rules(RULES._replace(latency_ns=0, jitter_ns=0, protection_rate=RATE_SCALE, participation_rate=1))
 
 
 @pytest.mark.parametrize("change", BAD_RULES)

@@ -11,6 +11,10 @@ The recipe, for smartapi-python 1.5.5 (`make official-client` makes the environm
 5. `_on_close` takes one argument where websocket-client passes three, and what then fails begins a reconnection after
    ten seconds: override it. Allow no attempt of reconnection, else it calls `connect` from within `connect`.
 6. Text frames reach nothing: its `_on_data` looks at binary ones only.
+7. The address of the order updates is the class attribute `SmartWebSocketOrderUpdate.WEBSOCKET_URI`; `connect` blocks, and
+   `on_close` begins a reconnection after ten seconds: override `retry_connect`.
+8. `individual_order_details` takes no notice of `root`: set `_rootUrl` of the client, else it asks the real host.
+9. `placeOrder` returns the order's id, or None for any failure; the other calls return the envelope.
 
 A wish comes on stdin, what was seen goes to stdout, both as JSON. Nothing here is imported by the tests.
 """
@@ -18,6 +22,9 @@ A wish comes on stdin, what was seen goes to stdout, both as JSON. Nothing here 
 import importlib
 import json
 import sys
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pyotp
@@ -40,8 +47,9 @@ def modules() -> tuple[Any, Any]:
 def rest(module: Any, wish: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Log in and ask for everything the lab answers; return the client and the answers."""
     client = module.SmartConnect(api_key=wish["api_key"], root=wish["rest_url"])
+    client._rootUrl = wish["rest_url"]
     wrong = client.generateSession(wish["client_code"], wish["wrong_pin"], pyotp.TOTP(wish["totp_secret"]).now())
-    importlib.import_module("time").sleep(1.1)  # one login a second
+    time.sleep(1.1)  # one login a second
     user = client.generateSession(wish["client_code"], wish["pin"], pyotp.TOTP(wish["totp_secret"]).now())
     answers = {"wrong": wrong, "user": {**user, "data": {"clientcode": user["data"]["clientcode"]}}}
     answers["funds"] = client.rmsLimit()
@@ -85,6 +93,66 @@ def feed(module: Any, client: Any, wish: dict[str, Any]) -> dict[str, Any]:
     return {"packets": packets, "texts": texts}
 
 
+def updates(client: Any, wish: dict[str, Any]) -> tuple[list[dict[str, Any]], Callable[[], None]]:
+    """Listen to the orders; return the frames that came so far, and what ends it."""
+    module: Any = importlib.import_module("SmartApi.smartWebSocketOrderUpdate")
+    frames: list[dict[str, Any]] = []
+
+    class Updates(module.SmartWebSocketOrderUpdate):  # type: ignore[misc]  # its base is known when it runs only
+        WEBSOCKET_URI = wish["update_url"]
+
+        def on_message(self, _wsapp: Any, message: Any) -> None:
+            frames.append(json.loads(message))
+
+        def retry_connect(self) -> None:
+            pass
+
+    bearer = f"Bearer {client.access_token}"
+    listening = Updates(bearer, wish["api_key"], wish["client_code"], client.feed_token)
+    threading.Thread(target=listening.connect, daemon=True).start()
+    return frames, listening.close_connection
+
+
+def orders(client: Any, wish: dict[str, Any]) -> dict[str, Any]:
+    """Place, modify and cancel orders, and read the books and the updates."""
+    frames, end = updates(client, wish)
+    wait(lambda: bool(frames))
+    refused = client.placeOrder({**wish["bought"], "ordertype": "MARKET"})
+    bought = client.placeOrder(wish["bought"])
+    wait(lambda: any(each["order-status"] == "AB05" for each in frames))
+    resting = client.placeOrderFullResponse(wish["resting"])
+    same = {key: value for key, value in wish["resting"].items() if key not in {"transactiontype", "ordertag"}}
+    number = resting["data"]["orderid"]
+    wait(lambda: ("AB01", number) in [(each["order-status"], each["orderData"]["orderid"]) for each in frames])
+    modified = client.modifyOrder({**same, "orderid": number, "price": wish["new_price"]})
+    wait(lambda: any(each["order-status"] == "AB04" for each in frames))
+    cancelled = client.cancelOrder(number, "NORMAL")
+    wait(lambda: any(each["order-status"] == "AB02" for each in frames))
+    end()
+    return {
+        "refused": refused,
+        "bought": bought,
+        "resting": resting,
+        "modified": modified,
+        "cancelled": cancelled,
+        "order_book": client.orderBook(),
+        "trade_book": client.tradeBook(),
+        "position": client.position(),
+        "details": client.individual_order_details(resting["data"]["uniqueorderid"]),
+        "rms": client.rmsLimit(),
+        "updates": frames,
+    }
+
+
+def wait(true: Callable[[], bool]) -> None:
+    """Wait until something is true, for five seconds at most."""
+    for _ in range(500):
+        if true():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
 def main() -> None:
     """Answer one wish."""
     wish = json.load(sys.stdin)
@@ -93,6 +161,8 @@ def main() -> None:
     if "rest_url" in wish:
         client, seen = rest(connect, wish)
         seen.update(feed(socket, client, wish))
+        if "bought" in wish:
+            seen["orders"] = orders(client, wish)
         seen["logout"] = client.terminateSession(wish["client_code"])
     parse = socket.SmartWebSocketV2.__new__(socket.SmartWebSocketV2)._parse_binary_data
     seen["parsed"] = [parse(bytes.fromhex(packet)) for packet in wish.get("parse", ())]

@@ -74,5 +74,6 @@ def test_it_serves_until_a_signal_and_then_says_what_it_did(ends: signal.Signals
     assert "34,057 ticks" in text
     assert "lab: faults: drop (seed 1)" in text
     assert "export MYQUANT_ANGELONE__STREAM_URL=ws://127.0.0.1:" in text
+    assert "export MYQUANT_ANGELONE__UPDATE_URL=ws://127.0.0.1:" in text
     assert "export MYQUANT_ANGELONE_PIN=1234" in text
     assert SECRET not in text  # that of the environment is not shown

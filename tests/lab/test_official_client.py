@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lab.labs import OTHER, SYMBOL, run, small_day
+from lab.order_desk import wanted
 from myquant.lab.angelone.packet import PACKET_BYTES, PACKET_DTYPE, Packets, empty_packets, fields_of, in_mode
 from myquant.lab.angelone.server import AngelOneLab, day_packets
 
@@ -148,3 +149,50 @@ def test_it_logs_in_connects_subscribes_and_receives(tmp_path: Path) -> None:
     assert seen["texts"][0] == "pong"
     assert json.loads(seen["texts"][1])["errorCode"] == "E1001"
     assert lab.counts["packets"] >= 400
+
+
+def test_it_places_modifies_and_cancels_and_reads_the_books(tmp_path: Path) -> None:
+    ticks = small_day(300)
+    price = int(ticks.price[-1])
+
+    async def play() -> tuple[dict[str, Any], AngelOneLab]:
+        async with AngelOneLab(ticks) as lab:
+            kind, token = lab.token_of(SYMBOL)
+            body = {**wanted("BUY", 75, f"{price / 100 + 1:.2f}", ordertag="T1"), "symboltoken": token}
+            wish = {
+                **lab.credentials._asdict(),
+                "wrong_pin": "0000",
+                "rest_url": lab.rest_url,
+                "feed_url": lab.feed_url,
+                "update_url": lab.update_url,
+                "exchange": "NFO",
+                "symbol": SYMBOL,
+                "token": token,
+                "subscriptions": [(3, [{"exchangeType": kind, "tokens": [token]}])],
+                "count": 300,
+                "bought": body,
+                "resting": {**body, "price": f"{price / 100 - 10:.2f}", "ordertag": "T2"},
+                "new_price": f"{price / 100 - 9:.2f}",
+            }
+            return (await ask(wish, tmp_path))["orders"], lab
+
+    seen, lab = run(play())
+    bought, resting = lab.orders.book.orders
+    assert (seen["refused"], seen["bought"], seen["resting"]["data"]["orderid"]) == (
+        None,
+        bought.order_id,
+        resting.order_id,
+    )
+    assert (bought.state, bought.filled, resting.state, resting.limit) == ("complete", 75, "cancelled", price - 900)
+    assert all(seen[name]["status"] is True for name in ("modified", "cancelled", "order_book", "trade_book", "rms"))
+    assert [row["ordertag"] for row in seen["order_book"]["data"]] == ["T1", "T2"]
+    assert seen["trade_book"]["data"][0]["fillprice"] * 75 * 100 == pytest.approx(bought.value)
+    assert seen["position"]["data"][0]["netqty"] == "75"
+    assert seen["details"]["data"] == seen["order_book"]["data"][1]
+    assert float(seen["rms"]["data"]["net"]) == pytest.approx(1_000_000 - bought.value / 100)
+    told = [(each["orderData"].get("ordertag"), each["order-status"]) for each in seen["updates"]]
+    assert told == [
+        ("", "AB00"),
+        *(("T1", code) for code in ("AB09", "AB01", "AB05")),
+        *(("T2", code) for code in ("AB09", "AB01", "AB11", "AB04", "AB01", "AB02")),
+    ]

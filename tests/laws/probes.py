@@ -18,7 +18,7 @@ from myquant.errors import MyquantError
 from myquant.market import charges
 from myquant.results.record import RunRecord
 from myquant.session.rules import day_rules
-from session.play import Play
+from session.play import Play, in_words
 
 Values = Mapping[str, Any]
 TAPE: Final = random_ticks(11, count=3000, days=2, quotes=True)
@@ -110,6 +110,16 @@ def brokerage(values: Values) -> Any:
     plans = tuple(replace(plan, per_order=Decimal(number)) for number, plan in enumerate(charges.brokerages(), 1))
     with patch.object(charges, "brokerages", lambda: plans):
         return day_rules(settings(values), "NIFTY", None, date(2025, 10, 6)).rates.brokerage_per_order
+
+
+def after(rows: tuple[str, ...]) -> Callable[[Values], Any]:
+    """Return the probe that sees which commands each of these rows leads to; they begin with a second after ten."""
+
+    def probe(values: Values) -> Any:
+        stage = Play(**{name.replace(".", "__"): value for name, value in values.items()})
+        return [[in_words(command) for command in stage.send(stage.event(f"10:00:{row}"))] for row in rows]
+
+    return probe
 
 
 def halt_after_rejects(values: Values) -> Any:

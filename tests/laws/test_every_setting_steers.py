@@ -9,6 +9,7 @@ import pytest
 
 from laws import measured, probes, wired
 from laws.probes import (
+    after,
     brokerage,
     contract,
     denied,
@@ -44,6 +45,14 @@ PERCENT = {"charges.model": "percent"}
 LIMIT = {"execution.fill_model": "limit", "execution.order_timeout_s": 60}
 LASTING = {**LIMIT, "execution.order_life_s": 40}
 LATE = {"session.end_hour": 23}
+UNPROTECTED = {**LIMIT, "execution.protective_stop": False}
+TRAILS = {**LIMIT, "risk.tp_points": [50], "risk.tp_percents": [1], "risk.use_trail_stop": True}
+# What happens, for `after`: a position is bought, and then.
+BUYS = ("00 tick 100", "01 tick 100.05", "01 fill #1 300 at 100.05")
+FALLS = (*BUYS, "03 tick 85", "03 ack #2", "04.5 tick 84")
+RISES = (*BUYS, "01 ack #2", "03 tick 107")
+REFUSED = (*BUYS, "03 tick 85", "03 reject #2", "05 tick 84")
+NO_STOP = (*BUYS, "02 reject #2", "08 timer")
 
 
 class Row(NamedTuple):
@@ -111,6 +120,11 @@ TABLE: Final[dict[str, Row]] = {
     "execution.protection_ticks": Row(1, trades, {**LASTING, "execution.protection_percent": 0}),
     "execution.participation_percent": Row(100, trades, LIMIT),
     "execution.order_life_s": Row(40, trades, LIMIT),
+    "execution.reprice_s": Row(3, after(FALLS), UNPROTECTED),
+    "execution.protective_stop": Row(False, after(BUYS), LIMIT),
+    "execution.stop_follow_s": Row(10, after(RISES), TRAILS),
+    "execution.exit_retry_s": Row(3, after(REFUSED), UNPROTECTED),
+    "execution.unprotected_max_s": Row(5, after(NO_STOP), {**LIMIT, "risk.max_rejects": 100}),
     "feed.mode": Row("quote", wired.subscriptions),
     "feed.stall_s": Row(10, wired.silence_ns),
     "feed.halt_after_s": Row(5, halt_of_a_stale_feed),

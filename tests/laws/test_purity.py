@@ -13,7 +13,7 @@ ONE_BY_ONE = [ROOT / "strategies" / "default.py", RECORD]
 PURE = sorted([*(ROOT / "core").glob("*.py"), *(ROOT / "exchange").glob("*.py"), *ONE_BY_ONE])
 
 # What a decision may be made from: numbers and types, our own rooms, and the compiler.
-ALLOWED = {"collections", "functools", "typing", "inspect", "numpy", "numba", "myquant"}
+ALLOWED = {"bisect", "collections", "functools", "operator", "typing", "inspect", "numpy", "numba", "myquant"}
 ROOMS = {
     "core": {"core"},
     "journal": {"core"},

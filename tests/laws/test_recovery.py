@@ -9,7 +9,7 @@ import pytest
 
 from myquant.core import codes
 from myquant.journal.reader import JournalReader
-from myquant.journal.record import BODY, COMMAND, HOLDS, RECORD_BYTES
+from myquant.journal.record import BODY, COMMAND, HOLDS, INPUT, RECORD_BYTES
 from myquant.journal.segment import HEADER_BYTES
 from session.sessions import LIMIT, RICH, Session, day_inputs, decisions, open_session
 
@@ -41,12 +41,14 @@ def cut(source: Path, target: Path, records: int, torn_bytes: int) -> None:
 
 @pytest.mark.parametrize("values", [RICH, LIMIT], ids=["at_once", "limit"])
 def test_every_crash_point_ends_the_same(tmp_path: Path, values: dict[str, Any]) -> None:
-    inputs = day_inputs(8, count=260)
+    inputs = day_inputs(12, count=260)
     reference = whole(tmp_path / "whole", values, inputs, save_every=70)
     records = int(reference.journal.cursor[0])
     expected, state = decisions(reference.folder), reference.state()
     trades = expected[(expected[:, 0] == COMMAND) & (expected[:, 2] == codes.TRADE_CLOSED)]
     assert len(trades) > 3
+    answers = set(expected[expected[:, 0] == INPUT, 1])
+    assert codes.MODIFIED in answers or values is RICH
     assert records > 2 * SEGMENT
     missing = 0
     for point in range(records):

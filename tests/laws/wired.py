@@ -189,7 +189,7 @@ async def _session(values: Values, folder: Path) -> Seen:
         account = await opening.open_account(
             http, loaded.config, plan.symbols, SECRETS, cache=folder, today=date(2025, 10, 6)
         )
-        facts = compose._facts(plan, account)
+        facts = compose._facts(plan, account, "paper")
         archive.create(folder, facts, loaded, strategy)
         left = await compose._run_paper(plan, facts, account, redactor, lambda _: None)
     seen.record = left.record

@@ -7,7 +7,7 @@
 
 Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
 that has filled so far), `modified #N`, `unchanged #N` (a change was refused), `foreign UNITS at PRICE` (sold by someone
-else), `funds RUPEES`, `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
+else), `funds RUPEES [#LAST]`, `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
 instrument; without it, it is A. A row `day 2` turns the page of the calendar. Marks are not shown.
 """
 
@@ -170,7 +170,8 @@ class Play:
             units = int(rest[0])
             return event._replace(kind=codes.FOREIGN_TRADE, quantity=units, value=units * paise(rest[2]))
         if kind == "funds":
-            return event._replace(kind=codes.FUNDS, instrument=-1, value=paise(rest[0]))
+            last_id = int(rest[1].removeprefix("#")) if rest[1:] else 0
+            return event._replace(kind=codes.FUNDS, instrument=-1, value=paise(rest[0]), order_id=last_id)
         code = NOTICES[rest[0]] if rest else 0
         return event._replace(kind=KINDS[kind], instrument=-1, code=code)
 

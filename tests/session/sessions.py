@@ -37,6 +37,7 @@ LIMIT = {
     "execution.latency_ms": 500,
     "execution.order_life_s": 900,
     "execution.order_timeout_s": 3000,
+    "execution.unprotected_max_s": 3000,
 }
 
 

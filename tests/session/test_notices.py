@@ -266,7 +266,7 @@ def test_a_quote_between_ticks_is_what_the_next_decision_counts_on() -> None:
 
 
 def test_orders_by_limit_count_on_the_quote_where_there_is_one() -> None:
-    Play(execution__fill_model="limit").play("""
+    Play(execution__fill_model="limit", execution__protective_stop=False).play("""
         10:00:00  tick 100                         |
         10:00:01  tick 100.05 bid 100 ask 100.10   | buy 300 at 100.10 #1
         10:00:02  fill #1 300 at 100.10            | opened 300 at 100.10 stop 85.10

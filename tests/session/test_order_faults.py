@@ -178,7 +178,7 @@ def test_evidence_leaves_the_unknown(evidence: str, state: str) -> None:
         .play(BUYING)
         .play(f"""
         10:00:06  timer                   | halted order_of_unknown_state
-        10:01:00  {evidence} #1           |
+        10:01:00  {evidence} #1           | resumed order_of_unknown_state
     """)
     )
     assert stage.order() == state
@@ -196,7 +196,7 @@ def test_an_exit_of_unknown_state_is_not_sent_again() -> None:
     """)
     )
     assert (stage.order(), stage.units()) == ("unknown", 300)
-    stage.play("10:00:12  fill #2 300 at 80  | closed 300 at 80.00 stop_loss")
+    stage.play("10:00:12  fill #2 300 at 80  | closed 300 at 80.00 stop_loss ; resumed order_of_unknown_state")
 
 
 def test_an_answered_order_does_not_time_out() -> None:

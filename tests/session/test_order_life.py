@@ -316,6 +316,14 @@ def test_the_broker_says_what_can_be_spent() -> None:
     assert stage.engine.account().shortfall == 50_000_00
 
 
+def test_an_id_that_the_books_have_is_not_given_again() -> None:
+    works().play("""
+        10:00:00  funds 110000 #7         |
+        10:00:00  tick 100                |
+        10:00:01  tick 100.05             | buy 300 at 100.05 #8
+    """)
+
+
 def test_a_stop_is_put_down_to_the_price_grid() -> None:
     works().play("""
         10:00:00  tick 100                |

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from myquant.errors import BrokerError
@@ -18,6 +19,7 @@ _KEY_DIGITS: Final = 13  # 36 ** 13 > 2 ** 64
 _PART_DIGITS: Final = 2
 _ORDER_DIGITS: Final = TAG_LENGTH - _KEY_DIGITS - _PART_DIGITS
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # capitals only: some brokers change the case
+_PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
 
 OnFrame = Callable[[int, memoryview, int], None]  # connection (from 1), payload (valid during the call), monotonic ns
 OnStatus = Callable[[int, bool, str], None]  # connection, healthy, why
@@ -260,7 +262,8 @@ def order_tag(session_key: int, order_id: int, part: int) -> str:
         raise ValueError(f"order id {order_id}: must be in [1, 36^{_ORDER_DIGITS})")
     if not 0 <= part < 36**_PART_DIGITS:
         raise ValueError(f"part {part}: must be in [0, 36^{_PART_DIGITS})")
-    return _base36(session_key, _KEY_DIGITS) + _base36(order_id, _ORDER_DIGITS) + _base36(part, _PART_DIGITS)
+    high, low = divmod(order_id, len(_PAIRS))
+    return f"{_of_key(session_key)}{_PAIRS[high]}{_PAIRS[low]}{_PAIRS[part]}"
 
 
 def order_of_tag(tag: str, session_key: int) -> tuple[int, int] | None:
@@ -270,6 +273,11 @@ def order_of_tag(tag: str, session_key: int) -> tuple[int, int] | None:
         return None
     order_id = int(tag[_KEY_DIGITS:-_PART_DIGITS], 36)
     return (order_id, int(tag[-_PART_DIGITS:], 36)) if order_id else None
+
+
+@lru_cache(maxsize=16)
+def _of_key(session_key: int) -> str:
+    return _base36(session_key, _KEY_DIGITS)
 
 
 def _base36(number: int, digits: int) -> str:

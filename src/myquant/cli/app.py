@@ -16,9 +16,11 @@ from myquant.cli import (
     baseline,
     compare,
     config,
+    doctor,
     gate,
     journal,
     lab,
+    live,
     operate,
     paper,
     record,
@@ -51,11 +53,13 @@ Exit codes:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
 app.command(epilog=backtest.EXAMPLES)(backtest.backtest)
 app.command(epilog=f"{paper.EXAMPLES}\n\n{paper.SECRETS}\n\n{paper.EXIT_CODES}")(paper.paper)
+app.command(epilog=f"{live.EXAMPLES}\n\n{paper.SECRETS}\n\n{paper.EXIT_CODES}")(live.live)
 app.command(epilog=operate.STATUS_EXAMPLES)(operate.status)
 app.command(epilog=operate.HALT_EXAMPLES)(operate.halt)
 app.command(epilog=operate.RESUME_EXAMPLES)(operate.resume)
 app.command(epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
 app.command(epilog=operate.STOP_EXAMPLES)(operate.stop)
+app.command(epilog=f"{doctor.EXAMPLES}\n\n{paper.SECRETS}\n\n{doctor.EXIT_CODES}")(doctor.doctor)
 app.command(epilog=f"{record.EXAMPLES}\n\n{paper.SECRETS}\n\n{record.EXIT_CODES}")(record.record)
 app.command(epilog=replay.REPLAY_EXAMPLES)(replay.replay)
 app.command(epilog=replay.DIVERGENCE_EXAMPLES)(replay.divergence)
@@ -84,7 +88,7 @@ def _global(
     ] = False,
     _debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Backtest intraday strategies on Indian index options, and run them on a broker's feed."""
+    """Backtest intraday strategies on Indian index options, run them on a broker's feed, and trade them there."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit

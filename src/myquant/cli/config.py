@@ -1,4 +1,4 @@
-"""`myquant config`: show, check and compare configurations."""
+"""`myquant config`: show, check and compare configurations, and who used which."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.runs import Directory
 
-app = typer.Typer(help="Show, check and compare configurations.", rich_markup_mode=None)
+app = typer.Typer(help="Show, check and compare configurations, and see who used which.", rich_markup_mode=None)
 
 
 @app.command(
@@ -72,3 +73,29 @@ def diff(
     from myquant.cli.config_print import difference_lines
 
     print("\n".join(difference_lines(a, b, strategy) or ["no difference"]))
+
+
+@app.command(epilog=examples("myquant config audit", "myquant config audit --directory archive --json"))
+def audit(
+    directory: Directory = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every field.")] = False,
+) -> None:
+    """Print who used which configuration, when, and what differed from the one before; and whether the trail is whole.
+
+    Each line of the trail holds the hash of the line before it. Exit code 3 where one was changed, taken out or put in.
+    """
+    import json
+
+    from myquant.cli.config_print import audit_lines
+    from myquant.cli.runs import runs_directory
+    from myquant.config.audit import REMEDY, ConfigAudit
+    from myquant.errors import DataError
+
+    trail = ConfigAudit(runs_directory(directory))
+    found = trail.read()
+    if as_json:
+        print(json.dumps({"entries": found.entries, "problems": found.problems}, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(audit_lines(trail.path, found)))
+    if found.problems:
+        raise DataError("\n".join(f"{problem}: {REMEDY}" for problem in found.problems))

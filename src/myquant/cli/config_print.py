@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from myquant.cli.settings import own_sections
+from myquant.config.chain import Read
 from myquant.config.kinds import write
 from myquant.config.loading import DEFAULT, LoadedConfig, diff, load_config
 
 DEFAULTS: Final = "defaults"  # the word that stands for them where a file could be named
+HASH_LETTERS: Final = 8
 ALIGNED_MAX: Final = 24  # a longer value pushes no other line's comment to the right
 
 
@@ -33,6 +35,22 @@ def difference_lines(a: str, b: str, strategy: str | None) -> list[str]:
     changes = diff(left, right)
     name_width = max((len(name) for name, _, _ in changes), default=0)
     return [f"{name:<{name_width}} = {_text(one)} -> {_text(other)}" for name, one, other in changes]
+
+
+def audit_lines(path: Path, found: Read) -> list[str]:
+    """Return the lines of a trail of configurations: one a use, what changed and what was overridden below it."""
+    lines = []
+    for entry in found.entries:
+        known = {name: entry.get(name, "?") for name in ("number", "time", "who", "session", "command", "config_hash")}
+        head = "{number}  {time}  {who}  {session}  {command}".format_map(known)
+        lines.append(f"{head}  config {str(known['config_hash'])[:HASH_LETTERS]}")
+        lines += [f"     changed   {change}" for change in entry.get("changed", ())]
+        lines += [f"     overrides {reason}" for reason in entry.get("overrides", ())]
+    if found.cut:
+        lines.append(f"{path}: its last line was cut while it was written; the next use removes it")
+    if not found.problems:
+        lines.append(f"{path}: {found.lines} uses, the chain is whole; its end {found.last[:16]}")
+    return lines
 
 
 def _text(value: Any) -> str:

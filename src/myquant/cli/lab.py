@@ -11,12 +11,14 @@ from myquant.errors import ConfigError
 
 if TYPE_CHECKING:
     from myquant.lab.angelone.faults import Faults
+    from myquant.lab.angelone.order_service import Terms
     from myquant.lab.angelone.server import AngelOneLab
     from myquant.lab.market_day import MarketDay
 
 BROKERS: Final = ("angelone",)
 REST_PORT: Final = 8210
 FEED_PORT: Final = 8211
+CASH: Final = 1_000_000.0
 EXAMPLES: Final = examples(
     "myquant lab --broker angelone --generate",
     "myquant lab --broker angelone --ticks NIFTY07OCT2524900CE.csv --speed 60",
@@ -69,17 +71,25 @@ def lab(
         Path | None,
         typer.Option("--tls", metavar="CERT.pem", help="Serve https and wss, with this certificate and its key."),
     ] = None,
+    cash: Annotated[float, typer.Option("--cash", metavar="RUPEES", min=0, help="What the account can spend.")] = CASH,
+    static_ip: Annotated[
+        str, typer.Option("--static-ip", metavar="IP", show_default="any", help="The address that orders must name.")
+    ] = "",
+    dedupe: Annotated[
+        bool, typer.Option("--dedupe", help="An order with a tag that was seen before makes no other order.")
+    ] = False,
     faults: Annotated[
         list[str] | None,
         typer.Option("--fault", metavar="NAME[=VALUES]", help="Make a fault; can be repeated. `help` lists them."),
     ] = None,
 ) -> None:
-    """Serve a broker on this machine: login, instrument master and binary feed, as the real one's.
+    """Serve a broker on this machine: login, instrument master, binary feed and orders, as the real one's.
 
     The day begins with the first subscription. The indices tick on to two minutes after the market's close. Ctrl-C ends
     the lab; it then prints what it sent and which faults it made.
     """
     from myquant.lab.angelone.faults import parse_faults
+    from myquant.lab.angelone.order_service import Terms
 
     if broker not in BROKERS:
         raise ConfigError(f"--broker {broker}: the lab knows {', '.join(BROKERS)}")
@@ -89,7 +99,8 @@ def lab(
     chosen = parse_faults(faults or (), seed)
     on = None if day is None else day.date()
     played = _played(ticks or [], symbols or [], generate=generate, day=on, seed=seed)
-    _serve(played, chosen, speed=None if asap else speed, ports=(port, feed_port), certificate=tls)
+    terms = Terms(cash_paise=round(cash * 100), static_ip=static_ip, dedupe=dedupe)
+    _serve(played, chosen, terms, speed=None if asap else speed, ports=(port, feed_port), certificate=tls)
 
 
 def _played(files: list[Path], symbols: list[str], *, generate: bool, day: date | None, seed: int) -> "MarketDay":
@@ -117,7 +128,13 @@ def _list_faults() -> None:
 
 
 def _serve(
-    played: "MarketDay", faults: "Faults", *, speed: float | None, ports: tuple[int, int], certificate: Path | None
+    played: "MarketDay",
+    faults: "Faults",
+    terms: "Terms",
+    *,
+    speed: float | None,
+    ports: tuple[int, int],
+    certificate: Path | None,
 ) -> None:
     """Serve until a signal ends it."""
     import asyncio
@@ -147,6 +164,7 @@ def _serve(
             played,
             speed=speed,
             faults=faults,
+            terms=terms,
             credentials=credentials_of(os.environ),
             port=port,
             feed_port=feed_port,
@@ -183,7 +201,12 @@ def _introduce(running: "AngelOneLab", played: "MarketDay", faults: "Faults", sp
         print(f"lab: faults: {', '.join(made)} (seed {faults.seed})")
     print(f"lab: REST {running.rest_url}, feed {running.feed_url}, instruments {running.master_url}")
     print("lab: in the other shell:")
-    for key, address in (("rest", running.rest_url), ("stream", running.feed_url), ("master", running.master_url)):
+    for key, address in (
+        ("rest", running.rest_url),
+        ("stream", running.feed_url),
+        ("master", running.master_url),
+        ("update", running.update_url),
+    ):
         print(f"export MYQUANT_ANGELONE__{key.upper()}_URL={address}")  # a setting: section angelone
     for name, variable in ENVIRONMENT.items():
         if os.environ.get(variable):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, cast
 
 import typer
 
-from myquant.cli.options import examples
+from myquant.cli.options import Assignments, ConfigFile, examples
 from myquant.cli.runs import Directory, runs_directory
 from myquant.errors import ConfigError, MyquantError
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 STATUS_EXAMPLES: Final = examples("myquant status", "myquant status runs/20251003-091000-nifty --json")
 HALT_EXAMPLES: Final = examples("myquant halt", 'myquant halt 20251003-091000-nifty --reason "news at ten"')
 RESUME_EXAMPLES: Final = examples("myquant resume", 'myquant resume --reason "feed is back"')
-FLATTEN_EXAMPLES: Final = examples("myquant flatten", "myquant flatten 20251003-091000-nifty --yes")
+FLATTEN_EXAMPLES: Final = examples(
+    "myquant flatten",
+    "myquant flatten 20251003-091000-nifty --yes",
+    "myquant flatten --broker angelone",
+    "myquant flatten --broker angelone --symbol NIFTY24NOV2625000CE --yes",
+)
 STOP_EXAMPLES: Final = examples("myquant stop", "myquant stop 20251003-091000-nifty")
 
 Session: TypeAlias = Annotated[
@@ -63,9 +68,44 @@ def flatten(
     session: Session = None,
     reason: Reason = "",
     directory: Directory = None,
+    *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    broker: Annotated[
+        str | None,
+        typer.Option("--broker", metavar="NAME", show_default=False, help="Flatten the account there, engine or none."),
+    ] = None,
+    symbols: Annotated[
+        list[str] | None,
+        typer.Option("--symbol", metavar="SYMBOL", help="With --broker: this contract only; can be repeated."),
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="With --broker: do not wait for orders that may still be under way.")
+    ] = False,
+    config: ConfigFile = None,
+    assignments: Assignments = None,
 ) -> None:
-    """Exit every position of a running session now, and enter nothing any more."""
+    """Exit every position of a running session now, and enter nothing any more.
+
+    With --broker no engine is needed: all engines of the account are fenced off first, so that none can send an order any
+    more, then working orders are cancelled and positions closed with limit orders until the broker's books say flat, and
+    say it again when whatever was under way has arrived. Exit code 0 only then.
+    """
+    if broker is not None:
+        from myquant.cli.flatten_broker import flatten_broker
+
+        if session is not None or directory is not None:
+            raise ConfigError("flatten --broker: takes no session and no --directory: it is about the whole account")
+        flatten_broker(
+            broker,
+            symbols or [],
+            config=config,
+            assignments=assignments,
+            confirm=None if yes else _ask_for_yes,
+            wait=not no_wait,
+        )
+        return
+    if symbols or no_wait or config is not None or assignments:
+        raise ConfigError("flatten: --symbol, --no-wait, --config and --set go with --broker")
     folder = running_folder(session, directory)
     if not yes:
         _ask_for_yes(f"{folder.name}: exit every position and halt entries? Type yes to do it: ")

@@ -1,9 +1,7 @@
 """`myquant paper`: a session on a broker's feed, with simulated fills."""
 
 import os
-import re
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -12,18 +10,16 @@ from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
 
 if TYPE_CHECKING:
     from myquant.compose import Opened
-    from myquant.config.loading import LoadedConfig
 
 EXAMPLES: Final = examples(
     "myquant paper --broker angelone NIFTY24NOV2625000CE",
     "myquant paper --broker angelone NIFTY24NOV2625000CE --session monday --set capital.initial_capital=1000000",
     "myquant paper --broker angelone --config mine.toml --strategy my_strategy.py",
 )
+KIND: Final = "paper"
 SECRETS: Final = """\b
 Secrets come from the environment or the keyring (service myquant-angelone), never from a file:
   MYQUANT_ANGELONE_API_KEY, _CLIENT_CODE, _PIN, _TOTP_SECRET"""
-EXAMPLE: Final = "NIFTY24NOV2625000CE"
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,99}")
 EXIT_CODES: Final = """\b
 Exit codes: 0 the day is over, or stopped in order; 1 failed; 2 configuration; 3 data; 4 journal or disk; 5 broker"""
 
@@ -52,6 +48,7 @@ def paper(
     from myquant.cli.output import console
     from myquant.cli.run import Finished, announce_compiling
     from myquant.cli.settings import load_settings
+    from myquant.cli.starting import record_use, session_folder
     from myquant.cli.summary import print_summary
     from myquant.results.summary import summary
     from myquant.session.runner import is_ready
@@ -60,10 +57,15 @@ def paper(
     chosen = load_strategy(strategy)
     loaded = load_settings(chosen, config=config, assignments=assignments)
     wanted = tuple(dict.fromkeys(symbols or [loaded.config.instrument.symbol]))
-    folder = _folder(loaded, wanted, session)
+    folder = session_folder(loaded, KIND, wanted, session)
     announce_compiling(chosen, ready=is_ready(chosen))
     plan = compose.PaperPlan(broker, wanted, loaded, chosen, folder, os.environ)
-    left = compose.paper(plan, _review)
+
+    def review(opened: "Opened") -> None:
+        _review(opened)
+        record_use(opened, f"{KIND} --broker {broker} {' '.join(wanted)}", None)
+
+    left = compose.paper(plan, review)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C is not to hide what follows
     if left.record is None:
@@ -73,24 +75,6 @@ def paper(
     if not left.is_over:
         console().print(f"The session is not over: the same command goes on with it ({folder})")
     raise typer.Exit(left.exit_code)
-
-
-def _folder(loaded: "LoadedConfig", symbols: tuple[str, ...], session: str | None) -> Path:
-    from myquant import compose
-    from myquant.errors import ConfigError
-    from myquant.market.contracts import parse_symbol
-
-    for symbol in symbols:
-        parsed = parse_symbol(symbol)
-        if parsed is None or parsed.expiry is None:
-            raise ConfigError(f"{symbol}: is no contract; name one as the exchange does, such as {EXAMPLE}")
-    if session is not None and not NAME.fullmatch(session):
-        raise ConfigError(
-            f"--session {session!r}: must be 1 to 100 letters, digits, spaces or . _ + -, beginning with a letter or digit"
-        )
-    others = f"+{len(symbols) - 1}" if len(symbols) > 1 else ""
-    name = session or f"paper-{compose.today(loaded.config.session.timezone)}-{symbols[0]}{others}"
-    return Path(loaded.config.results.directory) / name
 
 
 def _review(opened: "Opened") -> None:

@@ -66,7 +66,7 @@ Address = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]{2,45}$"), Allowed("an IP
 Mac = Annotated[
     str,
     Field(pattern=r"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"),
-    Allowed("the address of a network interface, such as 02:00:5e:10:00:01"),
+    Allowed("a network interface's address, such as 02:00:5e:10:00:01"),
 ]
 Folder = Annotated[str, Field(min_length=1, max_length=1000), Allowed("a folder: text of 1 to 1000 characters")]
 
@@ -204,7 +204,7 @@ class ExecutionSettings(Section):
         return jitter_ms
 
 
-class OrderSettings(Section):
+class BrokerSettings(Section):
     """How orders at a broker are watched over."""
 
     reconcile_s: Seconds
@@ -348,7 +348,7 @@ class Config(BaseModel):
     strategy: StrategySettings
     risk: RiskSettings
     execution: ExecutionSettings
-    orders: OrderSettings
+    broker: BrokerSettings
     feed: FeedSettings
     journal: JournalSettings
     pipeline: PipelineSettings

@@ -23,7 +23,7 @@ from myquant.core.records import (
     Position,
     Rules,
 )
-from myquant.core.working import cancel_order, is_refused_of_late, press, submit_stop, tend
+from myquant.core.working import cancel_order, is_reached, is_refused_of_late, press, submit_stop, tend
 
 
 class Exit(NamedTuple):
@@ -169,7 +169,7 @@ def leave(
             return tend(account, instrument, rules, event, commands)
         return account, instrument
     if is_working(stop.state):
-        if due.quantity == position.quantity and (stop.reached_ns != 0 or instrument.tape.last_price <= stop.trigger):
+        if due.quantity == position.quantity and is_reached(stop, instrument.tape.last_price):
             account, stop = press(account, stop, instrument.tape, rules, event, commands)
         else:
             account, stop = cancel_order(account, stop, rules, event, commands)

@@ -245,7 +245,7 @@ class Event(NamedTuple):
     volume: int
     bid: int
     ask: int
-    order_id: int
+    order_id: int  # FUNDS: the highest that the broker's books have of this session
     quantity: int  # FILL: filled so far; FOREIGN_TRADE: sold
     value: int  # FILL: paise of what was filled so far; FOREIGN_TRADE: paise got; FUNDS: paise
     code: int

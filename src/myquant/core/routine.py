@@ -205,8 +205,12 @@ def resolve_unknown(
 
 @inlined
 def note_funds(account: Account, event: Event) -> Account:
-    """Take what the broker lets us spend, of which working entries have taken their part already."""
-    return account._replace(shortfall=max(0, account.cash - account.reserved - event.value))
+    """Take what the broker lets us spend, of which working entries have taken their part already.
+
+    Ids that its books have of this session are taken, whatever the journal may have lost: the next order is another one.
+    """
+    shortfall = max(0, account.cash - account.reserved - event.value)
+    return account._replace(shortfall=shortfall, orders=max(account.orders, event.order_id))
 
 
 @inlined

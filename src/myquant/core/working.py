@@ -112,6 +112,15 @@ def press(
 
 
 @inlined
+def is_reached(order: Order, price: int) -> bool:
+    """Return whether a price has reached a stop order and is there still.
+
+    One that was touched while the order was under way, and has come back, has triggered nothing.
+    """
+    return is_working(order.state) and price <= order.trigger
+
+
+@inlined
 def stop_trigger(position: Position) -> int:
     """Return the trigger of a position's stop order: its stop or trailing stop, down to the price grid, paise."""
     return max(position.tick_size, position.floor // position.tick_size * position.tick_size)
@@ -217,9 +226,10 @@ def tend(
     if not rules.protects:
         return account, instrument
     stop, price = instrument.stop_order, instrument.tape.last_price
-    if is_working(stop.state) and (stop.reached_ns != 0 or price <= stop.trigger):
+    if is_reached(stop, price):
         account, stop = press(account, stop, instrument.tape, rules, event, commands)
         return account, instrument._replace(stop_order=stop)
+    instrument = instrument._replace(stop_order=stop._replace(reached_ns=0))
     return protect(account, instrument, rules, event, commands)
 
 

@@ -1,5 +1,7 @@
 """An order at the simulated exchange: a limit with a protection band, from its sending to its end. Pure, in integers.
 
+A stop order is such a limit that waits for its trigger first.
+
 Prices are int64 paise, times int64 ns since the epoch (UTC), rates hundred-millionths (`core.money.RATE_SCALE`).
 """
 
@@ -7,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from myquant.core import codes, money
 from myquant.core.money import RATE_SCALE
-from myquant.core.records import NEVER, Event
+from myquant.core.records import Event
 
 Function = TypeVar("Function")
 
@@ -26,19 +28,26 @@ LIMIT: Final = 1
 MODEL_NAMES: Final = {AT_ONCE: "at_once", LIMIT: "limit"}
 
 # Where an order is.
-GONE: Final = 0  # it has ended, or there was none
+GONE: Final = 0  # it has ended
 ON_ITS_WAY: Final = 1
-RESTING: Final = 2
+RESTING: Final = 2  # it works: what trades inside its limit fills it
+WAITING: Final = 3  # a stop order whose trigger has not been reached
 
-# Why an order was rejected or cancelled (`Event.code`).
-BEYOND_PRICE_BAND: Final = 1
+# What may be under way to the exchange.
+PLACE: Final = 1
+CHANGE: Final = 2
+CANCEL: Final = 3
+
+# Why an order was rejected or cancelled, or a request about it refused (`Event.code`); other numbers than those by which
+# `core.codes` says who rejected an order.
 ASKED_FOR: Final = 2
-LIFE_OVER: Final = 3
+BEYOND_PRICE_BAND: Final = 4
+HAS_ENDED: Final = 5
 
 REASON_NAMES: Final = {
-    BEYOND_PRICE_BAND: "beyond_price_band",
     ASKED_FOR: "asked_for",
-    LIFE_OVER: "life_over",
+    BEYOND_PRICE_BAND: "beyond_price_band",
+    HAS_ENDED: "has_ended",
 }
 
 JITTER_MAX_NS: Final = 2**31 - 1  # its product with a random number stays inside 63 bits
@@ -48,14 +57,11 @@ class VenueRules(NamedTuple):
     """How the exchange behaves. The model `AT_ONCE` looks at nothing else of it."""
 
     model: int
-    latency_ns: (
-        int  # from sending to the exchange, per slice; it counts from the exchange time of the tick decided upon
-    )
+    latency_ns: int  # from asking to the exchange, per slice; from the exchange time of the tick decided upon
     jitter_ns: int  # up to this much more, evenly spread
     protection_rate: int  # of the decision's price: how far the limit lies from it
     protection_ticks: int  # at least so many tick sizes, >= 1
     participation_rate: int  # of a tick's volume: what one order may take of it, in whole lots, at least one
-    life_ns: int  # at the exchange; what is left then is cancelled
     slippage: int  # paise, worse than the price found
 
 
@@ -70,18 +76,30 @@ class Contract(NamedTuple):
 
 
 class Resting(NamedTuple):
-    """The last order of one instrument."""
+    """An order, from its sending on; one that has ended, too."""
 
     order_id: int
+    instrument: int
     state: int
     side: int
     quantity: int
     filled: int
     value: int  # paise of what was filled
     limit: int
-    since_ns: int  # its arrival, later the last look at the market: what is older does not concern it
-    ends_ns: int  # what is left then is cancelled
-    cancel_ns: int  # when the request to cancel it arrives; NEVER: there is none
+    trigger: int  # of a stop order: the last price that lets it work; 0: it works as soon as it is there
+    since_ns: (
+        int  # its sending, its arrival or last change, its last look at the market: what is older does not concern it
+    )
+
+
+class Request(NamedTuple):
+    """What is under way to the exchange: an order, a change of one, or its cancellation."""
+
+    arrives_ns: int
+    kind: int
+    order_id: int
+    limit: int  # of an order or a change
+    trigger: int
 
 
 def check_rules(rules: VenueRules) -> None:
@@ -93,7 +111,6 @@ def check_rules(rules: VenueRules) -> None:
         and 0 <= rules.protection_rate <= RATE_SCALE
         and rules.protection_ticks >= 1
         and 0 < rules.participation_rate <= RATE_SCALE
-        and rules.life_ns > 0
         and rules.slippage >= 0
     )
     if not fits:
@@ -119,45 +136,56 @@ def limit_price(side: int, price: int, tick_size: int, rules: VenueRules) -> int
 
 
 def send(
-    order_id: int, side: int, quantity: int, price: int, time_ns: int, contract: Contract, rules: VenueRules
+    who: int,
+    order_id: int,
+    side: int,
+    quantity: int,
+    price: int,
+    trigger: int,
+    time_ns: int,
+    contract: Contract,
+    rules: VenueRules,
 ) -> Resting:
-    """Return an order on its way. It is at the exchange once its last slice has arrived: they go one after the other."""
-    slices = order_slices(quantity, contract.freeze_quantity, contract.lot_size)
-    arrives_ns = time_ns + slices * rules.latency_ns
+    """Return an order on its way."""
     limit = limit_price(side, price, contract.tick_size, rules)
-    return Resting(order_id, ON_ITS_WAY, side, quantity, 0, 0, limit, arrives_ns, arrives_ns + rules.life_ns, NEVER)
+    return Resting(order_id, who, ON_ITS_WAY, side, quantity, 0, 0, limit, trigger, time_ns)
 
 
-def fill_at_once(order_id: int, side: int, quantity: int, price: int, time_ns: int) -> Resting:
+def fill_at_once(who: int, order_id: int, side: int, quantity: int, price: int, time_ns: int) -> Resting:
     """Return an order that has filled when it was sent."""
-    return Resting(order_id, GONE, side, quantity, quantity, quantity * price, price, time_ns, time_ns, NEVER)
+    return Resting(order_id, who, GONE, side, quantity, quantity, quantity * price, price, 0, time_ns)
 
 
-def ask_to_cancel(order: Resting, arrives_ns: int) -> Resting:
-    """Return the order with a request to cancel it under way. It overtakes neither the order nor what has happened."""
-    return order._replace(cancel_ns=min(order.cancel_ns, max(arrives_ns, order.since_ns)))
+def reach_ns(order: Resting, time_ns: int, contract: Contract, rules: VenueRules) -> int:
+    """Return when what is asked at `time_ns` has reached all slices of an order: they are asked for one after the other."""
+    slices = order_slices(order.quantity, contract.freeze_quantity, contract.lot_size)
+    return max(order.since_ns, time_ns + slices * rules.latency_ns)
 
 
-def next_ns(order: Resting) -> int:
-    """Return when something happens to an order without a look at the market; NEVER: nothing does."""
+def is_beyond_band(order: Resting, contract: Contract) -> bool:
+    """Return whether an order's limit lies outside the price band of the day."""
+    return 0 < contract.high_price < order.limit or order.limit < contract.low_price
+
+
+def arrive(order: Resting, request: Request, contract: Contract) -> tuple[Resting, Event]:
+    """Return an order after a request about it has arrived, and the answer.
+
+    A stop order meets the price band when it is triggered, and not before.
+    """
+    now = request.arrives_ns
     if order.state == GONE:
-        return NEVER
-    return order.since_ns if order.state == ON_ITS_WAY else min(order.cancel_ns, order.ends_ns)
-
-
-def happen(order: Resting, who: int, contract: Contract) -> tuple[Resting, Event]:
-    """Return the order after what happens at `next_ns`, and the answer: acknowledged, rejected or cancelled."""
-    time_ns = next_ns(order)
-    if order.state == RESTING:
-        code = ASKED_FOR if order.cancel_ns <= order.ends_ns else LIFE_OVER
+        return order, answer(order, codes.CHANGE_REJECT, now, HAS_ENDED)
+    if request.kind == CANCEL:
         order = order._replace(state=GONE)
-        return order, answer(order, codes.CANCELLED, who, time_ns, code)
-    too_high = 0 < contract.high_price < order.limit
-    if too_high or order.limit < contract.low_price:
-        order = order._replace(state=GONE)
-        return order, answer(order, codes.ORDER_REJECT, who, time_ns, BEYOND_PRICE_BAND)
-    order = order._replace(state=RESTING)
-    return order, answer(order, codes.ORDER_ACK, who, time_ns, 0)
+        return order, answer(order, codes.CANCELLED, now, ASKED_FOR)
+    is_new = request.kind == PLACE
+    state = (WAITING if request.trigger else RESTING) if is_new else order.state
+    asked = order._replace(state=state, limit=request.limit, trigger=request.trigger, since_ns=now)
+    if state == RESTING and is_beyond_band(asked, contract):
+        refusal = codes.ORDER_REJECT if is_new else codes.CHANGE_REJECT
+        order = order._replace(state=GONE if is_new else state)
+        return order, answer(order, refusal, now, BEYOND_PRICE_BAND)
+    return asked, answer(asked, codes.ORDER_ACK if is_new else codes.MODIFIED, now, 0)
 
 
 def found_price(side: int, event: Event, slippage: int) -> int:
@@ -181,10 +209,15 @@ def share_of(volume: int, left: int, lot_size: int, rate: int) -> int:
 
 
 def look(order: Resting, event: Event, contract: Contract, rules: VenueRules) -> Resting:
-    """Return the order after a look at the market, filled further or not."""
-    if order.state != RESTING or event.time_ns < order.since_ns:
+    """Return the order after a look at a tick or quote: filled further, triggered, or as it was.
+
+    One that is `GONE` and not filled was triggered outside the price band.
+    """
+    if order.state not in (RESTING, WAITING) or event.time_ns < order.since_ns:
         return order
     order = order._replace(since_ns=event.time_ns)
+    if order.state == WAITING:
+        return _wait(order, event, contract)
     price = found_price(order.side, event, rules.slippage)
     if price == 0 or order.side * (price - order.limit) > 0:
         return order
@@ -197,6 +230,16 @@ def look(order: Resting, event: Event, contract: Contract, rules: VenueRules) ->
     )
 
 
-def answer(order: Resting, kind: int, who: int, time_ns: int, code: int) -> Event:
+def _wait(order: Resting, event: Event, contract: Contract) -> Resting:
+    """Let a stop order work once a trade has reached its trigger: from the next look on.
+
+    The print that triggers it was made by others before it could take part, so its volume and quote fill nothing.
+    """
+    if event.kind != codes.TICK or order.side * (event.price - order.trigger) < 0:
+        return order
+    return order._replace(state=GONE if is_beyond_band(order, contract) else RESTING)
+
+
+def answer(order: Resting, kind: int, time_ns: int, code: int) -> Event:
     """Return an answer, with the quantity and value of the order filled so far."""
-    return Event(kind, who, 0, time_ns, 0, 0, 0, 0, 0, order.order_id, order.filled, order.value, code)
+    return Event(kind, order.instrument, 0, time_ns, 0, 0, 0, 0, 0, order.order_id, order.filled, order.value, code)

@@ -41,6 +41,7 @@ FEED: Final = 4  # what became of a connection; code: 0 healthy, 1 stale; instru
 COUNTS: Final = 5  # what the feed did not use, by reason, so far; code: connection
 STOPPED: Final = 6  # the process leaves the session; code: its exit code
 TROUBLE: Final = 7  # something went wrong beside the inputs; code: what
+OVERRIDE: Final = 8  # a person has overridden a refusal; code: which; values: a number that names his reason
 
 NOTE_NAMES: Final = {
     STARTED: "started",
@@ -50,7 +51,10 @@ NOTE_NAMES: Final = {
     COUNTS: "counts",
     STOPPED: "stopped",
     TROUBLE: "trouble",
+    OVERRIDE: "override",
 }
+
+NO_REHEARSAL: Final = 1  # of OVERRIDE: no session with simulated fills had shown what the settings do
 
 NOTE_VALUES: Final = 16
 

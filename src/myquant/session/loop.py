@@ -51,6 +51,16 @@ class FeedPort(Protocol):
         """End all connections."""
 
 
+class Companion(Protocol):
+    """Something that runs beside a session, in its loop."""
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+
+    async def aclose(self) -> None:
+        """End."""
+
+
 class SessionLoop:
     """Runs one session until its day is over or it is told to stop.
 
@@ -77,6 +87,7 @@ class SessionLoop:
         self._hours = hours
         self._flatten_on_stop = flatten_on_stop
         self.hide = hide
+        self.companion: Companion | None = None
         self._signals = 0
         self._told_failure = ""
         self._failure: BaseException | None = None
@@ -97,8 +108,10 @@ class SessionLoop:
         gc.collect()
         gc.freeze()
         gc.disable()
-        self.supervisor.put_off(self._later)
+        self.supervisor.put_off(self.later)
         try:
+            if self.companion is not None:
+                self.companion.start()
             feed.start()
             await self._tick_timers(feed)
             await self._stop()
@@ -116,6 +129,8 @@ class SessionLoop:
     async def _close(self, feed: FeedPort) -> None:
         """Let go of sockets and signals."""
         await feed.aclose()
+        if self.companion is not None:
+            await self.companion.aclose()
         await self._operator.close()
         for number in STOPPING:
             asyncio.get_running_loop().remove_signal_handler(number)
@@ -153,16 +168,34 @@ class SessionLoop:
             if self.supervisor.stopping is not None:
                 self._woken.set()
 
-    def _later(self, call: Callable[[], None]) -> None:
+    def later(self, call: Callable[[], None]) -> None:
         """Call something when the packets that wait now are taken; a defect in it is not swallowed either."""
+        asyncio.get_running_loop().call_later(TELL_S, self.guarded(call))
 
-        def guarded() -> None:
+    def guarded(self, call: Callable[..., None]) -> Callable[..., None]:
+        """Return a call that the loop may make: a defect in it ends the session instead of being swallowed."""
+
+        def guarded(*arguments: Any) -> None:
             try:
-                call()
+                call(*arguments)
             except BaseException as error:  # noqa: BLE001  (told and raised by `run`)
                 self._fail(error)
 
-        asyncio.get_running_loop().call_later(TELL_S, guarded)
+        return guarded
+
+    def watch_task(self, task: "asyncio.Task[None]") -> None:
+        """End the session when a task beside it fails."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(error)
+
+    def stop(self, exit_code: int, why: str) -> None:
+        """End the session, with this exit code and as it stands: it may send nothing any more."""
+        if self.supervisor.stopping is None:
+            self.supervisor.log.error("the session stops", why=why)
+            self.supervisor.stopping = exit_code
+            self._flatten_on_stop = False  # nothing can be sent any more
+        self._woken.set()
 
     def _fail(self, error: BaseException) -> None:
         is_first, self._failure = self._failure is None, self._failure or error

@@ -66,6 +66,16 @@ class MeasuredOrders:
         self._orders.cancel(command)
         spans.mark(CORE)
 
+    def modify(self, command: Command) -> None:
+        """Take a MODIFY command."""
+        spans = self._spans
+        if spans is None:
+            self._orders.modify(command)
+            return
+        spans.mark(ORDER_SEND)
+        self._orders.modify(command)
+        spans.mark(CORE)
+
     def see(self, event: Event) -> None:
         """Look at an input that the engine has taken, while busy."""
         self._orders.see(event)

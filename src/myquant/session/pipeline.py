@@ -19,9 +19,9 @@ from myquant.journal.reader import JournalReader
 from myquant.session.clock import MachineClock
 from myquant.session.later import Later
 from myquant.session.log import SessionLog, open_log
+from myquant.session.needs import Log
 from myquant.session.result_files import Results, RowText
 from myquant.session.runner import Words
-from myquant.session.supervisor import Log
 from myquant.session.tick_row import TickRow, earlier, row_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,14 @@ from myquant.session.runner import Orders, Runner
 ROWS: Final = 1 << 16
 STATE: Final = slice(6, 10)  # where a SNAPSHOT note has the hash of the engine's state
 _KIND, _CODE, _ORDER = (Event._fields.index(name) for name in ("kind", "code", "order_id"))
-ANSWERS: Final = (codes.ORDER_ACK, codes.ORDER_REJECT, codes.FILL, codes.CANCELLED)
+ANSWERS: Final = (
+    codes.ORDER_ACK,
+    codes.ORDER_REJECT,
+    codes.FILL,
+    codes.CANCELLED,
+    codes.MODIFIED,
+    codes.CHANGE_REJECT,
+)
 
 Rows = np.ndarray[Any, Any]  # journal records: int64 of shape (n, WORDS)
 

@@ -17,14 +17,19 @@ from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock
 from myquant.session.engine import Engine
 from myquant.session.playback import DifferenceError, Playback, state_hash
-from myquant.session.runner import Orders
+from myquant.session.runner import NoOrders, Orders
 
 ENGINE: Final = "engine"
 ORDERS: Final = "orders"
 
 
 class SavedOrders(Orders, Protocol):
-    """An order port whose state is part of the session's."""
+    """An order port whose state is part of the session's.
+
+    `asks_again`: it is asked anew in a recovery, as it answers the same again; else all its answers are among the inputs.
+    """
+
+    asks_again: bool
 
     def snapshot(self) -> bytes:
         """Return its whole state."""
@@ -92,7 +97,8 @@ def recover(
         engine.restore(found.snapshot.sections[ENGINE], found.snapshot.inputs)
         orders.restore(found.snapshot.sections[ORDERS])
     seen = _look_through(engine, reader, first)
-    playback = Playback(engine, orders, asks_again=True)
+    asked = orders if orders.asks_again else NoOrders()
+    playback = Playback(engine, asked, asks_again=orders.asks_again)
     try:
         for block in reader.blocks(first + 1):
             playback.feed(block)

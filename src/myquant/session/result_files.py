@@ -21,7 +21,7 @@ from myquant.errors import cannot_write
 from myquant.journal.columns import REASONS, SIDES
 from myquant.results.units import SECOND_NS, iso_time
 from myquant.session.later import Later, at_once
-from myquant.session.supervisor import Log
+from myquant.session.needs import Log
 from myquant.session.tick_row import Earlier, TickRow
 
 TICKS: Final = "ticks.csv"

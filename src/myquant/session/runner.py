@@ -69,6 +69,7 @@ class NoOrders:
     """An order port that sends nothing: the answers are among the inputs already."""
 
     busy = False
+    asks_again = False
 
     def submit(self, command: Command) -> None:
         """Send nothing."""
@@ -84,6 +85,15 @@ class NoOrders:
 
     def answer(self) -> None:
         """Answer nothing."""
+
+    def snapshot(self) -> bytes:
+        """Return no state."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Take up no state. Raises ValueError at that of another port."""
+        if state:
+            raise ValueError(f"a state of {len(state)} bytes, where an order port has none")
 
 
 def words_of(*events: Event) -> Words:

@@ -7,7 +7,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from myquant.journal.record import NOTE, NOTE_VALUES, Note
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock, ExchangeClock
 from myquant.session.later import Later, at_once
+from myquant.session.needs import Decoder, Log
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import Runner, words_of
 from myquant.session.telling import DECISIONS, TOLD, fields_of
@@ -35,41 +36,13 @@ USED: Final = (TICKED, QUOTED)
 TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
+HELD: Final = -1  # likewise
 USELESS_S: Final = 5
 REFUSALS: Final = np.array([*range(1, DUPLICATE), PRICE_JUMP])  # reasons that are not everyday ones
 
 # Codes of TROUBLE notes.
 JOURNAL_TROUBLE: Final = 1
 SNAPSHOT_TROUBLE: Final = 2
-
-
-class Log(Protocol):
-    """Where a session says what happens."""
-
-    def info(self, event: str, **fields: Any) -> None:
-        """Say something that is as it should be."""
-
-    def warning(self, event: str, **fields: Any) -> None:
-        """Say something that a person should know."""
-
-    def error(self, event: str, **fields: Any) -> None:
-        """Say something that a person should act on."""
-
-
-class Decoder(Protocol):
-    """From the frames of one connection to journal inputs; see `brokers.angelone.decode.FrameDecoder`."""
-
-    words: np.ndarray[Any, Any]
-    counts: np.ndarray[Any, Any]
-
-    def take(self, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
-        """Decode a frame into the first row of `words`; return what it is (`brokers.packets`)."""
-
-    def connect(self, number: int) -> None:
-        """Begin a connection, numbered from 1."""
-
-    def clock(self) -> tuple[int, int]:
-        """Return the exchange's time (0: not known), and the monotonic time at which it arrived."""
 
 
 @dataclass
@@ -90,6 +63,9 @@ class Supervisor:
         closing: whether positions are to be closed before it leaves, while the journal has room to say so.
         later: calls what it is given once there is time for it: what comes next from the feed goes before lines of the log.
         pipeline: what is done around each decision; None: nothing.
+        heed: takes new commands once their orders have left.
+        each_second: called once a second, with the house.
+        look_on: takes the words of each tick and quote that the engine has taken.
     """
 
     def __init__(
@@ -120,6 +96,9 @@ class Supervisor:
         self.last_error: tuple[int, str] | None = None
         self.later: Later = at_once
         self.pipeline = pipeline
+        self.heed: Callable[[list[Command]], None] = _nothing
+        self.each_second: list[Callable[[], None]] = []
+        self.look_on: Callable[[Any], None] | None = None
         self._told = TOLD if pipeline is None or pipeline.lines is None else DECISIONS
         self._untold: deque[Command] = deque()
         self._save = save
@@ -152,6 +131,8 @@ class Supervisor:
             else:
                 if self.pipeline is not None:
                     self.pipeline.take(decoder.words)
+                if self.look_on is not None:
+                    self.look_on(decoder.words[0])
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection."""
@@ -199,6 +180,14 @@ class Supervisor:
         """Begin: no entries until the feed is there."""
         self.event(codes.FEED_STATUS, codes.FEED_IS_STALE)
 
+    def hold(self, why: str) -> None:
+        """Let nothing be entered until `release`, as if the feed were stale."""
+        self.feed.healthy[HELD], self.feed.reason = False, why
+
+    def release(self) -> None:
+        """Let a healthy feed lead to entries."""
+        self._heed(HELD, True, "released")
+
     def ask_to_stop(self) -> None:
         """Ask whoever runs the session to end it."""
         if self.stopping is None:
@@ -207,6 +196,15 @@ class Supervisor:
     def event(self, kind: int, code: int = 0) -> None:
         """Let the engine take an event of the session's own, for all instruments, now."""
         self._take(words_of(self._event(kind, code)), 1)
+
+    def take(self, event: Event) -> None:
+        """Let the engine take an event from outside, now."""
+        if not self._is_blind:
+            self._take(words_of(event), 1)
+
+    def note_override(self, what: int, number: int) -> None:
+        """Journal that a person has overridden a refusal: which (`record.NO_REHEARSAL`), and a number that names his reason."""
+        self._note(record.OVERRIDE, what, 0, number)
 
     def _event(self, kind: int, code: int) -> Event:
         now, wall = self.exchange_clock.now_ns(), self.clock.wall_ns()
@@ -238,6 +236,8 @@ class Supervisor:
             self.save()
         if self.pipeline is not None:
             self.pipeline.on_timer()
+        for call in self.each_second:
+            call()
         self._collect_garbage(now)
 
     def save(self) -> None:
@@ -339,6 +339,7 @@ class Supervisor:
         """Have logged, later, what a person wants to know of new commands: positions, trades, halts; the journal has all."""
         if self.pipeline is not None:
             self.pipeline.decide(commands)
+        self.heed(commands)
         self._tell_people(commands)
 
     def _tell_people(self, commands: list[Command]) -> None:
@@ -379,3 +380,7 @@ class Supervisor:
         alarming = command.kind == codes.HALTED and command.reason != codes.BY_OPERATOR
         said = self.log.error if alarming else self.log.info
         said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **fields_of(command))
+
+
+def _nothing(_commands: list[Command]) -> None:
+    """Do nothing."""

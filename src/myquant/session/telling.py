@@ -5,14 +5,15 @@ from typing import Any, Final
 from myquant.core import codes
 from myquant.core.records import Command
 
-TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED))
+TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED, codes.RESUMED))
 DECISIONS: Final = TOLD | {codes.SUBMIT, codes.DENIED}  # where each decision is a line
 
 
 def fields_of(command: Command) -> dict[str, Any]:
     """Return what of a command belongs into a line of the log; prices and money in rupees."""
-    if command.kind == codes.HALTED:
-        return {"reason": codes.HALT_NAMES[command.reason]}
+    if command.kind in (codes.HALTED, codes.RESUMED):
+        order = {"order": command.order_id} if command.order_id else {}
+        return {"reason": codes.HALT_NAMES[command.reason]} | order
     price = command.price / 100
     if command.kind == codes.DENIED:
         return {"price": price, "reason": codes.DENIAL_NAMES[command.reason], "input": command.event_sequence}

@@ -82,6 +82,11 @@ class AngelOneClient:
         self._owner = hashlib.sha256(whose.encode()).hexdigest()[:16]
         self.redactor.keep(*credentials.secrets())
 
+    @property
+    def client_code(self) -> str:
+        """The account's client code; not for a log."""
+        return self._credentials.client_code
+
     def __repr__(self) -> str:
         return f"AngelOneClient({self.endpoints.rest})"
 
@@ -157,6 +162,17 @@ class AngelOneClient:
         }
         data = await self._secured("last price", "POST", settings.LAST_PRICE, body)
         return paise_of("last price", data, "ltp")
+
+    async def book(self, request: str, path: str) -> Any:
+        """Return the data of one of the books, null where it is empty; `request` is its name in errors."""
+        try:
+            return await self._secured(request, "GET", path)
+        except (ValueError, RecursionError):
+            raise RequestError(BROKER_NAME, request, "its answer can't be read", Remedy.UNKNOWN) from None
+
+    def order_headers(self) -> dict[str, str]:
+        """Return the headers of a request about orders. Raises RequestError without a session."""
+        return self._secure_headers()
 
     def socket_headers(self) -> dict[str, str]:
         """Return the headers of the feed's handshake. Raises RequestError without a session."""

@@ -1,5 +1,7 @@
 """An Angel One account, opened: logged in, its instruments found, its feed and decoders to be had."""
 
+import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,13 +13,16 @@ from myquant.brokers.angelone import master, settings
 from myquant.brokers.angelone.client import AngelOneClient
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.feed import AngelOneFeed, shares
+from myquant.brokers.angelone.order_updates import OrderUpdates
+from myquant.brokers.angelone.orders import AngelOneOrders
 from myquant.brokers.angelone.settings import BROKER, SECRETS, AngelOneCredentials, Endpoints, Machine
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
 from myquant.brokers.http import Http
-from myquant.brokers.port import BrokerInstrument, FeedCalls, OnFrame, OnSlow, OnStatus, OnText
+from myquant.brokers.port import BrokerInstrument, FeedCalls, OnFrame, OnSlow, OnStatus, OnText, OpenOrder
 from myquant.brokers.secrets import Redactor, read_secrets
 from myquant.brokers.supervised import Timing
 from myquant.brokers.token_cache import TokenCache
+from myquant.brokers.wire import HttpWire
 from myquant.config.schema import Config
 
 SECOND_NS: Final = 10**9
@@ -62,6 +67,42 @@ class OpenAccount:
             on_slow=on_slow,
             expects_data=expects_data,
             timing=timing_of(config),
+        )
+
+    def orders(
+        self,
+        config: Config,
+        session_key: int,
+        *,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> AngelOneOrders:
+        """Return the port of the account's orders; it is not started yet. `session_key`: of their tags."""
+        client = self.client
+
+        def updates(
+            on_row: Callable[[OpenOrder], None], on_health: Callable[[bool, str], None], on_odd: Callable[[str], None]
+        ) -> OrderUpdates:
+            return OrderUpdates(
+                client,
+                on_row=on_row,
+                on_health=on_health,
+                on_odd=on_odd,
+                timing=timing_of(config),
+                ssl_context=ssl_context,
+                monotonic_ns=monotonic_ns,
+            )
+
+        rest = client.endpoints.rest
+        return AngelOneOrders(
+            client,
+            rest=rest,
+            session_key=session_key,
+            product=config.angelone.product,
+            instruments=self.instruments,
+            wire=HttpWire(rest, client.redactor, monotonic_ns=monotonic_ns, ssl_context=ssl_context),
+            updates=updates,
+            monotonic_ns=monotonic_ns,
         )
 
     def source(self, config: Config, cache: Path) -> "AccountSource":

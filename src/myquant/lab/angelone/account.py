@@ -119,6 +119,10 @@ class Account:
             return "Invalid Feed Token"
         return None
 
+    def update_refusal(self, authorization: str | None) -> Refusal | None:
+        """Return why a connection for order updates is refused; None: it is not."""
+        return self._state(self._jwts, bearer(authorization))
+
     def logout(self) -> None:
         """Make all tokens invalid."""
         self._refreshes.clear()

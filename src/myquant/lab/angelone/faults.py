@@ -2,31 +2,32 @@
 
 Faults of the stream change the day itself, by a seed, before it is played: the same seed gives the same faults. They
 befall ticks of contracts, never of an index, and a tick has one at most. Faults of a connection come after a number of
-packets on it. Faults of the login befall the first tries.
+packets on it. Faults of the login befall the first tries. Those of the order side stand in `order_faults`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from myquant.errors import ConfigError
-
-
-class Fault:
-    """Some numbers, none negative; `share` is a part of the ticks, from 0 to 1."""
-
-    signed: tuple[str, ...] = ()  # fields that may be negative
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError for a number out of range."""
-        for name, value in vars(self).items():
-            most = 1.0 if name == "share" else math.inf
-            least = -math.inf if name in self.signed else 0.0
-            if not least <= value <= most or math.isinf(value):
-                raise ConfigError(
-                    f"fault {fault_name(type(self))}: {name} = {value}: must be from {least:g} to {most:g}"
-                )
+from myquant.lab.angelone.fault import Fault
+from myquant.lab.angelone.order_faults import (
+    AckLost,
+    Book5xx,
+    FillThenSilence,
+    ManualTrade,
+    Order5xx,
+    Order429,
+    OrderGarbage,
+    OrderLate,
+    OrderLost,
+    OrderTimeout,
+    RejectLate,
+    SquareOff,
+    UpdateDelay,
+    UpdateDuplicate,
+    UpdateReorder,
+)
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,21 @@ class Faults:
     login_429: Login429 | None = None
     login_5xx: Login5xx | None = None
     login_garbage: LoginGarbage | None = None
+    order_timeout: OrderTimeout | None = None
+    order_late: OrderLate | None = None
+    order_lost: OrderLost | None = None
+    ack_lost: AckLost | None = None
+    order_429: Order429 | None = None
+    order_5xx: Order5xx | None = None
+    order_garbage: OrderGarbage | None = None
+    reject_late: RejectLate | None = None
+    fill_then_silence: FillThenSilence | None = None
+    update_duplicate: UpdateDuplicate | None = None
+    update_reorder: UpdateReorder | None = None
+    update_delay: UpdateDelay | None = None
+    book_5xx: Book5xx | None = None
+    square_off: SquareOff | None = None
+    manual_trade: ManualTrade | None = None
 
 
 NO_FAULTS: Final = Faults()
@@ -234,12 +250,22 @@ KINDS: Final[dict[str, type[Fault]]] = {
     "login_429": Login429,
     "login_5xx": Login5xx,
     "login_garbage": LoginGarbage,
+    "order_timeout": OrderTimeout,
+    "order_late": OrderLate,
+    "order_lost": OrderLost,
+    "ack_lost": AckLost,
+    "order_429": Order429,
+    "order_5xx": Order5xx,
+    "order_garbage": OrderGarbage,
+    "reject_late": RejectLate,
+    "fill_then_silence": FillThenSilence,
+    "update_duplicate": UpdateDuplicate,
+    "update_reorder": UpdateReorder,
+    "update_delay": UpdateDelay,
+    "book_5xx": Book5xx,
+    "square_off": SquareOff,
+    "manual_trade": ManualTrade,
 }
-
-
-def fault_name(kind: type[Fault]) -> str:
-    """Return the name by which a fault is asked for."""
-    return next(name for name, each in KINDS.items() if each is kind)
 
 
 def parse_faults(texts: Sequence[str], seed: int) -> Faults:

@@ -1,4 +1,4 @@
-"""The REST service: login and tokens, profile and funds, last prices, the instrument master.
+"""The REST service, but for orders and funds: login and tokens, profile, last prices, the instrument master.
 
 Replies are HTTP 200 with an envelope, whose keys for a bad token are spelled otherwise than for all else, as at the
 broker. Too many requests are answered with 403 and plain text.
@@ -13,34 +13,22 @@ from typing import Any, Final, NamedTuple
 from aiohttp import web
 
 from myquant.lab.angelone.account import NO_API_KEY, Account, Clock, Limiter, Refusal, Tokens
+from myquant.lab.angelone.envelope import (
+    BAD_INPUT,
+    REQUIRED_HEADERS,
+    TOO_OFTEN,
+    UNKNOWN_SYMBOL,
+    USER,
+    WRONG_SYMBOL,
+    accepted_body,
+    refused_body,
+)
 from myquant.lab.angelone.faults import Faults
 from myquant.lab.angelone.instruments import Listed, master
 
 MASTER_PATH: Final = "/OpenAPI_File/files/OpenAPIScripMaster.json"
 AUTH: Final = "/rest/auth/angelbroking"
-USER: Final = "/rest/secure/angelbroking/user/v1"
-REQUIRED_HEADERS: Final = ("X-UserType", "X-SourceID", "X-ClientLocalIP", "X-ClientPublicIP", "X-MACAddress", "Accept")
 QUOTE_TOKENS_MAX: Final = 50
-TOO_OFTEN: Final = "Access denied because of exceeding access rate"
-BAD_INPUT: Final = Refusal("AB1012", "Invalid input")
-UNKNOWN_SYMBOL: Final = Refusal("AB1009", "Symbol Not Found")
-WRONG_SYMBOL: Final = Refusal("AB1018", "Failed to Get Symbol Details")
-FUNDS: Final = {
-    "net": "1000000.0000",
-    "availablecash": "1000000.0000",
-    "availableintradaypayin": "0.0000",
-    "availablelimitmargin": "0.0000",
-    "collateral": "0.0000",
-    "m2munrealized": "0.0000",
-    "m2mrealized": "0.0000",
-    "utiliseddebits": "0.0000",
-    "utilisedspan": "0.0000",
-    "utilisedoptionpremium": "0.0000",
-    "utilisedholdingsales": "0.0000",
-    "utilisedexposure": "0.0000",
-    "utilisedturnover": "0.0000",
-    "utilisedpayout": "0.0000",
-}
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -57,14 +45,12 @@ class Price(NamedTuple):
 
 def accepted(data: Any) -> web.Response:
     """Return the envelope of success."""
-    return web.json_response({"status": True, "message": "SUCCESS", "errorcode": "", "data": data})
+    return web.Response(body=accepted_body(data), content_type="application/json")
 
 
 def refused(why: Refusal) -> web.Response:
     """Return the envelope of a failure."""
-    if why.code.startswith("AG"):
-        return web.json_response({"success": False, "message": why.message, "errorCode": why.code, "data": ""})
-    return web.json_response({"status": False, "message": why.message, "errorcode": why.code, "data": None})
+    return web.Response(body=refused_body(why), content_type="application/json")
 
 
 class Rest:
@@ -96,7 +82,6 @@ class Rest:
             ("POST", f"{AUTH}/jwt/v1/generateTokens", 1, self._generate_tokens),
             ("POST", f"{USER}/logout", 1, self._secured(self._logout)),
             ("GET", f"{USER}/getProfile", 3, self._secured(self._profile)),
-            ("GET", f"{USER}/getRMS", 2, self._secured(self._funds)),
             ("POST", f"{order}/getLtpData", 10, self._secured(self._last_price)),
             ("POST", "/rest/secure/angelbroking/market/v1/quote", 10, self._secured(self._quote)),
         ):
@@ -161,9 +146,6 @@ class Rest:
         profile = {"clientcode": code, "name": "LAB", "email": "", "mobileno": "", "lastlogintime": "", "brokerid": ""}
         exchanges = sorted({segment for segment, _ in self._listed})
         return accepted({**profile, "exchanges": exchanges, "products": ["CNC", "NRML", "MARGIN", "MIS"]})
-
-    async def _funds(self, _request: web.Request) -> web.Response:
-        return accepted(FUNDS)
 
     async def _last_price(self, request: web.Request) -> web.Response:
         body = await _texts(request, "exchange", "tradingsymbol", "symboltoken")

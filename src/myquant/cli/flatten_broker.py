@@ -1,0 +1,125 @@
+"""`myquant flatten --broker`: an account flat, whether an engine runs or not."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from myquant.cli.settings import load_settings
+from myquant.errors import BrokerError, JournalError
+
+if TYPE_CHECKING:
+    from myquant.brokers.port import Books
+    from myquant.config.loading import LoadedConfig
+    from myquant.session.flattening import Scope
+
+LOOK_S: Final = 1.0  # the books may be asked for once a second
+NAME: Final = "myquant flatten"
+QUESTION: Final = "Cancel these orders and close these positions? Type yes to do it: "
+
+
+def flatten_broker(
+    broker: str,
+    symbols: Sequence[str],
+    *,
+    config: Path | None,
+    assignments: Sequence[str] | None,
+    confirm: Callable[[str], None] | None,
+    wait: bool,
+) -> None:
+    """Fence off all engines of the account, then flatten it. `confirm` raises where a person says no; None: nobody is asked.
+
+    Raises BrokerError where the books do not say flat at the end.
+    """
+    from myquant.session.quick_loop import run_loop
+
+    loaded = load_settings(None, config=config, assignments=assignments)
+    if not run_loop(_flatten(broker, symbols, loaded, confirm, wait=wait)):
+        raise BrokerError(f"{broker}: not flat: close what is left in the broker's own application, or run this again")
+
+
+async def _flatten(
+    broker: str,
+    symbols: Sequence[str],
+    loaded: "LoadedConfig",
+    confirm: Callable[[str], None] | None,
+    *,
+    wait: bool,
+) -> bool:
+    import time
+
+    from myquant.compose import today
+    from myquant.session.at_broker import account_secrets, fence_folder, new_key, open_at_broker
+    from myquant.session.flattening import Flattening, Scope, Times
+    from myquant.session.simulated import venue_rules
+    from myquant.strategies.cache import cache_folder
+
+    config, own = loaded.config, account_secrets(broker, os.environ)
+    cache, key = cache_folder() / broker, new_key()
+    _fence(fence_folder(cache, config, own.client_code))
+    on = today(config.session.timezone)
+    async with open_at_broker(loaded, own, cache=cache, today=on) as at:
+        contracts, port = at.contracts(), at.orders(key)
+        listed = await contracts.instruments(symbols) if symbols else ()
+        scope = Scope(config.angelone.product, frozenset(each.token for each in listed) or None)
+        _print_plan(await port.books(), scope)
+        if confirm is not None:
+            confirm(QUESTION)
+        reprice_s = max(float(config.execution.reprice_s), 2 * LOOK_S)
+        times = Times(LOOK_S, reprice_s, float(config.broker.settle_s))
+        work = Flattening(
+            port, contracts, scope, times, venue_rules(config), key=key, monotonic_ns=time.monotonic_ns, tell=_tell
+        )
+        port.on_doubt = _tell
+        port.start()
+        try:
+            is_flat = await work.run(wait_for_late=wait)
+        finally:
+            await port.aclose()
+    if is_flat:
+        _tell("flat: the broker's books say so")
+        if not wait:
+            _tell(
+                f"not waited: an order that was under way may still fill in the next {times.settle_s:g} s; look again then"
+            )
+    return is_flat
+
+
+def _fence(folder: Path) -> None:
+    """Raise the fence's epoch; where that fails, say so and go on: whoever flattens has a reason to."""
+    from myquant.journal.disk import DISK
+    from myquant.session.fence import Fence, holder
+
+    try:
+        before = holder(folder, DISK)
+        epoch = Fence.raise_epoch(folder, NAME, DISK)
+    except JournalError as error:
+        _tell(f"NOT fenced: {error}; an engine that runs could send orders again: stop it")
+        return
+    whom = f" (the last was {before.name}, process {before.pid})" if before is not None else ""
+    _tell(f"fenced: no engine on this machine that began before can send orders for this account{whom}; epoch {epoch}")
+
+
+def _print_plan(books: "Books", scope: "Scope") -> None:
+    from myquant.core.codes import BUY
+    from myquant.session.flattening import left_alone, open_positions, working_orders
+
+    names = {each.token: each.symbol for each in books.positions}
+    orders, positions = working_orders(books, scope), open_positions(books, scope)
+    for order in orders:
+        word = "buy" if order.side == BUY else "sell"
+        name = names.get(order.token, f"token {order.token}")
+        _tell(f"  cancel  {order.broker_id}: {word} {order.quantity - order.filled} {name} at {order.limit / 100:.2f}")
+    for position in positions:
+        _tell(f"  close   {position.quantity:+} {position.symbol}, {position.product}")
+    if not orders and not positions:
+        _tell("  nothing works, nothing is held")
+    others, held = left_alone(books, scope)
+    if others or held:
+        kept = [f"order {each.broker_id}" for each in others]
+        kept += [f"{each.quantity:+} {each.symbol} ({each.product})" for each in held]
+        _tell(f"  left alone: {', '.join(kept)}")
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)

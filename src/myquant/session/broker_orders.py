@@ -1,0 +1,330 @@
+"""The session's orders at a broker: from the engine's commands to the order port, and its answers back to the engine."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol
+
+from myquant.brokers.port import BrokerInstrument, NewOrder, OrderAnswer, OrderPort
+from myquant.core import codes
+from myquant.core.orders import PARTIAL, SENT, UNKNOWN, WORKING
+from myquant.core.records import Command, Event
+from myquant.exchange.venue_orders import limit_price
+from myquant.session.engine import Engine
+from myquant.session.later import Later
+from myquant.session.needs import Log
+from myquant.session.reconciliation import OurOrder, Ours
+from myquant.session.rules import SECOND_NS
+from myquant.session.shadow import Shadow
+from myquant.session.simulated import venue_rules
+
+ALL: Final = -1
+MARGIN_WORDS: Final = (
+    "margin",
+    "insufficient fund",
+    "insufficient balance",
+    "shortfall",
+)  # in what brokers refuse with
+ENDED: Final = (codes.ORDER_REJECT, codes.CANCELLED)
+AT_WORK: Final = (SENT, WORKING, PARTIAL, UNKNOWN)
+UNANSWERED: Final = (SENT, UNKNOWN)
+ASKED_MAX: Final = 4  # prices of an order that are remembered beside the engine's: of requests whose answer was lost
+
+
+class Host(NamedTuple):
+    """What a session at work lends to its orders and to their reconciliation. No call of it may come from within another."""
+
+    take: Callable[[Event], None]  # lets the engine take an event, and its orders leave
+    now_ns: Callable[[], int]  # the exchange's time
+    wall_ns: Callable[[], int]
+    monotonic_ns: Callable[[], int]
+    soon: Callable[[Callable[[], None]], object]  # calls on the loop's next turn
+    later: Later  # calls once the packets that wait are taken: for the log
+    stop: Callable[[str], None]  # asks for the session's end, and says why
+
+    def tell(
+        self, kind: int, instrument: int = ALL, *, order_id: int = 0, quantity: int = 0, value: int = 0, code: int = 0
+    ) -> None:
+        """Let the engine take an event that is neither a tick nor a quote, now."""
+        self.take(
+            Event(kind, instrument, 0, self.now_ns(), self.wall_ns(), 0, 0, 0, 0, order_id, quantity, value, code)
+        )
+
+
+class Fenced(Protocol):
+    """What may shut the way to the broker: `session.fence.Fence`."""
+
+    def holds(self) -> bool:
+        """Return whether orders may be sent."""
+
+
+class BrokerOrders:
+    """The runner's `Orders` over a broker's order port. Before `attach` an order is an error: nothing may leave yet.
+
+    Arguments: the engine; the port; each instrument as the broker lists it, in the engine's order; the fence, taken; the log;
+    the simulated exchange beside it, if there is one.
+
+    Attributes:
+        strays: answers of orders that this session does not know.
+        on_doubt: takes why the broker's books should be looked at now.
+    """
+
+    busy: Final = False  # it needs to see no inputs
+    asks_again = False
+
+    def __init__(
+        self,
+        engine: Engine,
+        port: OrderPort,
+        instruments: Sequence[BrokerInstrument],
+        fence: Fenced,
+        log: Log,
+        shadow: Shadow | None = None,
+    ) -> None:
+        config = engine.loaded.config
+        self.strays = 0
+        self.on_doubt: Callable[[str], None] = _nothing
+        self._engine = engine
+        self._port = port
+        self._instruments = tuple(instruments)
+        self._holds: Callable[[], bool] = _not_attached
+        self._fence = fence
+        self._log = log
+        self._shadow = shadow
+        self._rules = venue_rules(config)
+        days = engine.instruments["day"]  # their `data` gives plain ints
+        self._tick, self._freeze = (days[name].data for name in ("tick_size", "freeze_quantity"))
+        self._who: dict[int, int] = {}  # instruments, by the ids of their orders
+        self._asked: dict[int, deque[tuple[int, int]]] = {}  # limits and triggers asked for, by order
+        self._refused: deque[Command] = deque()
+        self._is_fenced = False
+        self._channel_max_ns = int(config.broker.channel_max_s * SECOND_NS)
+        self._channel_lost_ns: int | None = None
+        self._is_channel_told = False
+
+    def attach(self, host: Host) -> int:
+        """Begin, in the session's loop, before the port is started: take up the engine's orders and hear of what becomes of them.
+
+        Whatever works in the recovered engine may have been sent by an earlier process, or not: the books will tell.
+        Returns how many orders those are.
+        """
+        self._host = host
+        self._holds = self._fence.holds
+        self._channel_lost_ns = host.monotonic_ns()
+        self._port.on_answer, self._port.on_channel = self._on_answer, self._on_channel
+        self._port.on_doubt = self._doubt
+        if self._shadow is not None:
+            self._shadow.later = host.later
+        working = self._working()
+        for who, order in working:
+            self._adopt(who, order)
+        return len(working)
+
+    def submit(self, command: Command) -> None:
+        """Take a SUBMIT command: the order's bytes are written before it returns, unless the port makes it wait."""
+        if not self._holds():
+            self._refuse(command)
+            return
+        who, side = command.instrument, command.side
+        self._who[command.order_id] = who
+        self._port.submit(
+            NewOrder(
+                command.order_id,
+                self._instruments[who],
+                side,
+                command.quantity,
+                limit_price(side, command.price, self._tick[who], self._rules),
+                command.stop,
+                self._freeze[who],
+                side == codes.SELL,
+            )
+        )
+        if self._shadow is not None:
+            self._shadow.order(command)
+
+    def modify(self, command: Command) -> None:
+        """Take a MODIFY command."""
+        if not self._holds():
+            self._note_fenced()
+            return
+        order = command.order_id
+        limit = limit_price(command.side, command.price, self._tick[command.instrument], self._rules)
+        self._port.modify(order, limit, command.stop)
+        self._asked.setdefault(order, deque(maxlen=ASKED_MAX)).append((limit, command.stop))
+        if self._shadow is not None:
+            self._shadow.order(command)
+
+    def cancel(self, command: Command) -> None:
+        """Take a CANCEL command."""
+        if not self._holds():
+            self._note_fenced()
+            return
+        self._port.cancel(command.order_id)
+        if self._shadow is not None:
+            self._shadow.order(command)
+
+    def see(self, event: Event) -> None:
+        """See nothing: answers come by themselves."""
+
+    def answer(self) -> Event | None:
+        """Return nothing: answers are inputs of their own, like ticks."""
+        return None
+
+    def snapshot(self) -> bytes:
+        """Return the state to be saved: none. The engine has its orders, and the broker's books what became of them."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Take up a saved state. Raises ValueError at one of another port."""
+        if state:
+            raise ValueError(f"a state of {len(state)} bytes: orders at a broker have none")
+
+    def watch(self, commands: Iterable[Command]) -> None:
+        """Look at new commands, after their orders were sent: a spent order rate halts, an unknown order is a doubt."""
+        for command in commands:
+            if command.kind == codes.DENIED and command.reason == codes.ORDER_RATE:
+                self._host.soon(partial(self._host.tell, codes.ALARM, code=codes.BY_ORDER_RATE))
+            elif command.kind == codes.HALTED and command.reason == codes.BY_UNKNOWN_ORDER:
+                self.on_doubt(f"order {command.order_id} is of unknown state")
+
+    def on_timer(self) -> None:
+        """Do what is due once a second: halt when the way to the broker has been lost for too long, heed the fence."""
+        if not self._holds():
+            self._note_fenced()
+        lost = self._channel_lost_ns
+        if lost is None or self._is_channel_told or self._host.monotonic_ns() - lost < self._channel_max_ns:
+            return
+        self._is_channel_told = True
+        self._log.error("no way to the broker's order service", for_s=self._channel_max_ns / SECOND_NS)
+        self._host.tell(codes.ALARM, code=codes.BY_ORDER_CHANNEL)
+
+    def view(self) -> tuple[Ours, ...]:
+        """Return what the engine has of each instrument, for a comparison with the broker's books."""
+        orders: list[list[OurOrder]] = [[] for _ in self._instruments]
+        for who, order in self._working():
+            orders[who].append(self._view_of(who, order))
+        cores = self._engine.instruments["core"]
+        return tuple(
+            Ours(
+                instrument.token,
+                int(cores[who]["position"]["quantity"]),
+                int(cores[who]["tape"]["last_price"]),
+                tuple(orders[who]),
+            )
+            for who, instrument in enumerate(self._instruments)
+        )
+
+    def _working(self) -> list[tuple[int, Any]]:
+        cores = self._engine.instruments["core"]
+        pairs = ((who, core[name]) for who, core in enumerate(cores) for name in ("order", "stop_order"))
+        return [(who, order) for who, order in pairs if order["state"] in AT_WORK]
+
+    def _limit(self, who: int, order: Any, field: str) -> int:
+        return limit_price(int(order["side"]), int(order[field]), self._tick[who], self._rules)
+
+    def _view_of(self, who: int, order: Any) -> OurOrder:
+        order_id = int(order["id"])
+        prices = {(self._limit(who, order, "price"), int(order["trigger"])), *self._asked.get(order_id, ())}
+        if order["asked_price"]:
+            prices.add((self._limit(who, order, "asked_price"), int(order["asked_trigger"])))
+        return OurOrder(
+            order_id,
+            int(order["quantity"]),
+            frozenset(prices),
+            order["state"] in UNANSWERED,
+            bool(order["asked_price"] or order["cancel_sent"]),
+        )
+
+    def _adopt(self, who: int, order: Any) -> None:
+        order_id, side = int(order["id"]), int(order["side"])
+        self._who[order_id] = who
+        self._port.adopt(
+            NewOrder(
+                order_id,
+                self._instruments[who],
+                side,
+                int(order["quantity"]),
+                self._limit(who, order, "price"),
+                int(order["trigger"]),
+                self._freeze[who],
+                side == codes.SELL,
+            )
+        )
+
+    def _refuse(self, command: Command) -> None:
+        """Let an order that may not leave be refused, on the loop's next turn."""
+        self._note_fenced()
+        self._refused.append(command)
+        self._host.soon(self._tell_refused)
+
+    def _tell_refused(self) -> None:
+        command = self._refused.popleft()
+        self._host.tell(codes.ORDER_REJECT, command.instrument, order_id=command.order_id, code=codes.NOT_SENT)
+
+    def _note_fenced(self) -> None:
+        if not self._is_fenced:
+            self._is_fenced = True
+            self._host.soon(self._tell_fenced)
+
+    def _tell_fenced(self) -> None:
+        why = "fenced off: another engine or a flattening has taken over the account"
+        self._log.error(why)
+        self._host.tell(codes.ALARM, code=codes.BY_FENCE)
+        self._host.stop(why)
+
+    def _on_answer(self, answer: OrderAnswer) -> None:
+        who = self._who.get(answer.order_id)
+        if who is None:
+            self.strays += 1
+            self._log.warning("an answer of an order that this session does not know", order=answer.order_id)
+            return
+        if answer.kind in ENDED:
+            self._asked.pop(answer.order_id, None)
+        host = self._host
+        of = (answer.order_id, answer.filled, answer.value, answer.code)
+        event = Event(answer.kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
+        host.take(event)
+        if self._shadow is not None:
+            self._shadow.hear(event)
+        if answer.words:
+            host.later(partial(self._tell_words, who, answer))
+        if answer.kind == codes.ORDER_REJECT and is_about_margin(answer.words):
+            host.tell(codes.ALARM, code=codes.BY_MARGIN)
+
+    def _tell_words(self, who: int, answer: OrderAnswer) -> None:
+        symbol = self._instruments[who].symbol
+        self._log.warning(
+            "the broker says",
+            of=codes.EVENT_NAMES[answer.kind],
+            order=answer.order_id,
+            symbol=symbol,
+            words=answer.words,
+        )
+
+    def _doubt(self, why: str) -> None:
+        self.on_doubt(why)
+
+    def _on_channel(self, is_up: bool, why: str) -> None:
+        if is_up:
+            self._channel_lost_ns, self._is_channel_told = None, False
+            self._log.info("order channel", up=True)
+            return
+        if self._channel_lost_ns is None:
+            self._channel_lost_ns = self._host.monotonic_ns()
+        self._log.warning("order channel", up=False, why=why)
+
+
+def is_about_margin(words: str) -> bool:
+    """Return whether a broker's refusal says that the money does not suffice."""
+    said = words.lower()
+    return any(word in said for word in MARGIN_WORDS)
+
+
+def _not_attached() -> bool:
+    raise RuntimeError(
+        "an order before the session is at work: orders that a playback makes again must not be sent again"
+    )
+
+
+def _nothing(_why: str) -> None:
+    """Look at nothing."""

@@ -1,0 +1,94 @@
+"""A session's side towards its broker while it runs: orders, the reconciler, the shadow."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from myquant.brokers.port import OrderPort
+from myquant.journal.disk import DISK
+from myquant.session.broker_orders import BrokerOrders, Host
+from myquant.session.loop import SessionLoop
+from myquant.session.reconciling import OthersFile, Reconciler, settings_of
+from myquant.session.shadow import Shadow
+
+UNREAD: Final = "the broker's books have not been looked at yet"
+SHADOW_FILE: Final = "shadow.json"  # in the session's folder
+STOPPED: Final = 5  # the exit code of a session that may not send any more
+
+
+@dataclass(frozen=True)
+class BrokerParts:
+    """What the broker's side of a session is made of. `session_key`: of the orders' tags; `client_code`: of the account."""
+
+    port: OrderPort
+    orders: BrokerOrders
+    shadow: Shadow | None
+    folder: Path
+    session_key: int
+
+
+class BrokerSide:
+    """Begins, watches and ends what a session has at its broker; a companion of its loop.
+
+    No entry leaves before the first good look at the books.
+    """
+
+    def __init__(self, parts: BrokerParts, loop: SessionLoop) -> None:
+        self._parts = parts
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        supervisor = loop.supervisor
+        supervisor.heed = parts.orders.watch
+        if parts.shadow is not None:
+            supervisor.look_on = parts.shadow.see
+        supervisor.hold(UNREAD)
+
+    def start(self) -> None:
+        """Take up the orders of the recovered engine, connect, and look at the books."""
+        parts, loop, supervisor = self._parts, self._loop, self._loop.supervisor
+        config = supervisor.runner.engine.loaded.config
+        if parts.shadow is not None:
+            parts.shadow.later = loop.later
+        host = Host(
+            take=loop.guarded(supervisor.take),
+            now_ns=supervisor.exchange_clock.now_ns,
+            wall_ns=supervisor.clock.wall_ns,
+            monotonic_ns=supervisor.clock.monotonic_ns,
+            soon=lambda call: asyncio.get_running_loop().call_soon(loop.guarded(call)),
+            later=loop.later,
+            stop=self._stop,
+        )
+        adopted = parts.orders.attach(host)
+        if adopted:
+            supervisor.log.warning("orders of an earlier process: the books will tell", orders=adopted)
+        reconciler = Reconciler(
+            parts.port,
+            parts.orders,
+            host,
+            supervisor.log,
+            OthersFile(parts.folder, DISK),
+            settings_of(config, parts.session_key, config.angelone.product),
+            every_s=float(config.broker.reconcile_s),
+            channel_max_s=float(config.broker.channel_max_s),
+        )
+        reconciler.on_ready = supervisor.release
+        supervisor.each_second.append(parts.orders.on_timer)
+        parts.port.start()
+        self._task = asyncio.create_task(reconciler.run())
+        self._task.add_done_callback(self._loop.watch_task)
+
+    async def aclose(self) -> None:
+        """Let go of the broker: resting orders stay, nothing is sent any more. The shadow's comparison is written."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._parts.port.aclose()
+        shadow = self._parts.shadow
+        if shadow is not None:
+            text = json.dumps(shadow.summary().as_dict(), indent=2) + "\n"
+            (self._parts.folder / SHADOW_FILE).write_text(text, encoding="utf-8")
+
+    def _stop(self, why: str) -> None:
+        self._loop.stop(STOPPED, why)

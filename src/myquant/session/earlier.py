@@ -1,0 +1,62 @@
+"""The earlier sessions of a folder of runs, as a new one is held against them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from myquant.config.layers import read_toml
+from myquant.config.loading import LoadedConfig, diff, load_config
+from myquant.errors import MyquantError
+from myquant.session import archive
+from myquant.session.archive import SessionFacts
+
+
+class Earlier(NamedTuple):
+    """A session's folder, and what its session.json says."""
+
+    folder: Path
+    facts: SessionFacts
+
+
+def sessions(runs: Path, kind: str) -> Iterator[Earlier]:
+    """Yield the sessions of a kind, the newest first; folders that are none, or can't be read, are left out."""
+    found = []
+    folders = runs.iterdir() if runs.is_dir() else iter(())
+    for folder in folders:
+        try:
+            facts = archive.read(folder)
+        except MyquantError:  # `myquant runs` names those that are damaged
+            continue
+        if facts.kind == kind:
+            found.append(Earlier(folder, facts))
+    yield from sorted(found, key=lambda each: (each.facts.created, each.facts.name), reverse=True)
+
+
+def config_of(folder: Path, like: LoadedConfig) -> LoadedConfig:
+    """Return a session's configuration, as far as its sections are those of `like`. Raises ConfigError."""
+    known = {name.partition(".")[0] for name in like.values}
+    table = {section: body for section, body in read_toml(folder / archive.CONFIG).items() if section in known}
+    return load_config(values=table, sections=archive.loaded_models(like))
+
+
+class Compared(NamedTuple):
+    """An earlier session, and (`section.key`, value then, value now) of each setting that differs."""
+
+    earlier: Earlier
+    differences: list[tuple[str, Any, Any]]
+
+
+def last_like(
+    runs: Path, kind: str, broker: str, symbols: tuple[str, ...], now: LoadedConfig, *, but: str = ""
+) -> Compared | None:
+    """Return the newest session of a kind at a broker with these symbols, in any order, whose settings can be read.
+
+    `but`: the name of the one that is compared.
+    """
+    for each in sessions(runs, kind):
+        if each.facts.name != but and each.facts.broker == broker and set(each.facts.symbols) == set(symbols):
+            try:
+                return Compared(each, diff(config_of(each.folder, now), now))
+            except MyquantError:  # settings of another version
+                continue
+    return None

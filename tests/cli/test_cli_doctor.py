@@ -1,0 +1,99 @@
+"""`myquant doctor`: what it prints, and how it ends; the broker's part is played by a small service on this machine."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from cli.ended import Run
+from myquant.session import runner
+
+SECRETS = {
+    "API_KEY": "the-api-key",
+    "CLIENT_CODE": "A123456",
+    "PIN": "4711",
+    "TOTP_SECRET": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+}
+WHOLE = (
+    "--set", "execution.fill_model=limit", "--set", "risk.max_day_loss=5000",
+    "--set", "risk.max_orders_per_second=5", "--set", "risk.max_orders_per_day=500",
+)  # fmt: skip
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Tells the date, and refuses every login."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        body = json.dumps({"status": False, "message": "Invalid totp", "errorcode": "AB1007", "data": None}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYQUANT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(runner, "is_ready", lambda _: True)
+    for name in SECRETS:
+        monkeypatch.delenv(f"MYQUANT_ANGELONE_{name}", raising=False)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(f"MYQUANT_ANGELONE_{name}", value)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def test_what_failed_is_told_with_its_remedy(run: Run, service: str) -> None:
+    ended = run("doctor", "--broker", "angelone", "--json", "--set", f"angelone.rest_url={service}", *WHOLE)
+    found = {each["name"]: each for each in json.loads(ended.out)}
+    assert found["credentials"]["state"] == "failed"
+    assert "Invalid totp" in found["credentials"]["text"]
+    assert found["clock"]["state"] == "ok"
+    assert found["static IP"]["state"] == "ok"
+    assert found["fill model"]["state"] == found["journal"]["state"] == found["machine code"]["state"] == "ok"
+    assert found["fence"]["text"] == "nobody has taken it yet"
+    assert ended.code == 1
+    assert not any(secret in ended.out + ended.err for secret in SECRETS.values())
+    assert not any(name.startswith(".doctor") for name in (path.name for path in Path().iterdir()))
+
+
+def test_lines_are_for_people(run: Run, service: str) -> None:
+    ended = run("doctor", "--broker", "angelone", "--set", f"angelone.rest_url={service}")
+    lines = [" ".join(line.split()) for line in ended.out.splitlines()]
+    assert lines[:2] == [
+        'failed fill model "ltp" knows no orders under way',
+        'set execution.fill_model = "limit"',
+    ]
+    assert ended.code == 1
+
+
+def test_missing_secrets_are_named(run: Run) -> None:
+    ended = run("doctor", "--broker", "angelone", "--json", "--set", "angelone.rest_url=http://127.0.0.1:1")
+    found = {each["name"]: each for each in json.loads(ended.out)}
+    assert "MYQUANT_ANGELONE_PIN" in found["credentials"]["text"]
+    assert found["clock"]["state"] == "unknown"
+    assert ended.code == 1
+
+
+def test_an_unknown_broker_is_refused(run: Run) -> None:
+    ended = run("doctor", "--broker", "nobody")
+    assert (ended.code, ended.errors) == (2, ["--broker nobody: not known; one of angelone"])

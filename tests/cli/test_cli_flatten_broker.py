@@ -1,0 +1,159 @@
+"""`myquant flatten --broker`: the fence first, then the plan and the question, then a broker in virtual time."""
+
+import io
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.ended import Run
+from myquant.brokers.port import BrokerInstrument
+from myquant.config.loading import load_config
+from myquant.journal.disk import DISK
+from myquant.session import at_broker, quick_loop
+from myquant.session.at_broker import fence_folder
+from myquant.session.fence import Fence
+from session import flattening_market
+from session.flattening_market import KEY, LOT, SYMBOL, TICK, TOKEN, Market
+
+OTHER = "50001"
+CODE = "A123456"
+SECRETS = {"API_KEY": "key", "CLIENT_CODE": CODE, "PIN": "4711", "TOTP_SECRET": "JBSWY3DPEHPK3PXP"}
+
+
+class Port(Market):
+    """The market as an order port that is started and closed."""
+
+    started = False
+
+    def start(self) -> None:
+        self.started = True
+
+    async def aclose(self) -> None:
+        assert self.started
+        self.started = False
+
+
+class At:
+    """An account that has logged in."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def orders(self, key: int) -> Port:
+        assert key == KEY
+        return self._port
+
+    def contracts(self) -> "At":
+        return self
+
+    async def instruments(self, symbols: list[str]) -> tuple[BrokerInstrument, ...]:
+        return tuple(BrokerInstrument(each, "NFO", TOKEN, 2, LOT, TICK) for each in symbols)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+@pytest.fixture
+def fenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fence:
+    """Return the fence of an engine of the account that still runs."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(f"MYQUANT_ANGELONE_{name}", value)
+    monkeypatch.setenv("MYQUANT_CACHE", str(tmp_path / "cache"))
+    return Fence.take(fence_folder(tmp_path / "cache" / "angelone", load_config().config, CODE), "monday", DISK)
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch, fenced: Fence) -> Port:
+    found = Port({TOKEN: 150, OTHER: 75}, prices={TOKEN: 10_000, OTHER: 5_000})
+    found.rest()
+
+    @asynccontextmanager
+    async def opened(*_: Any, **__: Any) -> AsyncIterator[At]:
+        assert not fenced.holds(), "an engine could still send orders"
+        yield At(found)
+
+    def in_virtual_time(main: Coroutine[Any, Any, Any]) -> Any:
+        return flattening_market.run(main)
+
+    monkeypatch.setattr(at_broker, "open_at_broker", opened)
+    monkeypatch.setattr(at_broker, "new_key", lambda: KEY)
+    monkeypatch.setattr(quick_loop, "run_loop", in_virtual_time)
+    monkeypatch.setattr("time.monotonic_ns", flattening_market.now_ns)
+    return found
+
+
+def test_the_account_is_fenced_and_flat(run: Run, port: Port, fenced: Fence) -> None:
+    ended = run("flatten", "--broker", "angelone", "--yes")
+    assert (ended.code, ended.err) == (0, "")
+    assert port.true == {TOKEN: 0, OTHER: 0}
+    assert not fenced.holds()
+    lines = ended.out.splitlines()
+    assert lines[0].startswith("fenced: no engine on this machine that began before can send orders")
+    assert "(the last was monday, process " in lines[0]
+    assert f"  close   +150 {SYMBOL}, INTRADAY" in lines
+    assert lines[-1] == "flat: the broker's books say so"
+    assert not port.started
+    assert not any(secret in ended.out for secret in SECRETS.values())
+
+
+def test_one_contract_alone(run: Run, port: Port) -> None:
+    ended = run("flatten", "--broker", "angelone", "--yes", "--symbol", SYMBOL, "--no-wait")
+    assert ended.code == 0
+    assert port.true == {TOKEN: 0, OTHER: 75}
+    assert f"  left alone: +75 {OTHER} (INTRADAY)" in ended.out
+    assert "not waited: an order that was under way may still fill in the next 35 s" in ended.out
+
+
+def test_what_cannot_be_closed_is_no_success(run: Run, port: Port) -> None:
+    def refuse(_: Any) -> None:
+        raise flattening_market.RefusedError("the market is closed")
+
+    port.on_place = refuse
+    ended = run("flatten", "--broker", "angelone", "--yes")
+    assert ended.code == 5
+    assert ended.errors == ["angelone: not flat: close what is left in the broker's own application, or run this again"]
+
+
+class Terminal(io.StringIO):
+    """A terminal at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes\n", 0), ("no\n", 1), ("", 1)])
+def test_a_person_is_asked(run: Run, port: Port, answer: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert run("flatten", "--broker", "angelone").code == code
+    assert port.true[TOKEN] == (0 if code == 0 else 150)
+    assert bool(port.placed) == (code == 0)
+
+
+@pytest.mark.usefixtures("port")
+def test_a_fence_that_cannot_be_raised_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fence_folder(tmp_path / "cache" / "angelone", load_config().config, CODE)
+    monkeypatch.setattr(Fence, "holds", lambda _: False)
+    (folder / "fence").write_bytes(b"x" * 8)
+    ended = run("flatten", "--broker", "angelone", "--yes")
+    assert ended.code == 0
+    assert ended.out.startswith("NOT fenced: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("monday", "--broker", "angelone"), "takes no session"),
+        (("--symbol", "X"), "go with --broker"),
+        (("--no-wait",), "go with --broker"),
+        (("--set", "risk.max_rejects=2"), "go with --broker"),
+        (("--broker", "nobody", "--yes"), "--broker nobody: not known"),
+    ],
+)
+def test_what_does_not_fit_is_refused(run: Run, words: tuple[str, ...], said: str) -> None:
+    ended = run("flatten", *words)
+    assert ended.code == 2
+    assert said in ended.err

@@ -46,6 +46,20 @@ LIVELY: Final = {
     "feed.reconnect_max_s": "0.2",
 }
 
+AT_BROKER: Final = LIVELY | {
+    "capital.initial_capital": 100_000,
+    "strategy.control_base_sl": "false",
+    "risk.max_positions_per_day": 10_000,
+    "risk.max_rejects": 1000,
+    "risk.base_sl_points": 3,
+    "risk.tp_points": "[2, 4]",
+    "risk.tp_percents": "[0.5, 0.5]",
+    "execution.fill_model": "limit",
+    "execution.order_timeout_s": 1,
+    "broker.reconcile_s": 2,
+    "broker.settle_s": 4,
+}
+
 
 def write_day(path: Path, *, count: int = 4000, seconds: int = 6300) -> Path:
     """Write a lively afternoon: ticks to the close, which rise and fall in turns; few have the time of another."""
@@ -53,6 +67,17 @@ def write_day(path: Path, *, count: int = 4000, seconds: int = 6300) -> Path:
     steps = rng.integers(-3, 4, count) + np.where(np.arange(count) // 200 % 2, -1, 1)
     price = 20_000 + 5 * np.cumsum(steps)
     volume = 75 * rng.integers(1, 9, count)
+    time_ns = OPENS_NS + np.sort(rng.integers(0, seconds * 1000, count)) * (SECOND_NS // 1000)
+    batch = TickBatch(time_ns=time_ns, price=price, volume=volume, bid=price - 5, ask=price + 5)
+    write_ticks(path, [batch], time_zone=ZONE)
+    return path
+
+
+def write_dense_day(path: Path, *, count: int = 4000, seconds: int = 100) -> Path:
+    """Write a lively while, at the speed of the exchange: forty ticks a second, in waves as wide as stops and targets."""
+    rng = np.random.default_rng(7)
+    price = 20_000 + 5 * np.cumsum(rng.integers(-3, 4, count) + np.where(np.arange(count) // 60 % 2, -3, 3))
+    volume = 75 * rng.integers(20, 90, count)
     time_ns = OPENS_NS + np.sort(rng.integers(0, seconds * 1000, count)) * (SECOND_NS // 1000)
     batch = TickBatch(time_ns=time_ns, price=price, volume=volume, bid=price - 5, ask=price + 5)
     write_ticks(path, [batch], time_zone=ZONE)
@@ -70,6 +95,12 @@ class Lab:
     def counts(self) -> dict[str, int]:
         with urllib.request.urlopen(f"{self.environ['MYQUANT_ANGELONE__REST_URL']}/lab/counts", timeout=5) as reply:  # noqa: S310  (the lab's own address)
             found: dict[str, int] = json.load(reply)
+        return found
+
+    def orders(self) -> dict[str, Any]:
+        """Return all orders, positions and funds as they truly are."""
+        with urllib.request.urlopen(f"{self.environ['MYQUANT_ANGELONE__REST_URL']}/lab/orders", timeout=5) as reply:  # noqa: S310  (likewise)
+            found: dict[str, Any] = json.load(reply)
         return found
 
     def post(self, what: str) -> None:
@@ -98,8 +129,14 @@ class Stage:
         self.children.append(child)
         return child
 
-    def lab(self, *faults: str, speed: float | None = None, environ: Mapping[str, str] | None = None) -> Lab:
-        """Start a lab, and wait until it is ready; `speed` None: as fast as it is taken."""
+    def lab(
+        self,
+        *faults: str,
+        speed: float | None = None,
+        environ: Mapping[str, str] | None = None,
+        words: Sequence[str] = (),
+    ) -> Lab:
+        """Start a lab, and wait until it is ready; `speed` None: as fast as it is taken; `words`: other options."""
         pace = ("--asap",) if speed is None else ("--speed", str(speed))
         options = [part for fault in faults for part in ("--fault", fault)]
         said = self.folder / f"lab{len(self.children)}.said"
@@ -114,6 +151,7 @@ class Stage:
             *pace,
             *ports,
             *options,
+            *words,
             environ=environ,
         )
         until(lambda: "lab: ready" in read(said), child, said)
@@ -125,6 +163,14 @@ class Stage:
         chosen = LIVELY | {key.replace("__", "."): value for key, value in values.items()}
         options = [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
         command = ("--debug", "paper", "--broker", "angelone", SYMBOL, "--session", name, *options, *words)
+        return self.start(f"{name}.said", *command, environ=lab.environ)
+
+    def at_broker(self, lab: Lab, *words: str, name: str = "s", **values: Any) -> Child:
+        """Start a session whose orders go to a lab, or go on with it; values as of `paper`."""
+        chosen = AT_BROKER | {key.replace("__", "."): value for key, value in values.items()}
+        options = [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
+        knowing = ("--i-understand", "--without-paper", "a test")
+        command = ("--debug", "live", "--broker", "angelone", SYMBOL, *knowing, "--session", name, *options, *words)
         return self.start(f"{name}.said", *command, environ=lab.environ)
 
     def session(self, name: str = "s") -> Path:
@@ -146,8 +192,8 @@ class Stage:
 
 
 @contextmanager
-def on_stage(folder: Path) -> Iterator[Stage]:
-    stage = Stage(forks(), folder, write_day(folder / f"{SYMBOL}.csv"))
+def on_stage(folder: Path, write: Callable[[Path], Path] = write_day) -> Iterator[Stage]:
+    stage = Stage(forks(), folder, write(folder / f"{SYMBOL}.csv"))
     try:
         yield stage
     finally:

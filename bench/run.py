@@ -30,6 +30,7 @@ SECTIONS = {
     "startup": "bench.startup",
     "session-steps": "bench.session_steps",
     "session-feed": "bench.session_feed",
+    "session-orders": "bench.session_orders",
     "session-memory": "bench.session_memory",
     "session-recovery": "bench.session_recovery",
     "evidence-spans": "bench.spans",

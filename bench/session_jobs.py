@@ -116,7 +116,7 @@ def open_session(folder: Path, instruments: int, changes: Mapping[str, Any] | No
         log,
         save=put,
         snapshot_interval_ns=SAVE_S * SECOND_NS,
-        durable_orders=False,
+        durable_orders=engine.loaded.config.journal.durability == "power",
     )
     return Session(folder, engine, orders, taken.runner, taken.journal, decoder, supervisor, log, put)
 

@@ -1,7 +1,6 @@
 """A session on a lab that is treated roughly: suspended, killed again and again, its disk full, its secrets looked for."""
 
 import errno
-import json
 import os
 import resource
 import signal
@@ -15,22 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab.planted import SECRETS, WRONG, left_behind, tokens_of
 from myquant.core import codes
 from myquant.journal import record
 from session.forks import Child
 from session.stage import SYMBOL, Stage, assert_sound, journal_keys, on_stage, source_keys, until, write_day
-
-SECRETS = {
-    "MYQUANT_ANGELONE_API_KEY": "kQ7vZr9wU3",
-    "MYQUANT_ANGELONE_CLIENT_CODE": "XQ83914ZK",
-    "MYQUANT_ANGELONE_PIN": "748291",
-    "MYQUANT_ANGELONE_TOTP_SECRET": "QXZJKVWYQXZJKVWYQXZJKVWYQXZJKVWY",
-}
-WRONG = {
-    "MYQUANT_ANGELONE_PIN": "591736",
-    "MYQUANT_ANGELONE_TOTP_SECRET": "ZYXWVUTSRQPONMLKZYXWVUTSRQPONMLK",
-    "MYQUANT_ANGELONE_API_KEY": "wRo9Ng5KeY",
-}
 
 
 @pytest.fixture
@@ -149,23 +137,12 @@ def test_a_full_disk(stage: Stage) -> None:
         subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
 
 
-def left_behind(folder: Path) -> dict[str, bytes]:
-    """Return all that sessions wrote: folders, logs, what they printed; not the file of tokens, which is the owner's alone."""
-    found = {}
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.name != "tokens.json":
-            found[str(path.relative_to(folder))] = path.read_bytes()
-    return found
-
-
 @pytest.mark.parametrize("faults", [(), ("token_roll=after:2000",), ("login_garbage=2",)], ids=str)
 def test_no_secret_is_found_anywhere(stage: Stage, faults: tuple[str, ...]) -> None:
     lab = stage.lab(*faults, environ=SECRETS)
     assert stage.paper(lab).wait() == 0, stage.said()
     tokens = stage.folder / "cache" / "angelone" / "tokens.json"
-    given = [value for name, value in json.loads(tokens.read_text()).items() if name in ("jwt", "refresh", "feed")]
-    assert len(given) == 3
-    secrets = [*SECRETS.values(), *WRONG.values(), *given]
+    secrets = [*SECRETS.values(), *WRONG.values(), *tokens_of(tokens.parent)]
     for name, wrong in WRONG.items():
         tokens.unlink(missing_ok=True)
         refused = stage.paper(replace(lab, environ=lab.environ | {name: wrong}), name=name)

@@ -18,6 +18,15 @@ from myquant.lab.angelone.orders import CANCELLED, COMPLETE, REJECTED, Order
 from session.sessions import recorded
 
 EVENT_WORDS: Final = len(Event._fields)
+
+# How long a position may be without an order that sells it, at the exchange's own clock. With no request lost: till the
+# answer to the cancellation of a stop order is heard, which an update may be 5 s late with, and an exit be refused and sent
+# again a second later. For each request that a fault befell: it may be unknown whether it was done till the settle wait (35 s)
+# is over and the next look at the books has ended (looks are 2 s apart then, and take 2 s at most), and the retry is a second
+# later.
+ONE_ANSWER_S: Final = 8.0
+LOST_S: Final = 40.0
+BEFORE_NS: Final = 45 * SECOND_NS
 NO_SHORT: Final = "RMS: Margin Exceeds, a sale"
 
 
@@ -28,27 +37,35 @@ class Bare:
     token: str
     begin_ns: int
     end_ns: int
+    befallen: int  # requests about orders of it that a fault befell in that time, or shortly before
 
     @property
     def seconds(self) -> float:
         return (self.end_ns - self.begin_ns) / SECOND_NS
+
+    @property
+    def allowed_s(self) -> float:
+        """How long it may be: see `LOST_S`."""
+        return ONE_ANSWER_S + LOST_S * self.befallen
 
 
 class Watch:
     """Looks at the book whenever it changes.
 
     Attributes:
+        held: for us, by our tags; `theirs`: what others bought and have not sold.
         oversold: when working sells were of more than was held for us.
-        bare: stretches without a stop order, each with the requests about the token's sells that were sent meanwhile.
-        others: when somebody else sold, by token, ns.
+        bare: stretches without a stop order.
+        others: when somebody else traded, by token, ns.
+        repairs: what a person is trading to bring a position right; that is nobody's own.
     """
 
     def __init__(self, world: World) -> None:
         self._world, self._book = world, world.service.book
         self._filled: dict[int, int] = {}
         self.held: Counter[str] = Counter()  # for us, by our tags
-        self.foreign: Counter[str] = Counter()  # bought less sold by others
-        self.foreign_sold: Counter[str] = Counter()
+        self.theirs: Counter[str] = Counter()
+        self.repairs = False
         self.others: dict[str, list[int]] = {}
         self.oversold: list[str] = []
         self.bare: list[Bare] = []
@@ -64,24 +81,44 @@ class Watch:
         if order.tag:
             self.held[token] += new
         elif new:
-            self.foreign[token] += new
-            self.foreign_sold[token] -= min(new, 0)
+            if not self.repairs:
+                self.theirs[token] = max(0, self.theirs[token] + new)
             self.others.setdefault(token, []).append(now)
         working = sum(each.left for each in self._book.working(token) if each.side == codes.SELL and each.tag)
         if working > self.held[token]:
             self.oversold.append(f"{_at(now)}: sells of {working} work where {self.held[token]} are held ({order.tag})")
-        ours = min(self.held[token], self._book.held(token))
+        ours = min(self.held[token], self._book.held(token) - self.theirs[token])
         is_bare = ours > 0 and not working
         if is_bare and token not in self._bare_since:
             self._bare_since[token] = now
         elif not is_bare and token in self._bare_since:
-            self.bare.append(Bare(token, self._bare_since.pop(token), now))
+            self.bare.append(self._stretch(token, self._bare_since.pop(token), now))
 
-    def longest_bare_s(self) -> float:
-        """Return the longest stretch without a stop order, seconds."""
+    def _stretch(self, token: str, begin_ns: int, end_ns: int) -> Bare:
+        first = begin_ns - BEFORE_NS
+        befallen = sum(of == token and first <= at <= end_ns for of, at in self._world.befallen)
+        return Bare(token, begin_ns, end_ns, befallen)
+
+    def stretches(self) -> list[Bare]:
+        """Return all stretches so far, the longest first."""
         now = self._world.wall_ns()
-        still = [Bare(token, since, now) for token, since in self._bare_since.items()]
-        return max((each.seconds for each in self.bare + still), default=0.0)
+        still = [self._stretch(token, since, now) for token, since in self._bare_since.items()]
+        return sorted(self.bare + still, key=lambda each: -each.seconds)
+
+    def too_long(self) -> list[Bare]:
+        """Return the stretches that are longer than is stated, but for those of what others have traded, too."""
+        return [each for each in self.stretches() if each.seconds > each.allowed_s and not self._others_before(each.token, each.end_ns)]
+
+    def refused_sells(self) -> list[str]:
+        """Return the sells that the broker refused as more than is held, but for those of what others have traded, too."""
+        return [
+            f"{_at(order.placed_ns)} {order.tag}: {order.text}"
+            for order in self._book.orders
+            if order.text.startswith(NO_SHORT) and not self._others_before(order.token, order.placed_ns)
+        ]
+
+    def _others_before(self, token: str, time_ns: int) -> bool:
+        return any(then <= time_ns for then in self.others.get(token, ()))
 
 
 class Journal:
@@ -89,7 +126,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         commands = np.concatenate([np.zeros((0, EVENT_WORDS)), *recorded(folder, COMMAND)][1:])
-        rows = np.ascontiguousarray(commands).view(dtype_of(Command)).reshape(-1)
+        self.rows = rows = np.ascontiguousarray(commands).view(dtype_of(Command)).reshape(-1)
         self.submitted = {int(row["order_id"]): row for row in rows[rows["kind"] == codes.SUBMIT]}
         self.submits = int((rows["kind"] == codes.SUBMIT).sum())
         self.modifies = int((rows["kind"] == codes.MODIFY).sum())
@@ -115,9 +152,11 @@ def hold(world: World, process: Process, watch: Watch, about: Any) -> Journal:
     assert process.is_idle(), (about, "not everything has come to its end", _states(process), process.log.lines[-5:])
     assert len(journal.submitted) == journal.submits, (about, "an id was given twice")
     assert not watch.oversold, (about, watch.oversold[:3])
+    assert not watch.refused_sells(), (about, watch.refused_sells()[:3])
+    assert not watch.too_long(), (about, watch.too_long()[:3])
     _nothing_doubled(ours, journal, about)
     _nothing_lost(ours, journal, about)
-    _positions_right(world, process, watch, journal, about)
+    positions_right(world, process, watch, about)
     _cash_right(world, process, journal, ours, about)
     return journal
 
@@ -150,17 +189,15 @@ def _nothing_lost(ours: dict[int, list[Order]], journal: Journal, about: Any) ->
             assert max(part.updated_ns for part in parts) <= end.receive_ns, what
 
 
-def _positions_right(world: World, process: Process, watch: Watch, journal: Journal, about: Any) -> None:
-    taken = Counter[str]()
-    for event in journal.events:
-        if event.kind == codes.FOREIGN_TRADE:
-            taken[list(process.tokens)[event.instrument]] += event.quantity
+def positions_right(world: World, process: Process, watch: Watch, about: Any) -> int:
+    """Assert that the engine holds what the account holds less what is others'; return how much that is."""
+    held = 0
     for token, who in process.tokens.items():
-        held = int(process.engine.instruments[who]["core"]["position"]["quantity"])
-        assert held == watch.held[token] - taken[token], (about, token, held, watch.held[token], taken[token])
+        ours = int(process.engine.instruments[who]["core"]["position"]["quantity"])
         net = world.service.book.held(token)
-        assert net == watch.held[token] + watch.foreign[token], (about, token)
-        assert taken[token] <= watch.foreign_sold[token], (about, token)
+        assert ours == net - watch.theirs[token], (about, token, ours, net, watch.theirs[token])
+        held += ours
+    return held
 
 
 def _cash_right(world: World, process: Process, journal: Journal, ours: dict[int, list[Order]], about: Any) -> None:
@@ -175,16 +212,6 @@ def _cash_right(world: World, process: Process, journal: Journal, ours: dict[int
     others = [order for order in world.service.book.orders if not order.tag]
     at_broker = world.service.book.funds().cash
     assert at_broker == begin - turnover - sum(order.side * order.value for order in others), about
-
-
-def no_short_refusals(world: World, watch: Watch, grace_ns: int) -> list[str]:
-    """Return the sells that the broker refused for want of units, but for those shortly after others had sold."""
-    return [
-        f"{_at(order.placed_ns)} {order.tag}: {order.text}"
-        for order in world.service.book.orders
-        if order.text.startswith(NO_SHORT)
-        and not any(0 <= order.placed_ns - then <= grace_ns for then in watch.others.get(order.token, ()))
-    ]
 
 
 def _states(process: Process) -> list[Any]:

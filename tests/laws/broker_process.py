@@ -188,9 +188,13 @@ class Process:
 
     def is_idle(self) -> bool:
         """Return whether nothing is held and nothing works."""
-        core = self.engine.instruments["core"]
-        works = [np.isin(core[name]["state"], AT_WORK).any() for name in ("order", "stop_order")]
-        return not core["position"]["quantity"].any() and not any(works)
+        holds = self.engine.instruments["core"]["position"]["quantity"].any()
+        return not holds and not any(map(self.works, self.tokens.values()))
+
+    def works(self, who: int) -> bool:
+        """Return whether an order of an instrument works, as far as the engine knows."""
+        core = self.engine.instruments["core"][who]
+        return any(core[name]["state"] in AT_WORK for name in ("order", "stop_order"))
 
     def die(self, *, lost: bool = False) -> None:
         """End at once: nothing more is heard or sent; `lost`: what is on its way to the broker does not get there."""

@@ -10,9 +10,9 @@ from random import Random
 from typing import Any
 
 from journal.journal_faults import Crash
-from laws.broker_laws import Watch, hold, no_short_refusals
+from laws.broker_laws import Watch, hold, positions_right
 from laws.broker_process import LIVELY, Process
-from laws.broker_world import SECOND_NS, Market, World
+from laws.broker_world import Market, World
 from myquant.core import codes
 from myquant.lab.angelone.faults import parse_faults
 from myquant.lab.angelone.order_service import Terms
@@ -21,6 +21,8 @@ from session.virtual import VirtualLoop, run_virtually
 SLICE_S = 5.0  # between two looks at how far it is
 RESUME_S = 6.0  # so long an operator takes to resume
 DAY_S = 4 * 3600.0  # at most
+SETTLE_S = 120.0  # of calm, till everything is known
+REPAIRED = {codes.HALT_NAMES[code] for code in (codes.BY_BOOKS, codes.BY_FOREIGN_TRADE)}
 QUIET_S = 300.0  # at most, from the last fault on, till all has come to its end
 
 
@@ -44,12 +46,11 @@ class Told:
     orders: int
     seconds: float  # of this machine
     virtual_s: float
-    longest_bare_s: float
+    held: int  # by the engine when all had settled
     counts: Counter[str]
     halts: Counter[str]
     log: list[Any]
     watch: Watch
-    no_short: list[str]
     journal: Any
 
 
@@ -91,31 +92,67 @@ async def _storm(loop: VirtualLoop, folder: Path, storm: Storm) -> Told:
     while process.engine.account().orders < storm.orders and loop.time() < DAY_S:
         await asyncio.sleep(SLICE_S)
         if process.halt() and rng.random() < SLICE_S / RESUME_S:
-            process.ask(codes.ASK_RESUME)
+            _resume(world, process, watch)
         if storm.deaf_s and rng.random() < SLICE_S / 60:
             process.turn_updates(hears=False)
             loop.call_later(rng.uniform(0, 2 * storm.deaf_s), lambda: process.turn_updates(hears=True))
         if failures.found:
             raise AssertionError((storm, failures.found)) from _first(failures)
     virtual_s = loop.time()
+    held = await _settle(world, process, watch, market, storm)
     await _quiet(world, process)
     assert not failures.found, (storm, failures.found)
     market.is_open = False
     await process.aclose()
     journal = hold(world, process, watch, storm)
-    refused = no_short_refusals(world, watch, 40 * SECOND_NS)
     return Told(
         process.engine.account().orders,
         0.0,
         virtual_s,
-        watch.longest_bare_s(),
+        held,
         world.counts,
         journal.halts,
         process.log.lines,
         watch,
-        refused,
         journal,
     )
+
+
+def _resume(world: World, process: Process, watch: Watch) -> None:
+    """Do what an operator does: bring positions right where the books differ or others have traded, and resume."""
+    said = {fields.get("reason") for _, event, fields in process.log.lines if event == "halted"}
+    if said & REPAIRED and not repair(world, process, watch):
+        return
+    process.log.lines.clear()
+    process.ask(codes.ASK_RESUME)
+
+
+def repair(world: World, process: Process, watch: Watch) -> bool:
+    """Trade from the phone what the account has too much or too little; return whether no order was in the way."""
+    book, watch.repairs, done = world.service.book, True, True
+    for token, who in process.tokens.items():
+        ours = int(process.engine.instruments[who]["core"]["position"]["quantity"])
+        wrong = ours + watch.theirs[token] - book.held(token)
+        if wrong and (book.working(token) or process.works(who)):
+            done = False
+        elif wrong:
+            world.service.manual_trade(token, wrong)
+    watch.repairs = False
+    return done
+
+
+async def _settle(world: World, process: Process, watch: Watch, market: Market, about: Any) -> int:
+    """Let faults and prices stop, wait till what was under way is known, and assert that positions are right."""
+    world.calm()
+    process.turn_updates(hears=True)
+    market.is_open = False
+    await asyncio.sleep(SETTLE_S)
+    if process.halt():
+        repair(world, process, watch)
+    held = positions_right(world, process, watch, about)
+    market.is_open = True
+    market.start()
+    return held
 
 
 def _first(failures: Failures) -> BaseException | None:
@@ -123,9 +160,7 @@ def _first(failures: Failures) -> BaseException | None:
 
 
 async def _quiet(world: World, process: Process) -> None:
-    """Let faults stop, close all positions, and wait till all has come to its end."""
-    world.calm()
-    process.turn_updates(hears=True)
+    """Close all positions, and wait till all has come to its end."""
     begun = world.loop.time()
     process.ask(codes.ASK_FLATTEN)
     while world.loop.time() - begun < QUIET_S:

@@ -23,7 +23,7 @@ from myquant.brokers.secrets import Redactor
 from myquant.brokers.wire import OnReply
 from myquant.lab.angelone.faults import NO_FAULTS, Faults
 from myquant.lab.angelone.instruments import Listed
-from myquant.lab.angelone.order_faults import Chance
+from myquant.lab.angelone.order_faults import OF_REQUESTS, Chance
 from myquant.lab.angelone.order_service import CUT, OrderService, Terms
 from myquant.lab.angelone.orders import Tradable
 from session.virtual import VirtualLoop
@@ -35,6 +35,8 @@ FREEZE: Final = 1800
 FIRST_PRICE: Final = 10_000
 SYMBOLS: Final = {"41001": "NIFTY07OCT2524900CE", "41002": "NIFTY07OCT2524900PE"}
 EXPIRY: Final = date(2025, 10, 7)
+
+ORDER_FAULTS: Final = (*OF_REQUESTS, "reject_late", "fill_then_silence", "requests_too_often")
 
 WAY_S: Final = (0.001, 0.02)  # a request's way to the broker, and its answer's way back
 UPDATE_S: Final = 0.004  # an update's way: on one socket they stay in their order
@@ -73,7 +75,7 @@ class World:
 
     Attributes:
         service: its book is the oracle.
-        lost: how many requests about orders faults have befallen so far, by token; see `broker_laws`.
+        befallen: requests about orders that a fault befell, as token and time, ns: how long a position may be bare hangs on them.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class World:
         self.loop = loop
         self.rng = Random(seed)
         self.counts: Counter[str] = Counter()
+        self.befallen: list[tuple[str, int]] = []
         self.service = OrderService(
             [_tradable(token) for token in SYMBOLS],
             self.wall_ns,
@@ -116,10 +119,24 @@ class World:
             if not seam.is_dead:
                 reply(status, content)
 
-        handle = self.loop.call_later(self.way_s(), self.service.handle, method, path, headers, body, back)
-        seam.under_way.append(handle)
+        def handle() -> None:
+            faults = self._faults_so_far()
+            self.service.handle(method, path, headers, body, back)
+            if method == "POST" and self._faults_so_far() > faults:
+                self._note_befallen(json.loads(body))
+
+        handle_at = self.loop.call_later(self.way_s(), handle)
+        seam.under_way.append(handle_at)
         if len(seam.under_way) > 64:
             seam.under_way[:] = [each for each in seam.under_way if each.when() > self.loop.time()]
+
+    def _faults_so_far(self) -> int:
+        return sum(self.counts[name] for name in ORDER_FAULTS)
+
+    def _note_befallen(self, body: dict[str, str]) -> None:
+        order = self.service.book.order(body.get("orderid", ""))
+        token = body["symboltoken"] if order is None else order.token
+        self.befallen.append((token, self.wall_ns()))
 
 
 class WorldWire:

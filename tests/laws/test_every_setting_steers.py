@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import measured, probes, wired
+from laws import measured, ordered, probes, wired
 from laws.probes import (
     after,
     brokerage,
@@ -125,6 +125,11 @@ TABLE: Final[dict[str, Row]] = {
     "execution.stop_follow_s": Row(10, after(RISES), TRAILS),
     "execution.exit_retry_s": Row(3, after(REFUSED), UNPROTECTED),
     "execution.unprotected_max_s": Row(5, after(NO_STOP), {**LIMIT, "risk.max_rejects": 100}),
+    "broker.reconcile_s": Row(10, ordered.looked_s),
+    "broker.settle_s": Row(10, ordered.halted_s("books_differ")),
+    "broker.channel_max_s": Row(3, ordered.halted_s("order_channel_lost")),
+    "broker.min_funds": Row(200_000, ordered.halted_s("margin")),
+    "broker.shadow": Row(False, ordered.shadow),
     "feed.mode": Row("quote", wired.subscriptions),
     "feed.stall_s": Row(10, wired.silence_ns),
     "feed.halt_after_s": Row(5, halt_of_a_stale_feed),
@@ -152,6 +157,11 @@ TABLE: Final[dict[str, Row]] = {
     "angelone.rest_url": Row("https://other.example", wired.addresses),
     "angelone.stream_url": Row("wss://other.example", wired.addresses),
     "angelone.master_url": Row("https://other.example/master.json", wired.addresses),
+    "angelone.update_url": Row("wss://other.example", ordered.dialled),
+    "angelone.product": Row("CARRYFORWARD", ordered.placed),
+    "angelone.public_ip": Row("203.0.113.7", ordered.placed),
+    "angelone.local_ip": Row("192.0.2.7", ordered.placed),
+    "angelone.mac": Row("02:00:00:00:00:07", ordered.placed),
     "capital.initial_capital": Row(2_000_000, sizes),
     "session.source": Row("calendar", hours, {"session.source": "config"}),
     "session.start_hour": Row(11, hours),

@@ -28,12 +28,13 @@ from myquant.brokers.angelone.client import AngelOneClient
 from myquant.brokers.angelone.feed import AngelOneFeed
 from myquant.brokers.angelone.master import Picked
 from myquant.brokers.angelone.settings import AngelOneCredentials
-from myquant.brokers.port import BrokerInstrument
+from myquant.brokers.port import BrokerInstrument, Funds, OrderPort
 from myquant.brokers.secrets import Redactor
 from myquant.core import codes
 from myquant.journal.writer import JournalWriter
 from myquant.results.record import RunRecord
 from myquant.session import archive
+from myquant.session.broker_side import SHADOW_FILE
 from myquant.session.supervisor import Supervisor
 from myquant.strategies.loading import default_strategy
 
@@ -65,6 +66,7 @@ class Seen:
         snapshots: states on disk; segment_bytes: size of a journal file.
         waits: whether a call of its log returned only when the line was written; lines: events in the log, in order.
         files: rows of its files of ticks and decisions, by name; frame: rows of its frame before the end (-1: there is none).
+        shadow: its comparison with the simulated exchange; None: there is none.
     """
 
     rest: str = ""
@@ -79,6 +81,7 @@ class Seen:
     lines: tuple[str, ...] = ()
     files: dict[str, int] = field(default_factory=dict)
     frame: int = -1
+    shadow: dict[str, Any] | None = None
     record: RunRecord | None = None
 
 
@@ -144,20 +147,23 @@ def _packet(number: int, time_ms: int) -> bytes:
     )
 
 
-def session(values: Values) -> Seen:
-    """Run a session of one instrument under some settings."""
+def session(values: Values, port: OrderPort | None = None) -> Seen:
+    """Run a session of one instrument under some settings; its orders go to a port, if there is one."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(asyncio.wait_for(_session(values, Path(folder) / "one"), 60))
+        return asyncio.run(asyncio.wait_for(_session(values, Path(folder) / "one", port), 60))
 
 
-async def _session(values: Values, folder: Path) -> Seen:
+async def _session(values: Values, folder: Path, port: OrderPort | None) -> Seen:
     seen = Seen()
     loaded, strategy = settings({**BUYS, **values}), default_strategy()
-    plan = compose.PaperPlan("angelone", (OPTION.symbol,), loaded, strategy, folder, {})
+    plan = compose.LivePlan("angelone", (OPTION.symbol,), loaded, strategy, folder, {})
     redactor = Redactor()
 
     async def no_login(_: AngelOneClient) -> None:
         pass
+
+    async def no_funds(_: AngelOneClient) -> Funds:
+        return Funds(0, 0)
 
     async def find(_: object, url: str, *__: object) -> Picked:
         seen.master = url
@@ -184,6 +190,9 @@ async def _session(values: Values, folder: Path) -> Seen:
         patch.object(opening.OpenAccount, "feed", feed),
         patch.object(opening.AccountSource, "open", elsewhere),
         patch.object(JournalWriter, "sync", sync),
+        patch.object(AngelOneClient, "funds", no_funds),
+        patch.object(opening.OpenAccount, "orders", lambda *_: port),
+        patch.object(compose, "cache_folder", lambda: folder.parent),
     ):
         http: Any = SimpleNamespace(redactor=redactor)
         account = await opening.open_account(
@@ -191,7 +200,8 @@ async def _session(values: Values, folder: Path) -> Seen:
         )
         facts = compose._facts(plan, account, "paper")
         archive.create(folder, facts, loaded, strategy)
-        left = await compose._run_paper(plan, facts, account, redactor, lambda _: None)
+        run = compose._run_paper if port is None else compose._run_live
+        left = await run(plan, facts, account, redactor, lambda _: None)
     seen.record = left.record
     seen.rest, seen.stream = account.client.endpoints.rest, account.client.endpoints.stream
     _look_at(folder, seen)
@@ -203,6 +213,8 @@ def _look_at(folder: Path, seen: Seen) -> None:
     seen.files = {path.name: path.read_text().count("\n") - 1 for path in folder.glob("*.csv")}
     seen.lines = tuple(json.loads(line)["event"] for line in (folder / "log.jsonl").read_text().splitlines())
     seen.snapshots = len(list((folder / "snapshots").iterdir()))
+    if (folder / SHADOW_FILE).exists():
+        seen.shadow = json.loads((folder / SHADOW_FILE).read_text())
     seen.segment_bytes = (folder / "journal" / "000001.seg").stat().st_size
 
 

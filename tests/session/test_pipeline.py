@@ -281,6 +281,6 @@ def test_a_loop_puts_them_off_while_it_runs(tmp_path: Path) -> None:
 
     loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=lambda _: None)
     assert asyncio.run(asyncio.wait_for(loop.run(Feed()), 20)) == 0
-    assert seen == [loop._later]
+    assert seen == [loop.later]
     assert run.supervisor.later is at_once
     run.session.journal.close()

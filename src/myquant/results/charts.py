@@ -33,6 +33,8 @@ _EXIT_STYLES: Final = {
     codes.OPERATOR_EXIT: ("var(--other)", "star-diamond"),
     codes.STRATEGY_EXIT: ("var(--other)", "bowtie"),
     codes.END_EXIT: ("var(--session)", "circle-open"),
+    codes.FOREIGN_EXIT: ("var(--other)", "diamond-open"),
+    codes.UNPROTECTED_EXIT: ("var(--stop)", "diamond-open"),
     **{codes.TAKE_PROFIT + tier: ("var(--profit)", symbol) for tier, symbol in enumerate(_TIER_SYMBOLS)},
 }
 

@@ -60,6 +60,8 @@ def book_row(**changes: Any) -> dict[str, Any]:
         "orderstatus": "open",
         "text": "",
     }
+    if changes.get("filledshares", "0") != "0":
+        row["averageprice"] = 100.5
     parsed: dict[str, Any] = json.loads(json.dumps(row | changes), parse_float=Decimal)
     return parsed
 

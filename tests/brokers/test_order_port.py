@@ -287,6 +287,22 @@ def test_an_order_that_was_not_found_and_works_after_all_is_cancelled() -> None:
     assert "although it was not found" in play(scenario).doubts[0]
 
 
+def test_what_works_of_a_stop_order_that_has_lost_a_slice_is_cancelled_until_it_is() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.port.submit(new_order(1, 195, side=codes.SELL, trigger=10100))
+        stage.wire.answer(success("b1"))
+        stage.wire.answer(failure("AB1002"))
+        assert [(what, body.get("orderid")) for what, body, _ in stage.wire.written[2:]] == [("cancel", "b1")]
+        stage.wire.answer(None)
+        works = row_of(TAG, quantity=130, side=codes.SELL, limit=10050, trigger=10100)
+        stage.port.settle(Books((works,), (), (), Funds(0, 0), 0), 35 * 10**9)
+        assert [what for what, _, _ in stage.wire.written[2:]] == ["cancel", "cancel"]
+        stage.updates.on_row(works._replace(state=orders.CANCELLED))
+        assert [kind for kind, *_ in stage.told()] == [codes.ORDER_ACK, codes.CANCELLED]
+
+    play(scenario)
+
+
 def test_an_adopted_order_is_found_in_the_books_and_goes_on() -> None:
     async def scenario(stage: Stage) -> None:
         stage.port.adopt(new_order(quantity=195))

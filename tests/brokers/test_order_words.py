@@ -121,3 +121,8 @@ def test_prices_are_rupees_with_two_decimals_and_headers_one_line() -> None:
     with pytest.raises(ConfigError, match="header Authorization") as caught:
         OrderRequests("https://b.example", "INTRADAY").use({"Authorization": "Bearer planted\r\nX: y"})
     assert "planted" not in str(caught.value)
+
+
+def test_what_is_filled_at_no_price_is_not_believed() -> None:
+    read = row(orderstatus="complete", filledshares="65", averageprice=0.0)
+    assert (read.state, read.filled, read.value, read.words) == (orders.UNKNOWN, 0, 0, "65 filled at no price")

@@ -11,6 +11,7 @@ from myquant.journal.disk import Disk
 
 Fault: TypeAlias = int | Literal["crash before", "crash after", "crash half way", "short write"]
 
+WRITING = ("make_folder", "create", "open_or_create", "write", "allocate", "rename", "link", "sync", "sync_data")
 _METHODS = {name for name in vars(Disk) if not name.startswith("_")}
 _OPENS = {"create", "open_or_create", "open_to_write", "open_to_read"}
 
@@ -69,3 +70,22 @@ class FaultyDisk(QuickDisk):
         elif name == "close":
             self._open.discard(arguments[0])
         return result
+
+
+class BrokenDisk(QuickDisk):
+    """A disk on which some calls fail as long as `error` is set, or those of a path that holds `inside`."""
+
+    def __init__(self, calls: tuple[str, ...] = WRITING, inside: str = "") -> None:
+        self.error = 0
+        self._calls, self._inside = calls, inside
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name.startswith("_") or name not in self._calls or not self.error:
+            return found
+        return partial(self._call, found)
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        if self._inside in str(arguments[0]):
+            raise OSError(self.error, "made to fail")
+        return method(*arguments)

@@ -19,11 +19,11 @@ from session.sessions import recorded
 
 EVENT_WORDS: Final = len(Event._fields)
 
-# How long a position may be without an order that sells it, at the exchange's own clock. With no request lost: till the
-# answer to the cancellation of a stop order is heard, which an update may be 5 s late with, and an exit be refused and sent
-# again a second later. For each request that a fault befell: it may be unknown whether it was done till the settle wait (35 s)
-# is over and the next look at the books has ended (looks are 2 s apart then, and take 2 s at most), and the retry is a second
-# later.
+# How long a part of a position may be without an order that sells it, at the exchange's own clock. With no request lost: till
+# the answer to the cancellation of a stop order is heard, which an update may be 5 s late with, and an exit be refused and
+# sent again a second later; as long again for each request that was done, or refused, and not answered. For each request
+# that got lost: it is unknown whether it was done till the settle wait (35 s) is over and the next look at the books has ended
+# (looks are 2 s apart then, and take 2 s at most), and the retry is a second later.
 ONE_ANSWER_S: Final = 8.0
 LOST_S: Final = 40.0
 BEFORE_NS: Final = 45 * SECOND_NS
@@ -32,12 +32,13 @@ NO_SHORT: Final = "RMS: Margin Exceeds, a sale"
 
 @dataclass
 class Bare:
-    """A stretch of time in which something was held and nothing at the exchange sold it, ns."""
+    """A stretch of time in which more was held than orders at the exchange would sell, ns."""
 
     token: str
     begin_ns: int
     end_ns: int
-    befallen: int  # requests about orders of it that a fault befell in that time, or shortly before
+    lost: int  # requests about orders of it that got lost in that time, or shortly before
+    odd: int  # likewise those that something else befell
 
     @property
     def seconds(self) -> float:
@@ -46,7 +47,7 @@ class Bare:
     @property
     def allowed_s(self) -> float:
         """How long it may be: see `LOST_S`."""
-        return ONE_ANSWER_S + LOST_S * self.befallen
+        return ONE_ANSWER_S * (1 + self.odd) + LOST_S * self.lost
 
 
 class Watch:
@@ -88,7 +89,7 @@ class Watch:
         if working > self.held[token]:
             self.oversold.append(f"{_at(now)}: sells of {working} work where {self.held[token]} are held ({order.tag})")
         ours = min(self.held[token], self._book.held(token) - self.theirs[token])
-        is_bare = ours > 0 and not working
+        is_bare = working < ours
         if is_bare and token not in self._bare_since:
             self._bare_since[token] = now
         elif not is_bare and token in self._bare_since:
@@ -96,8 +97,8 @@ class Watch:
 
     def _stretch(self, token: str, begin_ns: int, end_ns: int) -> Bare:
         first = begin_ns - BEFORE_NS
-        befallen = sum(of == token and first <= at <= end_ns for of, at in self._world.befallen)
-        return Bare(token, begin_ns, end_ns, befallen)
+        then = [is_lost for of, at, is_lost in self._world.befallen if of == token and first <= at <= end_ns]
+        return Bare(token, begin_ns, end_ns, sum(then), len(then) - sum(then))
 
     def stretches(self) -> list[Bare]:
         """Return all stretches so far, the longest first."""

@@ -20,6 +20,7 @@ from myquant.core.orders import PARTIAL, SENT, UNKNOWN, WORKING
 from myquant.core.records import Event
 from myquant.journal.disk import Disk
 from myquant.journal.record import BODY_WORDS
+from myquant.journal.rows import BEFORE, RECORDS
 from myquant.session.broker_orders import BrokerOrders, Host
 from myquant.session.clock import ExchangeClock
 from myquant.session.engine import Engine
@@ -140,7 +141,7 @@ class Process:
         self.supervisor.started(1)
         self.supervisor.start()
         host = Host(
-            take=self.guarded(self.supervisor.take),
+            take=self.guarded(self._take),
             now_ns=self.clock.now_ns,
             wall_ns=self.world.wall_ns,
             monotonic_ns=self.world.monotonic_ns,
@@ -196,6 +197,10 @@ class Process:
         core = self.engine.instruments["core"][who]
         return any(core[name]["state"] in AT_WORK for name in ("order", "stop_order"))
 
+    def tear(self) -> None:
+        """Take the last record away, as if the process had died before it was written."""
+        self.journal.rows[int(self.journal.cursor[RECORDS] - self.journal.cursor[BEFORE]) - 1] = 0
+
     def die(self, *, lost: bool = False) -> None:
         """End at once: nothing more is heard or sent; `lost`: what is on its way to the broker does not get there."""
         self.seam.is_dead = True
@@ -235,6 +240,10 @@ class Process:
     def _open_updates(self, *calls: Any) -> WorldUpdates:
         self.updates = WorldUpdates(self.world, self.seam, *calls)
         return self.updates
+
+    def _take(self, event: Event) -> None:
+        self.supervisor.take(event)
+        self.seam.on_call("after answer")
 
     def _before_order(self) -> bool:
         self.seam.on_call("before order")

@@ -23,7 +23,7 @@ from myquant.brokers.secrets import Redactor
 from myquant.brokers.wire import OnReply
 from myquant.lab.angelone.faults import NO_FAULTS, Faults
 from myquant.lab.angelone.instruments import Listed
-from myquant.lab.angelone.order_faults import OF_REQUESTS, Chance
+from myquant.lab.angelone.order_faults import Chance
 from myquant.lab.angelone.order_service import CUT, OrderService, Terms
 from myquant.lab.angelone.orders import Tradable
 from session.virtual import VirtualLoop
@@ -36,7 +36,9 @@ FIRST_PRICE: Final = 10_000
 SYMBOLS: Final = {"41001": "NIFTY07OCT2524900CE", "41002": "NIFTY07OCT2524900PE"}
 EXPIRY: Final = date(2025, 10, 7)
 
-ORDER_FAULTS: Final = (*OF_REQUESTS, "reject_late", "fill_then_silence", "requests_too_often")
+# Faults after which only the books may tell what became of a request, and those after which an update does, or a refusal.
+LOST: Final = ("order_lost", "order_late", "order_429", "order_5xx", "fill_then_silence", "requests_too_often")
+ODD: Final = ("order_timeout", "ack_lost", "order_garbage", "reject_late")
 
 WAY_S: Final = (0.001, 0.02)  # a request's way to the broker, and its answer's way back
 UPDATE_S: Final = 0.004  # an update's way: on one socket they stay in their order
@@ -75,7 +77,7 @@ class World:
 
     Attributes:
         service: its book is the oracle.
-        befallen: requests about orders that a fault befell, as token and time, ns: how long a position may be bare hangs on them.
+        befallen: requests about orders that a fault befell: token, time (ns), whether only the books may tell what became of it.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class World:
         self.loop = loop
         self.rng = Random(seed)
         self.counts: Counter[str] = Counter()
-        self.befallen: list[tuple[str, int]] = []
+        self.befallen: list[tuple[str, int, bool]] = []
         self.service = OrderService(
             [_tradable(token) for token in SYMBOLS],
             self.wall_ns,
@@ -120,23 +122,25 @@ class World:
                 reply(status, content)
 
         def handle() -> None:
-            faults = self._faults_so_far()
+            before = self._faults_so_far()
             self.service.handle(method, path, headers, body, back)
-            if method == "POST" and self._faults_so_far() > faults:
-                self._note_befallen(json.loads(body))
+            befell = [was < now for was, now in zip(before, self._faults_so_far(), strict=True)]
+            if method == "POST" and any(befell):
+                self._note_befallen(json.loads(body), is_lost=befell[0])
 
         handle_at = self.loop.call_later(self.way_s(), handle)
         seam.under_way.append(handle_at)
         if len(seam.under_way) > 64:
             seam.under_way[:] = [each for each in seam.under_way if each.when() > self.loop.time()]
 
-    def _faults_so_far(self) -> int:
-        return sum(self.counts[name] for name in ORDER_FAULTS)
+    def _faults_so_far(self) -> tuple[int, int]:
+        """Return how many requests got lost, and how many something else befell."""
+        return sum(self.counts[name] for name in LOST), sum(self.counts[name] for name in ODD)
 
-    def _note_befallen(self, body: dict[str, str]) -> None:
+    def _note_befallen(self, body: dict[str, str], *, is_lost: bool) -> None:
         order = self.service.book.order(body.get("orderid", ""))
         token = body["symboltoken"] if order is None else order.token
-        self.befallen.append((token, self.wall_ns()))
+        self.befallen.append((token, self.wall_ns(), is_lost))
 
 
 class WorldWire:

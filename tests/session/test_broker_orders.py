@@ -38,6 +38,7 @@ class Desk:
 
     def attached(self) -> "Desk":
         self.orders.attach(self.stage.host)
+        self.orders.hold_sells(frozenset())
         return self
 
 
@@ -45,6 +46,22 @@ def answer(
     kind: int, order_id: int = 1, *, filled: int = 0, value: int = 0, code: int = 0, words: str = ""
 ) -> OrderAnswer:
     return OrderAnswer(kind, order_id, filled, value, code, words)
+
+
+def test_no_sell_leaves_before_the_books_were_looked_at_nor_of_what_they_have_less_of() -> None:
+    desk = Desk()
+    desk.orders.attach(desk.stage.host)
+    desk.orders.submit(STOP_150)
+    assert desk.port.sent == []
+    desk.stage.turn()
+    assert [(event.kind, event.code) for event in desk.stage.events] == [(codes.ORDER_REJECT, codes.NOT_SENT)]
+    desk.orders.hold_sells(frozenset({STOP_150.instrument}))
+    desk.orders.submit(STOP_150)
+    desk.orders.submit(BUY_150)
+    assert len(desk.port.sent) == 1
+    desk.orders.hold_sells(frozenset())
+    desk.orders.submit(STOP_150)
+    assert len(desk.port.sent) == 2
 
 
 def test_commands_leave_with_their_limits() -> None:

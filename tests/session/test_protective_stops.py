@@ -109,7 +109,7 @@ def test_an_exit_is_sent_once_the_stop_order_is_cancelled_and_what_it_leaves_get
         .play("""
         10:00:04    tick 105.05  | cancel 300 of #2
         10:00:05    timer        | sell 75 at 105.05 #3 take_profit_1 ; stop 225 at 85.05 #4
-        10:00:06    tick 105.05  | closed 75 at 105.05 take_profit_1
+        10:00:06    tick 105.05  | modify #3 to 102.95 ; closed 75 at 105.05 take_profit_1
         10:00:07    tick 104     |
     """)
     )

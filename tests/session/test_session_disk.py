@@ -3,15 +3,14 @@
 import asyncio
 import errno
 import shutil
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from journal.journal_faults import FaultyDisk
-from journal.journal_samples import QUICK, QuickDisk
+from journal.journal_faults import BrokenDisk, FaultyDisk
+from journal.journal_samples import QUICK
 from myquant.core import codes
 from myquant.errors import JournalError
 from myquant.exchange.handle import KIND
@@ -25,28 +24,8 @@ from session.stage import Journal, journal_of
 from session.supervised import Supervised, market_inputs, supervised
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
-WRITING = ("make_folder", "create", "open_or_create", "write", "allocate", "rename", "link", "sync", "sync_data")
 FEW_ROWS = 100
 UNIMPORTANT = {"close", "unlink"}  # what fails of them is harmless, and not told
-
-
-class BrokenDisk(QuickDisk):
-    """A disk on which some calls fail as long as `error` is set, or those of a path that holds `inside`."""
-
-    def __init__(self, calls: tuple[str, ...] = WRITING, inside: str = "") -> None:
-        self.error = 0
-        self._calls, self._inside = calls, inside
-
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        if name.startswith("_") or name not in self._calls or not self.error:
-            return found
-        return partial(self._call, found)
-
-    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        if self._inside in str(arguments[0]):
-            raise OSError(self.error, "made to fail")
-        return method(*arguments)
 
 
 @cache

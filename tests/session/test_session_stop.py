@@ -80,8 +80,10 @@ def test_a_signal_stops_it_and_it_goes_on_later(stage: Stage, number: signal.Sig
 
 
 def test_a_second_signal_does_not_wait_for_positions(stage: Stage) -> None:
-    lab = stage.lab("mute=after:900,connection:0", speed=SPEED)
+    lab = stage.lab(speed=SPEED)
     child = stage.paper(lab, execution__on_stop="flatten", execution__fill_model="limit")
+    reach(stage, child, has_position)
+    lab.child.send(signal.SIGSTOP)  # no market, no fills
     reach(stage, child, lambda status: has_position(status) and not status["feed"]["healthy"])
     child.send(signal.SIGTERM)
     until(lambda: "signal" in stage.said(), child, stage.folder / "s.said")

@@ -164,6 +164,14 @@ class Ledger:
             and piece.broker_id not in ids
         ]
 
+    def halved(self) -> list[SlicedOrder]:
+        """Return the stop orders of which a slice has ended unfilled while another works: they protect less than is thought."""
+        return [
+            order
+            for order in self.at_work.values()
+            if order.new.trigger and any(each.ended and each.filled < each.quantity for each in order.slices)
+        ]
+
     def ask(self, order_id: int, kind: Kind, limit: int = 0, trigger: int = 0) -> Ask | None:
         """Return a request to modify or cancel what lives of an order, in the place of an earlier one; None: nothing does."""
         order = self.at_work.get(order_id)

@@ -210,6 +210,8 @@ BY_VENUE: Final = 0
 NOT_SENT: Final = 1  # we did not send it
 NOT_FOUND: Final = 2  # the broker's books do not know it, longer than anything is under way
 
+CANCEL_INSTEAD: Final = -1  # as `Order.asked_price`: another price was refused, so the order has to go
+
 # Modes of the configuration.
 STOP_BY_POINTS: Final = 0
 STOP_BY_PERCENT: Final = 1

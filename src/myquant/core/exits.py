@@ -23,7 +23,15 @@ from myquant.core.records import (
     Position,
     Rules,
 )
-from myquant.core.working import cancel_order, is_reached, is_refused_of_late, press, submit_stop, tend
+from myquant.core.working import (
+    cancel_order,
+    is_reached,
+    is_refused_of_late,
+    press,
+    submit_stop,
+    tend,
+    unfilled,
+)
 
 
 class Exit(NamedTuple):
@@ -164,18 +172,18 @@ def leave(
     if is_working(order.state):
         if order.side == codes.BUY:
             account, order = cancel_order(account, order, rules, event, commands)
-            return account, instrument._replace(order=order)
+            instrument = instrument._replace(order=order)
         if rules.works_orders:
             return tend(account, instrument, rules, event, commands)
         return account, instrument
+    if is_refused_of_late(order, event.time_ns, rules):
+        return tend(account, instrument, rules, event, commands)
     if is_working(stop.state):
-        if due.quantity == position.quantity and is_reached(stop, instrument.tape.last_price):
+        if due.quantity == position.quantity == unfilled(stop) and is_reached(stop, instrument.tape.last_price):
             account, stop = press(account, stop, instrument.tape, rules, event, commands)
         else:
             account, stop = cancel_order(account, stop, rules, event, commands)
         return account, instrument._replace(stop_order=stop)
-    if is_refused_of_late(order, event.time_ns, rules):
-        return account, instrument
     account, instrument = submit_exit(account, instrument, due, rules, event, counts, commands)
     rest = position.quantity - due.quantity
     if rules.protects and rest > 0:

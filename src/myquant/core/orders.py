@@ -31,6 +31,8 @@ STATE_NAMES: Final = {
     UNKNOWN: "unknown",
 }
 
+AT_WORK: Final = (SENT, WORKING, PARTIAL, UNKNOWN)  # it may still fill: another one must not be sent meanwhile
+
 # What can happen to an order.
 ON_ACK: Final = 0
 ON_REJECT: Final = 1
@@ -96,4 +98,4 @@ def next_state(state: int, happening: int) -> int:
 @inlined
 def is_working(state: int) -> bool:
     """Return whether the order may still fill: another one must not be sent meanwhile."""
-    return state in (SENT, WORKING, PARTIAL, UNKNOWN)
+    return state in AT_WORK

@@ -100,7 +100,7 @@ class Order(NamedTuple):
     value: int  # paise of what was filled
     price: int  # the price that the decision counted on; its limit hangs on it
     trigger: int  # of a stop order: the price that lets it work; 0: it works at once
-    asked_price: int  # of a modification under way; 0: there is none
+    asked_price: int  # of a modification under way; 0: there is none; CANCEL_INSTEAD: it was refused
     asked_trigger: int
     asked_ns: int  # when something was last asked of it: sent, modified, cancelled
     reached_ns: int  # of a stop order: when a price had reached it; 0: none yet
@@ -224,6 +224,7 @@ class Rules(NamedTuple):
     works_orders: bool  # orders take their time: they are watched, re-priced and given up
     protects: bool  # a stop order rests at the exchange while a position is open
     entry_life_ns: int  # what has not filled of an entry after this is cancelled
+    protection_rate: int  # of the price: how far an order's limit lies from it
     reprice_ns: int  # an exit that has not filled after this gets the price of the moment
     stop_follow_ns: int  # spacing at the least of a stop order's following the trailing stop
     exit_retry_ns: int  # from a refused exit or stop order to the next

@@ -9,7 +9,7 @@ from myquant.core.account import DAY_NS, count_mark, emit, equity, observe_equit
 from myquant.core.compiled import inlined
 from myquant.core.fills import halt
 from myquant.core.indicators import wilder
-from myquant.core.orders import IMPOSSIBLE, ON_REJECT, ON_TIMEOUT, SENT, UNKNOWN, is_working, next_state
+from myquant.core.orders import IMPOSSIBLE, ON_CANCEL, ON_REJECT, ON_TIMEOUT, SENT, UNKNOWN, is_working, next_state
 from myquant.core.records import (
     NO_COMMAND,
     Account,
@@ -137,9 +137,12 @@ def answer_order(
     if happening == ON_REJECT and state != order.state:
         order = order._replace(asked_ns=event.time_ns)
         counts[codes.COUNT_ORDER_REJECTS] += 1
-        account = account._replace(rejects_in_row=account.rejects_in_row + 1)
+        if event.code != codes.NOT_SENT:
+            account = account._replace(rejects_in_row=account.rejects_in_row + 1)
         if account.rejects_in_row >= rules.max_rejects:
             account = halt(account, codes.BY_REJECTS, event, commands)
+    if happening == ON_CANCEL and state != order.state and not order.cancel_sent:
+        order = order._replace(asked_ns=event.time_ns)  # nobody had asked for it: the venue has its reasons
     return account, instrument._replace(order=order._replace(state=state))
 
 
@@ -149,10 +152,12 @@ def answer_change(order: Order, event: Event, counts: np.ndarray[Any, Any]) -> O
     if event.order_id != order.id or not is_working(order.state):
         counts[codes.COUNT_STALE_ORDER_EVENT] += 1
         return order
-    if event.kind == codes.CHANGE_REJECT:
+    if event.kind == codes.CHANGE_REJECT and (order.asked_price > 0 or order.cancel_sent):
         counts[codes.COUNT_CHANGE_REJECTS] += 1
-        return order._replace(asked_price=0, asked_trigger=0, asked_ns=event.time_ns)
-    if order.asked_price == 0:
+        exits = order.trigger == 0 or order.reached_ns != 0
+        refused = codes.CANCEL_INSTEAD if order.asked_price > 0 and exits else 0
+        return order._replace(asked_price=refused, asked_trigger=0, asked_ns=event.time_ns)
+    if event.kind == codes.CHANGE_REJECT or order.asked_price <= 0:
         counts[codes.COUNT_STALE_ORDER_EVENT] += 1
         return order
     return order._replace(price=order.asked_price, trigger=order.asked_trigger, asked_price=0, asked_trigger=0)
@@ -171,7 +176,7 @@ def time_out_order(
 
     A modification without an answer may be asked for again: it can't happen twice.
     """
-    if order.asked_price != 0 and event.time_ns - order.asked_ns >= rules.order_timeout_ns:
+    if order.asked_price > 0 and event.time_ns - order.asked_ns >= rules.order_timeout_ns:
         counts[codes.COUNT_CHANGE_TIMEOUTS] += 1
         order = order._replace(asked_price=0, asked_trigger=0)
     if order.state != SENT or event.time_ns - order.sent_ns < rules.order_timeout_ns:

@@ -4,16 +4,19 @@ Quantities of working sells never sum to more than is held: an exit waits until 
 new stop order covers what the exit leaves.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from myquant.core import codes
 from myquant.core.account import count_order, emit
 from myquant.core.compiled import inlined
-from myquant.core.orders import PARTIAL, REJECTED, SENT, UNKNOWN, WORKING, is_working
+from myquant.core.money import share_down
+from myquant.core.orders import CANCELLED, PARTIAL, REJECTED, SENT, UNKNOWN, WORKING, is_working
 from myquant.core.pricing import sell_price
 from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Event, Instrument, Order, Position, Rules, Tape
+
+DEEPEST: Final = 10  # protections below the market that an exit may go
 
 
 @inlined
@@ -37,8 +40,9 @@ def may_ask(order: Order, now_ns: int, spacing_ns: int) -> bool:
 
 @inlined
 def is_refused_of_late(order: Order, now_ns: int, rules: Rules) -> bool:
-    """Return whether a sell was refused so recently that another one has to wait."""
-    refused = rules.works_orders and order.state == REJECTED and order.side == codes.SELL
+    """Return whether a sell was refused, or cancelled unasked, so recently that another one has to wait."""
+    ended = order.state == REJECTED or (order.state == CANCELLED and not order.cancel_sent)
+    refused = rules.works_orders and ended and order.side == codes.SELL
     return refused and now_ns - order.asked_ns < rules.exit_retry_ns
 
 
@@ -92,9 +96,21 @@ def ask_for_price(
 def reprice(
     account: Account, order: Order, tape: Tape, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Order]:
-    """Give a sell that has not filled in time the price of the moment."""
-    price = sell_price(tape, rules)
-    if not may_ask(order, event.time_ns, rules.reprice_ns) or price == order.price:
+    """Give a sell that has not filled in time the price of the moment; one that may get no other price has to go.
+
+    Where the market has not moved, nobody buys at its limit: it goes down by the protection of one order more, up to ten
+    of them below the market.
+    """
+    if order.asked_price == codes.CANCEL_INSTEAD:
+        return cancel_order(account, order, rules, event, commands)
+    if not may_ask(order, event.time_ns, rules.reprice_ns):
+        return account, order
+    market = sell_price(tape, rules)
+    price = min(market, order.price)
+    if price == order.price:
+        lowest = market - DEEPEST * share_down(market, rules.protection_rate)
+        price = max(1, lowest, price - max(1, share_down(price, rules.protection_rate)))
+    if price >= order.price:
         return account, order
     return ask_for_price(account, order, price, order.trigger, event, commands)
 
@@ -178,6 +194,13 @@ def follow(
 
 
 @inlined
+def keep(order: Order, now_ns: int, rules: Rules) -> Order:
+    """Return a stop order that is wanted after all: a cancellation that nobody answered is taken back."""
+    forgotten = is_resting(order) and order.cancel_sent and now_ns - order.asked_ns >= rules.order_timeout_ns
+    return order._replace(cancel_sent=False) if forgotten else order
+
+
+@inlined
 def protect(
     account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
@@ -187,13 +210,14 @@ def protect(
     """
     order, stop, position = instrument.order, instrument.stop_order, instrument.position
     fills_still = order.side == codes.BUY and is_working(order.state)
+    fills_still = fills_still and event.time_ns - order.sent_ns < rules.order_timeout_ns
     wanted = position.quantity - (unfilled(order) if order.side == codes.SELL else 0)
     if is_working(stop.state):
         covered = unfilled(stop)
         if covered > wanted or (covered < wanted and not fills_still):
             account, stop = cancel_order(account, stop, rules, event, commands)
         else:
-            account, stop = follow(account, stop, position, rules, event, commands)
+            account, stop = follow(account, keep(stop, event.time_ns, rules), position, rules, event, commands)
     elif (
         wanted > 0
         and instrument.tape.last_price > stop_trigger(position)
@@ -207,12 +231,14 @@ def protect(
 def cut_down(
     account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
-    """Ask for the cancellation of an exit that could sell more than is held: someone else has sold of it."""
-    order = instrument.order
-    if order.side != codes.SELL or unfilled(order) <= instrument.position.quantity:
-        return account, instrument
-    account, order = cancel_order(account, order, rules, event, commands)
-    return account, instrument._replace(order=order)
+    """Ask for the cancellation of sells that could be of more than is held: someone else has sold of it."""
+    order, stop, held = instrument.order, instrument.stop_order, instrument.position.quantity
+    selling = unfilled(order) if order.side == codes.SELL else 0
+    if selling > held:
+        account, order = cancel_order(account, order, rules, event, commands)
+    if unfilled(stop) > 0 and selling + unfilled(stop) > held:
+        account, stop = cancel_order(account, stop, rules, event, commands)
+    return account, instrument._replace(order=order, stop_order=stop)
 
 
 @inlined
@@ -248,11 +274,13 @@ def let_go(
 
 @inlined
 def note_exposure(instrument: Instrument, rules: Rules, now_ns: int) -> Instrument:
-    """Note since when no order at the exchange protects or sells an open position."""
-    position, order = instrument.position, instrument.order
+    """Note since when orders at the exchange protect or sell less than all of an open position."""
+    position, order, stop = instrument.position, instrument.order, instrument.stop_order
     if position.quantity == 0 or not rules.protects:
         return instrument
-    covered = is_resting(instrument.stop_order) or (is_resting(order) and order.side == codes.SELL)
+    units = unfilled(stop) if is_resting(stop) else 0
+    units += unfilled(order) if is_resting(order) and order.side == codes.SELL else 0
+    covered = units >= position.quantity
     since = position.exposed_ns if position.exposed_ns != 0 else now_ns
     return instrument._replace(position=position._replace(exposed_ns=0 if covered else since))
 

@@ -61,6 +61,8 @@ class Fenced(Protocol):
 class BrokerOrders:
     """The runner's `Orders` over a broker's order port. Before `attach` an order is an error: nothing may leave yet.
 
+    Before the first look at the books no sell leaves (`hold_sells`): what the engine holds may be gone.
+
     Arguments: the engine; the port; each instrument as the broker lists it, in the engine's order; the fence, taken; the log;
     the simulated exchange beside it, if there is one.
 
@@ -98,6 +100,7 @@ class BrokerOrders:
         self._asked: dict[int, deque[tuple[int, int]]] = {}  # limits and triggers asked for, by order
         self._refused: deque[Command] = deque()
         self._is_fenced = False
+        self._held_back: frozenset[int] | None = None
         self._channel_max_ns = int(config.broker.channel_max_s * SECOND_NS)
         self._channel_lost_ns: int | None = None
         self._is_channel_told = False
@@ -123,9 +126,13 @@ class BrokerOrders:
     def submit(self, command: Command) -> None:
         """Take a SUBMIT command: the order's bytes are written before it returns, unless the port makes it wait."""
         if not self._holds():
+            self._note_fenced()
             self._refuse(command)
             return
         who, side = command.instrument, command.side
+        if side == codes.SELL and (self._held_back is None or who in self._held_back):
+            self._refuse(command)
+            return
         self._who[command.order_id] = who
         self._port.submit(
             NewOrder(
@@ -187,6 +194,10 @@ class BrokerOrders:
             elif command.kind == codes.HALTED and command.reason == codes.BY_UNKNOWN_ORDER:
                 self.on_doubt(f"order {command.order_id} is of unknown state")
 
+    def hold_sells(self, instruments: frozenset[int]) -> None:
+        """Let no sell of these instruments leave: by the broker's books less is held of them. Before the first call, of none."""
+        self._held_back = instruments
+
     def on_timer(self) -> None:
         """Do what is due once a second: halt when the way to the broker has been lost for too long, heed the fence."""
         if not self._holds():
@@ -225,14 +236,14 @@ class BrokerOrders:
     def _view_of(self, who: int, order: Any) -> OurOrder:
         order_id = int(order["id"])
         prices = {(self._limit(who, order, "price"), int(order["trigger"])), *self._asked.get(order_id, ())}
-        if order["asked_price"]:
+        if order["asked_price"] > 0:
             prices.add((self._limit(who, order, "asked_price"), int(order["asked_trigger"])))
         return OurOrder(
             order_id,
             int(order["quantity"]),
             frozenset(prices),
             order["state"] in UNANSWERED,
-            bool(order["asked_price"] or order["cancel_sent"]),
+            bool(order["asked_price"] > 0 or order["cancel_sent"]),
         )
 
     def _adopt(self, who: int, order: Any) -> None:
@@ -253,7 +264,6 @@ class BrokerOrders:
 
     def _refuse(self, command: Command) -> None:
         """Let an order that may not leave be refused, on the loop's next turn."""
-        self._note_fenced()
         self._refused.append(command)
         self._host.soon(self._tell_refused)
 
@@ -282,7 +292,8 @@ class BrokerOrders:
             self._asked.pop(answer.order_id, None)
         host = self._host
         of = (answer.order_id, answer.filled, answer.value, answer.code)
-        event = Event(answer.kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
+        kind = codes.CANCELLED if answer.kind == codes.ORDER_REJECT and self._has_filled(who, answer) else answer.kind
+        event = Event(kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
         host.take(event)
         if self._shadow is not None:
             self._shadow.hear(event)
@@ -290,6 +301,11 @@ class BrokerOrders:
             host.later(partial(self._tell_words, who, answer))
         if answer.kind == codes.ORDER_REJECT and is_about_margin(answer.words):
             host.tell(codes.ALARM, code=codes.BY_MARGIN)
+
+    def _has_filled(self, who: int, answer: OrderAnswer) -> bool:
+        """Return whether the engine has fills of an order, perhaps of an earlier process: then it can't be refused as a whole."""
+        core = self._engine.instruments["core"][who]
+        return any(core[name]["id"] == answer.order_id and core[name]["filled"] > 0 for name in ("order", "stop_order"))
 
     def _tell_words(self, who: int, answer: OrderAnswer) -> None:
         symbol = self._instruments[who].symbol

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from myquant.brokers.port import OrderPort
+from myquant.errors import cannot_write
 from myquant.journal.disk import DISK
 from myquant.session.broker_orders import BrokerOrders, Host
 from myquant.session.loop import SessionLoop
@@ -85,10 +86,17 @@ class BrokerSide:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._parts.port.aclose()
-        shadow = self._parts.shadow
-        if shadow is not None:
-            text = json.dumps(shadow.summary().as_dict(), indent=2) + "\n"
-            (self._parts.folder / SHADOW_FILE).write_text(text, encoding="utf-8")
+        if self._parts.shadow is not None:
+            self._keep(self._parts.shadow)
+
+    def _keep(self, shadow: Shadow) -> None:
+        """Write the shadow's comparison. A disk that refuses it must not keep the session from its own end."""
+        path = self._parts.folder / SHADOW_FILE
+        try:
+            path.write_text(json.dumps(shadow.summary().as_dict(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            refused = cannot_write(path, error, "see to the folder")
+            self._loop.supervisor.note_error("the shadow's comparison is lost", refused)
 
     def _stop(self, why: str) -> None:
         self._loop.stop(STOPPED, why)

@@ -115,10 +115,8 @@ def holder(folder: Path, disk: Disk) -> Holder | None:
 
 
 def _names(folder: Path, disk: Disk) -> list[str]:
-    if not disk.is_folder(folder):
-        return []
     with explained(folder, "can't be read"):
-        return disk.names(folder)
+        return disk.names(folder) if disk.is_folder(folder) else []
 
 
 @contextmanager

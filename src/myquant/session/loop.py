@@ -9,8 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from myquant.brokers.packets import HANDOFF_FULL
 from myquant.core import codes
+from myquant.core.orders import AT_WORK, PARTIAL, WORKING
 from myquant.errors import BrokerError, MyquantError
 from myquant.session.answers import Answers
 from myquant.session.hours import Hours
@@ -21,7 +24,7 @@ from myquant.session.supervisor import Supervisor
 TIMER_S: Final = 1.0
 TELL_S: Final = 0.005  # from an order to its line in the log: by then the packets that waited for it are taken
 GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
-FLATTEN_S: Final = 10.0  # how long a stop waits for positions to close
+LEAVE_S: Final = 30.0  # how long a stop waits for positions to close, or for orders to come to rest
 FAILED: Final = 1
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
@@ -88,6 +91,7 @@ class SessionLoop:
         self._flatten_on_stop = flatten_on_stop
         self.hide = hide
         self.companion: Companion | None = None
+        self._is_cut_off = False  # nothing can be sent any more
         self._signals = 0
         self._told_failure = ""
         self._failure: BaseException | None = None
@@ -194,7 +198,7 @@ class SessionLoop:
         if self.supervisor.stopping is None:
             self.supervisor.log.error("the session stops", why=why)
             self.supervisor.stopping = exit_code
-            self._flatten_on_stop = False  # nothing can be sent any more
+            self._is_cut_off = True
         self._woken.set()
 
     def _fail(self, error: BaseException) -> None:
@@ -257,18 +261,41 @@ class SessionLoop:
             return
         if not supervisor.feed.stale:
             supervisor.event(codes.FEED_STATUS, codes.FEED_IS_STALE)  # no new entries
-        if (self._flatten_on_stop or supervisor.closing) and not self.is_over:
-            await self._flatten()
+        if self.is_over or self._is_cut_off:
+            return
+        if self._flatten_on_stop or supervisor.closing:
+            await self._wish(codes.ASK_FLATTEN, self._is_flat)
+        elif not self._is_at_rest():
+            await self._wish(codes.ASK_HALT, self._is_at_rest)
 
-    async def _flatten(self) -> None:
-        supervisor = self.supervisor
+    async def _wish(self, wish: int, done: Callable[[], bool]) -> None:
+        """Ask the engine for something as an operator would, and wait until it is done; a second signal ends the wait."""
+        supervisor, loop = self.supervisor, asyncio.get_running_loop()
         account: Any = supervisor.runner.engine.desk[0]["account"]
         was_free = account["halt"] == codes.NOT_HALTED and not account["flatten"]
-        supervisor.event(codes.OPERATOR, codes.ASK_FLATTEN)
-        positions = supervisor.runner.engine.instruments["core"]["position"]
-        deadline = asyncio.get_running_loop().time() + FLATTEN_S
-        while positions["quantity"].any() and self._signals < 2 and asyncio.get_running_loop().time() < deadline:
+        supervisor.event(codes.OPERATOR, wish)
+        deadline = loop.time() + LEAVE_S
+        while not done() and self._signals < 2 and loop.time() < deadline:
             await asyncio.sleep(TIMER_S / 10)
             supervisor.event(codes.TIMER)
+        if not done():
+            supervisor.log.error("the session leaves with orders at work", for_s=LEAVE_S)
         if was_free:  # the wish was ours: the next start is not to wait for a person
             supervisor.event(codes.OPERATOR, codes.ASK_RESUME)
+
+    def _is_flat(self) -> bool:
+        """Return whether nothing is held, and nothing works."""
+        core = self.supervisor.runner.engine.instruments["core"]
+        return not core["position"]["quantity"].any() and self._is_at_rest()
+
+    def _is_at_rest(self) -> bool:
+        """Return whether no entry or exit works, and what is held is protected as it is to be."""
+        engine = self.supervisor.runner.engine
+        core, rules = engine.instruments["core"], engine.desk[0]["rules"]
+        stops = core["stop_order"]
+        if np.isin(core["order"]["state"], AT_WORK).any():
+            return False
+        if not rules["protects"]:
+            return True
+        covered = np.where(np.isin(stops["state"], (WORKING, PARTIAL)), stops["quantity"] - stops["filled"], 0)
+        return bool((covered == core["position"]["quantity"]).all())

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from myquant.brokers.angelone.opening import OpenAccount
 from myquant.brokers.secrets import Redactor
+from myquant.core.orders import AT_WORK
 from myquant.errors import MyquantError
 from myquant.journal.disk import DISK
 from myquant.results.record import RunRecord
@@ -123,6 +126,7 @@ class SessionProcess:
         folder, config = self._work.folder, self._config
         taken, code = self._work.taken, self.supervisor.stopping or 0
         if self.loop.is_over:
+            self._tell_what_is_left()
             end_data(taken.runner, close=close)
         self.supervisor.save()
         self.supervisor.stopped(code)
@@ -139,6 +143,14 @@ class SessionProcess:
                 raise
             self.supervisor.note_error("the results can't be written", error)  # why it stopped matters more
         return record
+
+    def _tell_what_is_left(self) -> None:
+        """Say loudly what is open at the end of the day: no later process of the session will see to it."""
+        core = self._work.taken.runner.engine.instruments["core"]
+        held = int(np.count_nonzero(core["position"]["quantity"]))
+        works = sum(int(np.isin(core[name]["state"], AT_WORK).sum()) for name in ("order", "stop_order"))
+        if held or works:
+            self.supervisor.log.error("the day is over, and not all is closed", positions=held, orders=works)
 
     def _save(self) -> None:
         work, taken = self._work, self._work.taken

@@ -134,6 +134,12 @@ def reconcile(books: Books, ours: Sequence[Ours], memory: Memory, settings: Sett
     return Outcome(tuple(findings), after, any(not each.is_told for each in look.pending.values()))
 
 
+def short_of(books: Books, ours: Sequence[Ours], memory: Memory, settings: Settings) -> frozenset[int]:
+    """Return the instruments of which the books have less than the engine holds, its orders not yet told what they say."""
+    look = _Look(books, ours, memory, settings)
+    return look.short(look.first_known() if memory.known is None else memory.known)
+
+
 def is_tag_of_ours(tag: str) -> bool:
     """Return whether a tag has the form of `port.order_tag`, of whichever session."""
     if len(tag) != TAG_LENGTH or not set(tag) <= _TAG_DIGITS:
@@ -193,6 +199,11 @@ class _Look:
         foreign = {key: self._foreign(key) for key in {*self.held, *self.filled}}
         return {key: Known(units, units) for key, units in foreign.items()}
 
+    def short(self, known: Mapping[Key, Known]) -> frozenset[int]:
+        """Return the instruments of which less is held, by the books, than the engine has."""
+        keys = {who: (token, self.settings.product) for token, who in self.at.items()}
+        return frozenset(who for who, key in keys.items() if self._drift(key, known.get(key, Known(0, 0))) < 0)
+
     def positions(self, known: dict[Key, Known]) -> list[Finding]:
         """Compare positions, token by token."""
         self.known = known
@@ -237,7 +248,17 @@ class _Look:
             return []
         self.pending[f"position {token}"] = pending._replace(is_told=True)
         who = self.at.get(token, ALL)
-        return [Finding(Kind.POSITION_DIFFERS, who, token, quantity=drift) for drift in drifts.values() if drift]
+        return [self._differs(who, token, drift) for drift in drifts.values() if drift]
+
+    def _differs(self, who: int, token: str, drift: int) -> Finding:
+        """Return what to make of a difference that nothing in the books explains: what is not there any more has been sold."""
+        gone = min(-drift, self.ours[who].quantity) if who != ALL else 0
+        if gone <= 0:
+            return Finding(Kind.POSITION_DIFFERS, who, token, quantity=drift)
+        words = "not in the books any more: valued at the last price"
+        return Finding(
+            Kind.FOREIGN_SALE, who, token, quantity=gone, value=gone * self.ours[who].last_price, words=words
+        )
 
     def _by_others(self, key: Key, change: int, drift: int, fills: list[BrokerFill]) -> list[Finding]:
         """Return what others did to one position, and take it for known.

@@ -15,7 +15,7 @@ from myquant.errors import BrokerError, DataError, JournalError
 from myquant.journal.disk import Disk, discard, explained, let_go, put_file, read_whole, write_whole
 from myquant.session.broker_orders import BrokerOrders, Host
 from myquant.session.needs import Log
-from myquant.session.reconciliation import FIRST, Finding, Key, Kind, Known, Memory, Settings, reconcile
+from myquant.session.reconciliation import FIRST, Finding, Key, Kind, Known, Memory, Settings, reconcile, short_of
 from myquant.session.rules import SECOND_NS, paise
 
 FILE: Final = "others.json"  # in the session's folder
@@ -137,14 +137,17 @@ class Reconciler:
 
     def _take(self, books: Books) -> bool:
         """Let the engine know what the books say; return whether the next look should come soon."""
+        orders = self._orders
+        orders.hold_sells(short_of(books, orders.view(), self._memory, self._settings))
         self._port.settle(books, self._settings.settle_ns)
-        view = self._orders.view()
+        view = orders.view()
         outcome = reconcile(books, view, self._memory, self._settings)
         known = (order_of_tag(row.tag, self._settings.session_key) for row in books.orders)
         last_id = max((found[0] for found in known if found is not None), default=0)
         for finding in outcome.findings:
             self._act(finding, last_id)
         before, self._memory = self._memory, outcome.memory
+        orders.hold_sells(short_of(books, orders.view(), self._memory, self._settings))
         if (before.known, before.fills) != (outcome.memory.known, outcome.memory.fills):
             self._store()
         if not self.is_ready:

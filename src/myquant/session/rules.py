@@ -83,6 +83,7 @@ def core_rules(config: Config, *, strategy_has_stop: bool) -> Rules:
         works_orders=works,
         protects=works and execution.protective_stop,
         entry_life_ns=int(execution.order_life_s * SECOND_NS),
+        protection_rate=rate(execution.protection_percent),
         reprice_ns=int(execution.reprice_s * SECOND_NS),
         stop_follow_ns=int(execution.stop_follow_s * SECOND_NS),
         exit_retry_ns=int(execution.exit_retry_s * SECOND_NS),

@@ -30,13 +30,20 @@ def order_rows(data: Any, redactor: Redactor) -> tuple[OpenOrder, ...]:
 
 
 def order_row(book: str, row: Row, redactor: Redactor) -> OpenOrder:
-    """Return one order. A status that we do not know, or that contradicts what was filled, makes its state `UNKNOWN`."""
+    """Return one order.
+
+    A status that we do not know, or that contradicts what was filled, makes its state `UNKNOWN`; so does what is said to be
+    filled at no price, and then nothing of it counts as filled.
+    """
     product(book, row)
     quantity, filled = units(book, row, "quantity"), units(book, row, "filledshares")
     value = half_up(number(book, row, "averageprice") * filled * 100)
     if value > VALUE_MAX:
         raise _wrong(book, "averageprice")
     state, words = _state(row, quantity, filled)
+    if filled and not value:
+        words = words if state == orders.UNKNOWN else f"{filled} filled at no price"
+        state, filled = orders.UNKNOWN, 0
     return OpenOrder(
         broker_id=text(book, row, "orderid"),
         tag=optional(book, row, "ordertag"),

@@ -163,6 +163,8 @@ class AngelOneOrders:
             else:
                 answers += self._ledger.refuse(piece, codes.NOT_FOUND, "the order book does not have it")
         self._tell(answers)
+        for order in self._ledger.halved():  # again, as nobody else asks again
+            self._ask(order.new.order_id, Kind.CANCEL)
 
     async def aclose(self) -> None:
         """Let go of all connections; orders stay as they are."""
@@ -311,6 +313,10 @@ class AngelOneOrders:
     def _tell(self, answers: Iterable[OrderAnswer]) -> None:
         for answer in answers:
             self.on_answer(answer)
+        for order in self._ledger.halved():
+            if Kind.CANCEL not in order.asks:
+                self._doubt(f"order {order.new.order_id} has lost a slice: its others are cancelled")
+                self._ask(order.new.order_id, Kind.CANCEL)
 
     def _doubt(self, why: str) -> None:
         self.on_doubt(self._account.redactor.line(why))

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-paper demo-evidence test check warm bench bench-peers official-client lock format clean
+.PHONY: help setup demo demo-paper demo-live demo-evidence test check warm storm bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,6 +31,9 @@ demo: setup ## generate a day of option ticks, backtest it with ten lakh, say wh
 demo-paper: setup ## play the same day in the lab, trade it in a paper session, replay it
 	$(BIN)/python examples/sessions/demo_paper.py --seed $(DEMO_SEED)
 
+demo-live: setup ## trade some minutes on paper, then with orders at the lab, and hold them against its book
+	$(BIN)/python examples/sessions/demo_live.py --seed $(DEMO_SEED)
+
 demo-evidence: setup ## measure the plain pipeline, switch on what is worth it, prove it, measure again
 	$(BIN)/python examples/evidence/demo_evidence.py --seed $(DEMO_SEED)
 
@@ -46,6 +49,9 @@ check: setup ## what CI runs: format, lint, types, imports, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) test
+
+storm: setup warm ## hours: 100,000 orders under faults in virtual time, and 10,000 kills
+	MYQUANT_LONG=1 $(BIN)/python -m pytest -p no:randomly tests/laws/test_broker_storm.py tests/laws/test_broker_kills.py
 
 format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

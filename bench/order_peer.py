@@ -26,7 +26,9 @@ FIRST: Final = 20  # packets after which each rise leads to an order
 WARM: Final = 40  # shots that are not measured
 STEP_MS: Final = 50.0  # of the exchange's time, from packet to packet
 REST_S: Final = (0.001, 0.003)  # from a packet to the next one: the client is idle by then
-TIMEOUT_S: Final = 0.25  # a client that was stopped meanwhile may still have had the last order under way: it sends none
+TIMEOUT_S: Final = (
+    0.25  # a client that was stopped meanwhile may still have had the last order under way: it sends none
+)
 FIRST_S: Final = 0.01
 HEAD_END: Final = b"\r\n\r\n"
 REFUSAL: Final = b'{"status":false,"message":"no","errorcode":"AB1012","data":null}'

@@ -305,10 +305,13 @@ class _Order(asyncio.Protocol):
         self.transport = transport
 
 
-REQUEST: Final = b"POST /rest/secure/angelbroking/order/v1/placeOrder HTTP/1.1\r\nHost: 127.0.0.1\r\n%bContent-Length: %d\r\n\r\n%b" % (
-    "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode(),
-    len(BODY),
-    BODY,
+REQUEST: Final = (
+    b"POST /rest/secure/angelbroking/order/v1/placeOrder HTTP/1.1\r\nHost: 127.0.0.1\r\n%bContent-Length: %d\r\n\r\n%b"
+    % (
+        "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).encode(),
+        len(BODY),
+        BODY,
+    )
 )
 
 

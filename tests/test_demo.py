@@ -85,3 +85,34 @@ def test_the_paper_demonstration_stops_the_lab_when_the_session_fails(tmp_path: 
     assert "error: " in ended.stderr
     assert (tmp_path / "build/demo/lab.txt").read_text().splitlines()[-1].startswith("lab: ")
     assert "myquant replay" not in ended.stdout
+
+
+def test_the_demonstration_with_orders_holds_the_session_against_the_labs_book(tmp_path: Path) -> None:
+    """On paper first, which is the evidence; then the lab's own book has what the session says; and the lab is stopped."""
+    script = ROOT / "examples" / "sessions" / "demo_live.py"
+    ended = subprocess.run(
+        [sys.executable, script, "--seed", str(demo_seed()), "--speed", "40"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    shown = ended.stdout.split("\n$ ")
+    words = [command.split() for command in shown[1:]]
+    begun = [said[1] for said in words if said[0] == "myquant"]
+    assert begun == ["ticks", "lab", "paper", "lab", "live", "replay"]
+    found = {said[1]: text for said, text in zip(words, shown[1:], strict=True)}
+    assert re.search(r"rehearsal demo-paper-\S+ ran with these settings", found["live"])
+    assert re.search(r"Trades +[1-9]", found["live"])
+    (book,) = (text for said, text in zip(words, shown[1:], strict=True) if said[0] == "curl")
+    assert book.splitlines()[-1] == "The same, to the paisa"
+    assert ": identical: " in found["replay"]
+    assert re.search(r"The shadow +of \d+ orders [1-9]\d* filled at both", ended.stdout)
+    for report in ended.stdout.splitlines()[-1].removeprefix("The reports: ").split(", "):
+        assert (tmp_path / report).is_file()
+    lab_url = re.search(r"REST http://127\.0\.0\.1:(\d+)", (tmp_path / "build/demo/lab-live.txt").read_text())
+    assert lab_url is not None
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(lab_url[1])), timeout=5).close()

@@ -27,6 +27,7 @@ IST_NS: Final = 19_800 * SECOND_NS
 # to be closed.
 ENTRY_FROM_S: Final = 60
 LEAVE_S: Final = 360
+DEAF_S: Final = (120, 128)  # order updates are not heard meanwhile: shorter than what halts
 END_S: Final = 420
 EDGES: Final = {
     "session.source": "config",
@@ -142,6 +143,8 @@ async def _run(loop: VirtualLoop, folder: Path, jumps: list[Jump], faults: tuple
     process.start()
     market.listen = process.hear
     market.start()
+    loop.call_at(DEAF_S[0], lambda: process.turn_updates(hears=False))
+    loop.call_at(DEAF_S[1], lambda: process.turn_updates(hears=True))
     flat_s = 0.0
     while loop.time() < END_S:
         while jumps and jumps[0].at_s <= loop.time():

@@ -11,7 +11,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,12 +29,13 @@ from myquant.brokers.packets import COUNTS, TICKED
 from myquant.brokers.port import BrokerInstrument
 from myquant.brokers.secrets import Redactor
 from myquant.core import codes
+from myquant.core.orders import PARTIAL, WORKING
 from myquant.core.records import Event
 from myquant.errors import BrokerError
 from myquant.journal.disk import DISK
 from myquant.journal.record import BODY_WORDS
-from myquant.lab.angelone.server import AngelOneLab
 from myquant.lab.angelone.order_service import Terms
+from myquant.lab.angelone.server import AngelOneLab
 from myquant.lab.market_day import market_day
 from myquant.session.broker_orders import AT_WORK, BrokerOrders
 from myquant.session.broker_side import BrokerParts, BrokerSide
@@ -98,7 +99,7 @@ class QuickClock:
         return BEGIN_NS + self.monotonic_ns()
 
 
-class _QuickSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # the platform's best
+class _QuickSelector(selectors.DefaultSelector):
     quick = 1
 
     def select(self, timeout: float | None = None) -> Any:
@@ -243,14 +244,11 @@ class TickFeed:
             return
         core = self._engine.instruments[0]["core"]
         sells = [each for each in (core["order"], core["stop_order"]) if each["side"] == codes.SELL]
-        if core["position"]["quantity"] and not any(each["state"] in (codes_working) for each in sells):
+        if core["position"]["quantity"] and not any(each["state"] in (WORKING, PARTIAL) for each in sells):
             return
         self._is_told = True
         held = int(core["position"]["quantity"])
         say(f"{FOUND} {(time.monotonic_ns() - self._began_ns) / 10**6:.1f} {held}")
-
-
-codes_working: Final = (2, 3)  # core.orders: WORKING, PARTIAL
 
 
 def say(line: str) -> None:
@@ -284,7 +282,7 @@ async def _play(folder: Path, clock: QuickClock, market: Market, began_ns: int, 
         snapshot_interval_ns=config.journal.snapshot_interval_s * SECOND_NS,
         durable_orders=False,
     )
-    loop = SessionLoop(supervisor, session, "test", hours_of(engine), flatten_on_stop=False, hide=str)
+    loop = SessionLoop(supervisor, session, "test", hours_of(engine), flatten_on_stop=False, hide=_hide_nothing)
     with ExitStack() as closing:
         closing.callback(taken.journal.close)
         fence = Fence.take(folder / "fence", "test", DISK)
@@ -317,3 +315,7 @@ async def _account(
 def new_engine() -> Engine:
     """Return the engine of every such session."""
     return Engine(settings(LIVELY), default_strategy(), (InstrumentName(SYMBOL),))
+
+
+def _hide_nothing(_secret: str) -> None:
+    """Leave logs as they are: they are nobody's."""

@@ -108,7 +108,11 @@ class Watch:
 
     def too_long(self) -> list[Bare]:
         """Return the stretches that are longer than is stated, but for those of what others have traded, too."""
-        return [each for each in self.stretches() if each.seconds > each.allowed_s and not self._others_before(each.token, each.end_ns)]
+        return [
+            each
+            for each in self.stretches()
+            if each.seconds > each.allowed_s and not self._others_before(each.token, each.end_ns)
+        ]
 
     def refused_sells(self) -> list[str]:
         """Return the sells that the broker refused as more than is held, but for those of what others have traded, too."""
@@ -216,7 +220,9 @@ def _cash_right(world: World, process: Process, journal: Journal, ours: dict[int
 
 
 def _states(process: Process) -> list[Any]:
-    return [(core["position"]["quantity"], core["order"], core["stop_order"]) for core in process.engine.instruments["core"]]
+    return [
+        (core["position"]["quantity"], core["order"], core["stop_order"]) for core in process.engine.instruments["core"]
+    ]
 
 
 def _at(time_ns: int) -> str:

@@ -81,7 +81,12 @@ class World:
     """
 
     def __init__(
-        self, loop: VirtualLoop, *, faults: Faults = NO_FAULTS, terms: Terms = Terms(), seed: int = 1  # noqa: B008  (immutable)
+        self,
+        loop: VirtualLoop,
+        *,
+        faults: Faults = NO_FAULTS,
+        terms: Terms,
+        seed: int = 1,
     ) -> None:
         self.loop = loop
         self.rng = Random(seed)
@@ -241,7 +246,7 @@ class WorldUpdates:
     def start(self) -> None:
         self._world.loop.call_later(AGAIN_S, self.turn, True)
 
-    def turn(self, hears: bool) -> None:  # noqa: FBT001  (called by the loop)
+    def turn(self, hears: bool) -> None:
         """Connect, or lose the connection and what is on its way."""
         if self._seam.is_dead or hears == self.hears:
             return

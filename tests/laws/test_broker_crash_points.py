@@ -21,6 +21,7 @@ from laws.broker_process import LIVELY, Process
 from laws.broker_runs import Failures
 from laws.broker_world import LOT, SYMBOLS, World
 from myquant.core import codes
+from myquant.lab.angelone.order_service import Terms
 from session.virtual import VirtualLoop, run_virtually
 
 TOKEN: Final = next(iter(SYMBOLS))
@@ -87,9 +88,7 @@ class Run:
 
     async def _play(self, loop: VirtualLoop) -> tuple[World, Process, Watch]:
         failures = Failures(loop)
-        world = World(loop)
-        world.service._terms = world.service._terms._replace(cash_paise=14_000_000)
-        world.service.book._opening = world.service.book._cash = 14_000_000
+        world = World(loop, terms=Terms(cash_paise=100 * int(VALUES["capital.initial_capital"])))
         watch = Watch(world)
         prints = list(PRINTS)
         process = self._begin(world)
@@ -202,10 +201,12 @@ def test_the_scenario_has_all_that_an_order_can_meet(reference: Reference) -> No
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_a_death_around_any_request_or_answer(tmp_path: Path, reference: Reference, lost: bool) -> None:  # noqa: FBT001  (parametrised)
+def test_a_death_around_any_request_or_answer(tmp_path: Path, reference: Reference, lost: bool) -> None:
     points = list(enumerate(reference.calls, 1))
     for at, name in points:
-        faults: list[Fault] = ["crash before", "crash half way"] if name == "before order" and lost else ["crash before"]
+        faults: list[Fault] = (
+            ["crash before", "crash half way"] if name == "before order" and lost else ["crash before"]
+        )
         for fault in faults:
             assert dies(tmp_path / f"{at}", Death(at_call=at, fault=fault, lost=lost)) == 1, (at, name, len(points))
 

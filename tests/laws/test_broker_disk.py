@@ -110,6 +110,7 @@ def test_no_room_for_a_while(tmp_path: Path, error: int, *, durable: bool) -> No
         room.disk.error = error
         await room.until(lambda: room.is_halted() and room.is_protected())
         begin_s = room.loop.time()
+        room.process.ask(codes.ASK_FLATTEN)
         await room.until(room.is_flat)
         await asyncio.sleep(5)
         room.assert_exits_only(begin_s, room.loop.time())
@@ -149,6 +150,7 @@ def test_a_sync_that_fails_lets_exits_and_stop_orders_out_and_no_entry(tmp_path:
         await room.until(room.is_protected)
         room.disk.error = errno.EIO
         begin_s = room.loop.time()
+        room.process.ask(codes.ASK_FLATTEN)
         await room.until(room.is_flat)
         await room.until(room.is_halted)
         await asyncio.sleep(5)

@@ -1,6 +1,6 @@
 """Laws of orders at a broker, in virtual time, against the lab's own book (see `broker_laws`).
 
-Whatever befalls requests, answers, updates and the account: no order is lost and none doubled, none has an end that the
+The last tests plant a defect, and show that the laws find it. Whatever befalls requests, answers, updates and the account: no order is lost and none doubled, none has an end that the
 venue gave no evidence of, never is more on sale than is held, no part of a position is without a stop order for longer than
 is stated, and once faults stop the position and the cash are what the book says.
 """
@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from laws.broker_runs import Storm, Told, run
+from myquant.brokers.angelone.order_sending import Request
+from myquant.brokers.angelone.orders import AngelOneOrders
+from myquant.brokers.port import Books
+from myquant.brokers.slices import Kind, Ledger
 
 LONG = bool(os.environ.get("MYQUANT_LONG"))
 ORDERS = 125  # of a run; more in one make its books long, and its looks slow
@@ -66,7 +70,7 @@ def weather(folder: Path, storm: Storm) -> Told:
 
 @pytest.mark.parametrize("dedupe", [False, True])
 @pytest.mark.parametrize("fault", EACH)
-def test_each_fault_alone(tmp_path: Path, fault: str, dedupe: bool) -> None:  # noqa: FBT001  (parametrised)
+def test_each_fault_alone(tmp_path: Path, fault: str, dedupe: bool) -> None:
     seed = 100 * list(EACH).index(fault) + dedupe
     told = weather(tmp_path / "s", Storm((EACH[fault],), dedupe=dedupe, seed=seed, orders=EACH_ORDERS))
     assert told.counts[fault] > 0
@@ -83,3 +87,32 @@ def test_without_faults_nothing_is_ever_unknown(tmp_path: Path) -> None:
     assert not told.halts
     assert told.held > 0
     assert max(each.seconds for each in told.watch.stretches()) < 4.0  # of an entry that fills in parts
+
+
+def test_an_order_sent_again_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def send_again(self: AngelOneOrders, request: Request, why: str) -> None:
+        if request.kind is Kind.PLACE:
+            self._sender.send(request)
+        else:
+            self._doubt(why)
+
+    monkeypatch.setattr(AngelOneOrders, "_on_lost", send_again)
+    with pytest.raises(AssertionError):
+        weather(tmp_path / "s", Storm((EACH["ack_lost"],), orders=EACH_ORDERS))
+
+
+def test_an_order_given_up_too_soon_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = AngelOneOrders.settle
+
+    def settle_soon(self: AngelOneOrders, books: Books, _: int) -> None:
+        settle(self, books, 10**9)
+
+    monkeypatch.setattr(AngelOneOrders, "settle", settle_soon)
+    with pytest.raises(AssertionError):
+        weather(tmp_path / "s", Storm((EACH["order_late"],), orders=EACH_ORDERS, seed=100))
+
+
+def test_a_stop_order_of_too_few_slices_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "halved", lambda _: [])
+    with pytest.raises(AssertionError, match="Bare"):
+        weather(tmp_path / "s", mixture(4))

@@ -4,6 +4,7 @@ python forks.py     takes requests and answers them, a line of JSON each; at the
 """
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -25,11 +26,15 @@ LOADED = (  # not polars: it begins threads, and a fork takes only one along
     "myquant.session.recovery",
     "myquant.session.replay",
     "myquant.session.divergence",
+    "myquant.session.broker_side",
+    "myquant.session.process",
+    "myquant.session.shadow",
     "myquant.lab.angelone.server",
     "myquant.lab.market_day",
     "rich.console",
     "uvloop",
     "keyring",
+    "laws.broker_kill_child",
 )
 LOOK_S = 0.002  # how often an end is looked for
 
@@ -119,6 +124,8 @@ def _serve() -> None:
     for name in LOADED:
         import_module(name)
     import_module("session.warming").warm()
+    gc.collect()
+    gc.freeze()  # a child's collection need not look at what is here, which would copy it
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208  (names are what is wanted)
     assert threads == 1, f"{threads} threads"
     running: set[int] = set()

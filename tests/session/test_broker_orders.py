@@ -127,6 +127,17 @@ def test_a_lost_fence_holds_everything_back() -> None:
     assert desk.stage.told() == [("order_reject", 1, codes.NOT_SENT)]
 
 
+def test_nothing_is_asked_of_an_order_that_was_held_back() -> None:
+    desk = Desk().attached()
+    desk.orders.hold_sells(frozenset({1}))
+    desk.orders.submit(STOP_150)
+    desk.orders.modify(command(codes.MODIFY, 2, instrument=1, side=codes.SELL, price=9_500, stop=9_500))
+    desk.orders.cancel(command(codes.CANCEL, 2, instrument=1))
+    desk.stage.turn()
+    assert desk.port.sent == []
+    assert desk.stage.told() == [("order_reject", 2, codes.NOT_SENT)]
+
+
 def test_a_lost_fence_is_noticed_without_an_order() -> None:
     desk = Desk().attached()
     desk.orders.on_timer()

@@ -93,6 +93,7 @@ class Room:
         instruments = [instrument(token) for token in TOKENS]
         gateway = BrokerOrders(self.records.as_engine(), self.port, instruments, Open(), self.log)
         gateway.attach(host)
+        self.orders = gateway
         settings = settings_of(self.records.loaded.config, KEY, PRODUCT)
         self.port.books = self._books  # type: ignore[method-assign]
         self.reconciler = Reconciler(
@@ -147,6 +148,15 @@ def test_the_engine_hears_of_its_orders_before_positions_are_compared() -> None:
     room.port.on_settle = lambda at: room.records.hold(0, 75) if at.orders else None
     room.run(100)
     assert {kind for kind, _ in room.told()} == {"funds"}
+
+
+@pytest.mark.parametrize(("bought_during", "is_held_back"), [(True, False), (False, True)])
+def test_only_what_is_missing_since_before_the_look_holds_sells_back(bought_during: bool, is_held_back: bool) -> None:
+    room = Room(books(0))
+    room.records.hold(0, 0 if bought_during else 150)
+    room.port.on_settle = lambda _: room.records.hold(0, 150)
+    room.run(1.0)
+    assert room.orders._held_back == (frozenset({0}) if is_held_back else frozenset())
 
 
 def test_failed_looks_are_tried_again_and_halt_when_they_go_on() -> None:

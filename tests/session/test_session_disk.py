@@ -215,7 +215,7 @@ def test_a_snapshot_that_fails_stops_nothing(tmp_path: Path) -> None:
 def test_a_loop_that_leaves_for_want_of_room_waits_for_the_exits(tmp_path: Path, values: dict[str, Any]) -> None:
     run = supervised(tmp_path / "s", values, inputs(), QUICK)
     loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=lambda _: None)
-    run.take_until_open()
+    run.take_until(lambda: run.has_position() and loop._is_at_rest())
 
     async def feed() -> None:
         while True:

@@ -79,6 +79,25 @@ def test_a_signal_stops_it_and_it_goes_on_later(stage: Stage, number: signal.Sig
         assert len(journal.commands_of(codes.POSITION_OPENED)) > 1
 
 
+def test_a_stop_leaves_no_entry_behind_and_what_is_held_protected(stage: Stage) -> None:
+    lab = stage.lab(speed=SPEED)
+    slow = {"execution__latency_ms": 4000, "execution__order_timeout_s": 60, "execution__order_life_s": 3600}
+    child = stage.paper(lab, execution__on_stop="keep", execution__fill_model="limit", **slow)
+    reach(stage, child, lambda status: status["instruments"][0]["order"] is not None)  # it takes long to arrive
+    child.send(signal.SIGTERM)
+    assert child.wait() == 0, stage.said()
+    journal = assert_sound(stage.session())
+    buys = [row for row in journal.commands_of(codes.SUBMIT) if row["side"] == codes.BUY]
+    assert buys
+    ended = {
+        int(event["order_id"])
+        for event in journal.events
+        if event["kind"] in (codes.CANCELLED, codes.ORDER_REJECT, codes.FILL)
+    }
+    assert int(buys[-1]["order_id"]) in ended
+    assert "leaves with orders at work" not in stage.said()
+
+
 def test_a_second_signal_does_not_wait_for_positions(stage: Stage) -> None:
     lab = stage.lab(speed=SPEED)
     child = stage.paper(lab, execution__on_stop="flatten", execution__fill_model="limit")

@@ -155,6 +155,8 @@ class BrokerOrders:
             self._note_fenced()
             return
         order = command.order_id
+        if order not in self._who:
+            return  # it was refused here, which is about to be told
         limit = limit_price(command.side, command.price, self._tick[command.instrument], self._rules)
         self._port.modify(order, limit, command.stop)
         self._asked.setdefault(order, deque(maxlen=ASKED_MAX)).append((limit, command.stop))
@@ -166,6 +168,8 @@ class BrokerOrders:
         if not self._holds():
             self._note_fenced()
             return
+        if command.order_id not in self._who:
+            return  # likewise
         self._port.cancel(command.order_id)
         if self._shadow is not None:
             self._shadow.order(command)

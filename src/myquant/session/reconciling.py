@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -115,6 +115,7 @@ class Reconciler:
         self._doubted.clear()
         if doubts:
             self._log.info("the books are looked at", why="; ".join(doubts))
+        held = [each.quantity for each in self._orders.view()]
         try:
             books = await self._port.books()
         except BrokerError as error:
@@ -123,7 +124,7 @@ class Reconciler:
         self._backoff.reset()
         self.looks += 1
         self._good_ns, self._is_blind = books.begun_ns, False
-        return CONFIRM_S if self._take(books) else self._every_s
+        return CONFIRM_S if self._take(books, held) else self._every_s
 
     def _fail(self, error: BrokerError) -> float:
         self.failures += 1
@@ -135,10 +136,13 @@ class Reconciler:
             self._host.tell(codes.ALARM, code=codes.BY_ORDER_CHANNEL)
         return wait_s
 
-    def _take(self, books: Books) -> bool:
-        """Let the engine know what the books say; return whether the next look should come soon."""
+    def _take(self, books: Books, held: Sequence[int]) -> bool:
+        """Let the engine know what the books say; return whether the next look should come soon.
+
+        `held`: what the engine held of each instrument before they were asked for.
+        """
         orders = self._orders
-        orders.hold_sells(short_of(books, orders.view(), self._memory, self._settings))
+        self._hold_sells(books, held)
         self._port.settle(books, self._settings.settle_ns)
         view = orders.view()
         outcome = reconcile(books, view, self._memory, self._settings)
@@ -147,13 +151,19 @@ class Reconciler:
         for finding in outcome.findings:
             self._act(finding, last_id)
         before, self._memory = self._memory, outcome.memory
-        orders.hold_sells(short_of(books, orders.view(), self._memory, self._settings))
+        self._hold_sells(books, held)
         if (before.known, before.fills) != (outcome.memory.known, outcome.memory.fills):
             self._store()
         if not self.is_ready:
             self.is_ready = True
             self.on_ready()
         return outcome.unconfirmed or any(order.is_unanswered for ours in view for order in ours.orders)
+
+    def _hold_sells(self, books: Books, held: Sequence[int]) -> None:
+        """Hold back sells of what the books have too little of; what was bought since they were asked for can't be in them."""
+        view = self._orders.view()
+        ours = [each._replace(quantity=min(each.quantity, then)) for each, then in zip(view, held, strict=True)]
+        self._orders.hold_sells(short_of(books, ours, self._memory, self._settings))
 
     def _store(self) -> None:
         try:

@@ -25,7 +25,10 @@ SECOND_NS: Final = 10**9
 FIRST: Final = 20  # packets after which each rise leads to an order
 WARM: Final = 40  # shots that are not measured
 STEP_MS: Final = 50.0  # of the exchange's time, from packet to packet
-REST_S: Final = (0.001, 0.003)  # from a packet to the next one: the client is idle by then
+REST_S: Final = (
+    (0.007, 0.009),
+    (0.001, 0.003),
+)  # before either packet: what an order leads to, a line of the log, is done
 TIMEOUT_S: Final = (
     0.25  # a client that was stopped meanwhile may still have had the last order under way: it sends none
 )
@@ -103,7 +106,7 @@ def main() -> None:
             view = memoryview(turns.content)
             gc.disable()
             for number in range(FIRST + 2 * (WARM + shots)):
-                time.sleep(pauses.uniform(*REST_S))
+                time.sleep(pauses.uniform(*REST_S[number % 2]))
                 at = turns.make(STEP_MS)
                 left = time.monotonic_ns()
                 connection.sendall(view[at : at + turns.size])

@@ -53,7 +53,7 @@ from myquant.session.hours import hours_of
 from myquant.session.loop import SessionLoop
 from myquant.session.quick_loop import run_loop
 
-SHOTS, QUICK_SHOTS = 400, 150
+SHOTS, QUICK_SHOTS = 250, 120
 FRAMES: Final = 2_000  # after which prices begin again
 PRICE: Final = 20_000  # paise
 RATIO_MAX: Final = Goal(2.0, at_least=False)

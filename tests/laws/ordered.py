@@ -53,14 +53,14 @@ class Room:
 
     Attributes:
         looked_s: when the books were looked at.
-        halted_s: when entries were first halted, by reason.
+        told_s: when the engine was first told of something: of a reason to halt, or by the kind of the event.
     """
 
     def __init__(self, values: Values) -> None:
         self._loop = VirtualLoop()
         self._records, self._port = Records(values), TimedPort(self._loop)
         self._records.hold(0, 75)
-        self.halted_s: dict[str, float] = {}
+        self.told_s: dict[str, float] = {}
         with tempfile.TemporaryDirectory() as folder:
             run_virtually(self._run(Path(folder)), self._loop)
         self.looked_s = self._port.looked_s
@@ -97,17 +97,19 @@ class Room:
         )
 
     def _take(self, event: Event) -> None:
-        if event.kind == codes.ALARM:
-            self.halted_s.setdefault(codes.HALT_NAMES[event.code], self._loop.time())
+        name = codes.HALT_NAMES[event.code] if event.kind == codes.ALARM else codes.EVENT_NAMES[event.kind]
+        self.told_s.setdefault(name, self._loop.time())
+        if event.kind == codes.FOREIGN_TRADE:
+            self._records.hold(event.instrument, 0)
 
 
 def looked_s(values: Values) -> Any:
     return Room(values).looked_s
 
 
-def halted_s(reason: str) -> Callable[[Values], Any]:
-    """Return the probe that sees when entries are halted for a reason; None: they are not."""
-    return lambda values: Room(values).halted_s.get(reason)
+def told_s(name: str) -> Callable[[Values], Any]:
+    """Return the probe that sees when the engine is told of something; None: it is not."""
+    return lambda values: Room(values).told_s.get(name)
 
 
 def placed(values: Values) -> Any:

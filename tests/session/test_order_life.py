@@ -241,6 +241,20 @@ def test_another_reason_to_halt_is_not_lifted_by_evidence() -> None:
     """)
 
 
+def test_a_grave_reason_to_halt_stays_the_reason() -> None:
+    stage = (
+        works()
+        .play(BOUGHT)
+        .play("""
+        10:00:05  foreign 75 at 99        | closed 75 at 99.00 foreign_trade ; halted foreign_trade ; cancel 300 of #2
+        10:00:05  cancelled #2            | stop 225 at 85.05 #3
+        10:00:05  ack #3                  |
+        10:00:06  alarm channel           | halted order_channel_lost
+    """)
+    )
+    assert stage.engine.account().halt == codes.BY_FOREIGN_TRADE
+
+
 def test_a_stop_order_of_unknown_state_keeps_the_exit_back() -> None:
     works().play("""
         10:00:00  tick 100                |

@@ -196,6 +196,8 @@ HALT_NAMES: Final = {
     BY_BOOKS: "books_differ",
 }
 
+GRAVE: Final = (BY_FOREIGN_TRADE, BY_FENCE, BY_BOOKS)  # no other reason takes their place
+
 # What an operator may ask for (`Event.code` of OPERATOR), what the end of the data asks for
 # (of END_OF_DATA), and what a feed may say of itself (of FEED_STATUS). `Event.code` of ALARM is a reason to halt; of
 # ORDER_REJECT it says who refused.

@@ -30,7 +30,7 @@ from myquant.core.records import (
 
 @inlined
 def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, Any]) -> Account:
-    """Stop entries until a person resumes, and say so once."""
+    """Stop entries until a person resumes, and say so; what he has to look into first stays the reason (`codes.GRAVE`)."""
     if account.halt == reason:
         return account
     command = NO_COMMAND._replace(
@@ -41,7 +41,8 @@ def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, 
         order_id=event.order_id,
         reason=reason,
     )
-    return emit(commands, account._replace(halt=reason), command)
+    stays = account.halt in codes.GRAVE and reason not in codes.GRAVE
+    return emit(commands, account._replace(halt=account.halt if stays else reason), command)
 
 
 @inlined

@@ -23,6 +23,7 @@ BROAD = {
     "src/myquant/cli/folder.py": "takes an empty folder away, and raises again",
     "src/myquant/evidence/rig.py": "a defect in a socket's callback ends the run and is raised",
     "src/myquant/session/loop.py": "the session's top: a defect in a socket's callback ends it and is raised",
+    "tests/laws/broker_process.py": "a defect in a process of the simulated world is kept, and raised again",
     "src/myquant/cli/separate.py": "ends its processes, and raises again",
     "src/myquant/strategies/compiling.py": "the compiler fails in many ways on what it does not know",
     "src/myquant/strategies/parameters.py": "whatever a user's validator raises is shown with his line",

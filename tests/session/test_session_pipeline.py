@@ -107,7 +107,7 @@ def test_a_crash_leaves_no_row_behind(tmp_path: Path) -> None:
 
     async def crash() -> None:
         await asyncio.wait_for(
-            wired._session({"pipeline.results": "buffered", "pipeline.logging": "async"}, folder), 60
+            wired._session({"pipeline.results": "buffered", "pipeline.logging": "async"}, folder, None), 60
         )
 
     with patch.object(Supervisor, "on_timer", fail), pytest.raises(RuntimeError, match="a defect"):

@@ -81,7 +81,11 @@ def test_a_signal_stops_it_and_it_goes_on_later(stage: Stage, number: signal.Sig
 
 def test_a_stop_leaves_no_entry_behind_and_what_is_held_protected(stage: Stage) -> None:
     lab = stage.lab(speed=SPEED)
-    slow = {"execution__latency_ms": 4000, "execution__order_timeout_s": 60, "execution__order_life_s": 3600}
+    slow: dict[str, Any] = {
+        "execution__latency_ms": 4000,
+        "execution__order_timeout_s": 60,
+        "execution__order_life_s": 3600,
+    }
     child = stage.paper(lab, execution__on_stop="keep", execution__fill_model="limit", **slow)
     reach(stage, child, lambda status: status["instruments"][0]["order"] is not None)  # it takes long to arrive
     child.send(signal.SIGTERM)

@@ -12,7 +12,7 @@ from myquant.brokers.angelone import settings
 from myquant.brokers.angelone.answers import BROKER_NAME
 from myquant.brokers.angelone.client import AngelOneClient, Tokens
 from myquant.brokers.angelone.feed import PING, REASON_HEADER
-from myquant.brokers.angelone.order_books import order_row
+from myquant.brokers.angelone.order_books import named, order_row
 from myquant.brokers.angelone.order_words import CONNECTED, UPDATES, frame_of
 from myquant.brokers.dial import Dialler, OpenSocket
 from myquant.brokers.port import OpenOrder, Remedy, RequestError
@@ -141,9 +141,9 @@ def update_row(text: bytes, redactor: Redactor) -> OpenOrder | None:
         )
     row = order_row(UPDATE, data, redactor)
     if str(status) != OK:
-        return row._replace(state=orders.UNKNOWN, words=redactor.line(f"unknown update status {str(status)[:40]!r}"))
+        return row._replace(state=orders.UNKNOWN, words=redactor.line(f"unknown update status {named(status)}"))
     if code not in UPDATES:
-        return row._replace(state=orders.UNKNOWN, words=redactor.line(f"unknown update code {code[:40]!r}"))
+        return row._replace(state=orders.UNKNOWN, words=redactor.line(f"unknown update code {named(code)}"))
     works = row.state in {orders.WORKING, orders.PARTIAL}
     is_same = works if UPDATES[code] == orders.WORKING else row.state == UPDATES[code]
     if row.state == orders.UNKNOWN or is_same:

@@ -47,7 +47,8 @@ STATUS: SessionStatus = {
             "last_tick_ns": TIME_NS,
             "last_price_paise": 29_505,
             "position": HELD,
-            "order": "sell 75, acknowledged",
+            "order": None,
+            "stop_order": "sell 75 at 85.05, working",
         },
         {
             "symbol": "BANKNIFTY28OCT2554900PE",
@@ -56,6 +57,7 @@ STATUS: SessionStatus = {
             "last_price_paise": None,
             "position": None,
             "order": None,
+            "stop_order": None,
         },
     ],
     "orders": {"sent": 3, "working": 1, "rejected": 0, "unknown": 0},
@@ -127,7 +129,7 @@ def test_the_status_for_people(run: Run) -> None:
     ]
     assert [" ".join(line.split()) for line in ended.out.splitlines()[9:]] == [
         "Instrument Ticks Last tick Price Position Entry Stop Trailing Target Open P&L Order",
-        "NIFTY07OCT2524900CE 12,345 09:21:07 295.05 75 290.05 275.05 - 295.05 375.00 sell 75, acknowledged",
+        "NIFTY07OCT2524900CE 12,345 09:21:07 295.05 75 290.05 275.05 - 295.05 375.00 sell 75 at 85.05, working",
         "BANKNIFTY28OCT2554900PE 0 - - flat",
     ]
 

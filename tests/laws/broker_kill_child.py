@@ -29,7 +29,7 @@ from myquant.brokers.packets import COUNTS, TICKED
 from myquant.brokers.port import BrokerInstrument
 from myquant.brokers.secrets import Redactor
 from myquant.core import codes
-from myquant.core.orders import PARTIAL, WORKING
+from myquant.core.orders import AT_WORK, PARTIAL, WORKING
 from myquant.core.records import Event
 from myquant.errors import BrokerError
 from myquant.journal.disk import DISK
@@ -37,7 +37,7 @@ from myquant.journal.record import BODY_WORDS
 from myquant.lab.angelone.order_service import Terms
 from myquant.lab.angelone.server import AngelOneLab
 from myquant.lab.market_day import market_day
-from myquant.session.broker_orders import AT_WORK, BrokerOrders
+from myquant.session.broker_orders import BrokerOrders
 from myquant.session.broker_side import BrokerParts, BrokerSide
 from myquant.session.clock import ExchangeClock
 from myquant.session.engine import Engine

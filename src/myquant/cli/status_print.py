@@ -74,7 +74,7 @@ def _row(instrument: InstrumentStatus, zone: ZoneInfo) -> Iterator[str]:
         yield _price(held["trailing_stop_paise"])
         yield _price(held["target_paise"])
         yield _price(held["open_pnl_paise"])
-    yield instrument["order"] or ""
+    yield "; ".join(filter(None, (instrument["order"], instrument["stop_order"])))
 
 
 def _price(paise: int | None) -> str:

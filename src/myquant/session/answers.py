@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.orders import PARTIAL, SENT, STATE_NAMES, UNKNOWN, WORKING
+from myquant.core.orders import AT_WORK, STATE_NAMES, UNKNOWN
 from myquant.core.records import NEVER
 from myquant.journal.disk import explained
 from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
@@ -26,7 +26,6 @@ from myquant.session.supervisor import Supervisor
 
 HALT, RESUME, FLATTEN, STOP, STATUS = "halt", "resume", "flatten", "stop", "status"
 _WISHES: Final = {HALT: codes.ASK_HALT, RESUME: codes.ASK_RESUME, FLATTEN: codes.ASK_FLATTEN}
-_WORKING: Final = (SENT, WORKING, PARTIAL, UNKNOWN)
 
 
 class Answers:
@@ -103,20 +102,27 @@ def _entries(engine: Engine, *, stale: bool) -> EntriesStatus:
 
 def _instrument(engine: Engine, who: int) -> InstrumentStatus:
     core = engine.instruments[who]["core"]
-    tape, order = core["tape"], core["order"]
+    tape = core["tape"]
     seen = tape["last_ns"] != codes.BEFORE_ALL
-    working = None
-    if int(order["state"]) in _WORKING:
-        side = "buy" if order["side"] == codes.BUY else "sell"
-        working = f"{side} {int(order['quantity'] - order['filled'])}, {STATE_NAMES[int(order['state'])]}"
     return {
         "symbol": engine.names[who].symbol,
         "ticks": int(engine.instruments[who]["counts"][codes.COUNT_TICKS]),
         "last_tick_ns": int(tape["last_ns"]) if seen else None,
         "last_price_paise": int(tape["last_price"]) if seen else None,
         "position": _position(core) if core["position"]["quantity"] else None,
-        "order": working,
+        "order": _at_work(core["order"]),
+        "stop_order": _at_work(core["stop_order"]),
     }
+
+
+def _at_work(order: np.void) -> str | None:
+    """Return an order that works, in words; None: it has ended, or there is none."""
+    state = int(order["state"])
+    if state not in AT_WORK:
+        return None
+    side = "buy" if order["side"] == codes.BUY else "sell"
+    trigger = f" at {int(order['trigger']) / 100:.2f}" if order["trigger"] else ""
+    return f"{side} {int(order['quantity'] - order['filled'])}{trigger}, {STATE_NAMES[state]}"
 
 
 def _position(core: np.void) -> PositionStatus:
@@ -141,10 +147,11 @@ def _journal(segments: Path, records: int) -> JournalStatus:
 
 
 def _orders(engine: Engine) -> OrdersStatus:
-    states = engine.instruments["core"]["order"]["state"]
+    core = engine.instruments["core"]
+    states = np.concatenate([core["order"]["state"], core["stop_order"]["state"]])
     return {
         "sent": engine.account().orders,
-        "working": int(np.isin(states, _WORKING).sum()),
+        "working": int(np.isin(states, AT_WORK).sum()),
         "rejected": int(engine.instruments["counts"][:, codes.COUNT_ORDER_REJECTS].sum()),
         "unknown": int((states == UNKNOWN).sum()),
     }

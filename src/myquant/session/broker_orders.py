@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from myquant.brokers.port import BrokerInstrument, NewOrder, OrderAnswer, OrderPort
 from myquant.core import codes
-from myquant.core.orders import PARTIAL, SENT, UNKNOWN, WORKING
+from myquant.core.orders import AT_WORK, SENT, UNKNOWN
 from myquant.core.records import Command, Event
 from myquant.exchange.venue_orders import limit_price
 from myquant.session.engine import Engine
@@ -26,7 +26,6 @@ MARGIN_WORDS: Final = (
     "shortfall",
 )  # in what brokers refuse with
 ENDED: Final = (codes.ORDER_REJECT, codes.CANCELLED)
-AT_WORK: Final = (SENT, WORKING, PARTIAL, UNKNOWN)
 UNANSWERED: Final = (SENT, UNKNOWN)
 ASKED_MAX: Final = 4  # prices of an order that are remembered beside the engine's: of requests whose answer was lost
 

@@ -33,6 +33,7 @@ class InstrumentStatus(TypedDict):
     last_price_paise: int | None
     position: PositionStatus | None
     order: str | None
+    stop_order: str | None  # likewise, the protective one
 
 
 class FeedStatus(TypedDict):

@@ -1,8 +1,14 @@
 """Fixtures that every room's tests may use."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault(
+    "MYQUANT_STATE", tempfile.mkdtemp(prefix="myquant-state-")
+)  # fences of tests, not those of the user
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

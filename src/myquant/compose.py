@@ -119,6 +119,7 @@ class Opened:
     Attributes:
         notes: what the broker's instrument master says other than the contract book.
         recovered: what was taken up of an earlier process; None: the session is new.
+        halted: why entries are halted; empty: they are not.
     """
 
     facts: SessionFacts
@@ -126,6 +127,7 @@ class Opened:
     folder: Path
     notes: tuple[str, ...]
     recovered: "Recovered | None"
+    halted: str
 
 
 @dataclass(frozen=True)
@@ -230,12 +232,13 @@ async def _run_paper(
     redactor: "Redactor",
     review: Callable[[Opened], None],
 ) -> Left:
-    from myquant.session.process import SessionProcess, taken_up  # noqa: PLC0415  (only sessions need it)
+    from myquant.session.process import SessionProcess, halted_by, taken_up  # noqa: PLC0415  (only sessions need it)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
     engine = facts.engine(plan.loaded, plan.strategy)
     with taken_up(plan.folder, facts, engine, SimulatedOrders(engine), redactor) as work:
-        review(Opened(facts, plan.loaded, plan.folder, account.notes, work.taken.recovered))
+        halted = halted_by(engine)
+        review(Opened(facts, plan.loaded, plan.folder, account.notes, work.taken.recovered, halted))
         session = SessionProcess(work, account, cache_folder() / plan.broker, plan.environ)
         code = await session.run()
         record = session.end(close=plan.loaded.config.execution.close_at_end)
@@ -251,12 +254,12 @@ async def _run_live(
 ) -> Left:
     from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
     from myquant.journal.record import NO_REHEARSAL  # noqa: PLC0415  (likewise)
-    from myquant.session.at_broker import fence_folder  # noqa: PLC0415  (likewise)
+    from myquant.session.at_broker import fence_folder, refuse_beside, state_folder  # noqa: PLC0415  (likewise)
     from myquant.session.broker_orders import BrokerOrders  # noqa: PLC0415  (likewise)
     from myquant.session.broker_side import BrokerParts, BrokerSide  # noqa: PLC0415  (likewise)
     from myquant.session.evidence_of import override_number  # noqa: PLC0415  (likewise)
     from myquant.session.fence import Fence  # noqa: PLC0415  (likewise)
-    from myquant.session.process import SessionProcess, taken_up  # noqa: PLC0415  (likewise)
+    from myquant.session.process import SessionProcess, halted_by, taken_up  # noqa: PLC0415  (likewise)
     from myquant.session.runner import NoOrders  # noqa: PLC0415  (likewise)
     from myquant.session.shadow import Shadow  # noqa: PLC0415  (likewise)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
@@ -264,18 +267,21 @@ async def _run_live(
     config, cache, folder = plan.loaded.config, cache_folder() / plan.broker, plan.folder
     engine = facts.engine(plan.loaded, plan.strategy)
     funds, code = await account.client.funds(), account.client.client_code
+    place = fence_folder(state_folder(), config, code)
+    refuse_beside(place, facts.name)
     with taken_up(folder, facts, engine, NoOrders(), redactor) as work, ExitStack() as closing:
-        review(OpenedAtBroker(facts, plan.loaded, folder, account.notes, work.taken.recovered, code, funds))
-        fence = Fence.take(fence_folder(cache, config, code), facts.name, DISK)
+        recovered, halted = work.taken.recovered, halted_by(engine)
+        review(OpenedAtBroker(facts, plan.loaded, folder, account.notes, recovered, halted, code, funds))
+        fence = Fence.take(place, facts.name, DISK)
         closing.callback(fence.close)
         port = account.orders(config, facts.key)
         shadow = Shadow(SimulatedOrders(engine)) if config.broker.shadow else None
         orders = BrokerOrders(engine, port, account.instruments, fence, work.log, shadow)
         work.taken.runner.orders = orders
         session = SessionProcess(work, account, cache, plan.environ)
-        parts = BrokerParts(port, orders, shadow, folder, facts.key)
+        parts = BrokerParts(port, orders, shadow, folder, facts.key, place)
         session.loop.companion = BrokerSide(parts, session.loop)
-        if plan.override is not None and work.taken.recovered is None:
+        if plan.override is not None and recovered is None:
             session.supervisor.note_override(NO_REHEARSAL, override_number(plan.override))
         exit_code = await session.run()
         return Left(session.end(close=False), folder, exit_code, session.loop.is_over)

@@ -62,7 +62,7 @@ def session(kind: str, name: str, loaded: LoadedConfig) -> Path:
 
 def opened(loaded: LoadedConfig, name: str = "monday", recovered: Recovered | None = None) -> OpenedAtBroker:
     facts, folder = facts_of(loaded, "live", name), Path("runs") / name
-    return OpenedAtBroker(facts, loaded, folder, ("the master has another lot",), recovered, "A123456", FUNDS)
+    return OpenedAtBroker(facts, loaded, folder, ("the master has another lot",), recovered, "", "A123456", FUNDS)
 
 
 def test_without_the_flag_it_says_what_it_means(run: Run) -> None:

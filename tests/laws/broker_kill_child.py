@@ -291,7 +291,7 @@ async def _play(folder: Path, clock: QuickClock, market: Market, began_ns: int, 
             port = account.orders(config, KEY, monotonic_ns=clock.monotonic_ns)
             orders = BrokerOrders(engine, port, [instrument], fence, log)
             taken.runner.orders = orders
-            loop.companion = BrokerSide(BrokerParts(port, orders, None, session, KEY), loop)
+            loop.companion = BrokerSide(BrokerParts(port, orders, None, session, KEY, session), loop)
             code = await loop.run(TickFeed(loop, engine, clock, began_ns, finish=finish))
     for line in log.lines:
         say(str(line))

@@ -78,7 +78,7 @@ class Room:
         loop: Any = SimpleNamespace(
             supervisor=host, later=self._loop.call_soon, guarded=lambda call: call, watch_task=nothing, stop=nothing
         )
-        side = BrokerSide(BrokerParts(self._port, gateway, None, folder, KEY), loop)
+        side = BrokerSide(BrokerParts(self._port, gateway, None, folder, KEY, folder), loop)
         side.start()
         for _ in range(FOR_S):
             await asyncio.sleep(1)

@@ -87,7 +87,7 @@ def test_a_comparison_that_can_not_be_written_does_not_keep_the_session_from_its
     loop: Any = SimpleNamespace(supervisor=supervisor)
     shadow = Shadow(SimpleNamespace())
     orders = BrokerOrders(records, port, [], SimpleNamespace(holds=lambda: True), log, shadow)
-    side = BrokerSide(BrokerParts(port, orders, shadow, folder, KEY), loop)
+    side = BrokerSide(BrokerParts(port, orders, shadow, folder, KEY, folder), loop)
     asyncio.run(asyncio.wait_for(side.aclose(), 10))
     assert port.sent == [("aclose",)]
     assert (folder / SHADOW_FILE).exists() == is_there

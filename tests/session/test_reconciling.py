@@ -124,10 +124,11 @@ def test_looks_come_at_the_start_and_every_so_often() -> None:
     room = Room(books(0, held={TOKENS[0]: 75}))
     room.run(46)
     assert room.looked_s == [0, 15, 30, 45]
-    assert room.told() == [("funds", CASH)] * 4
+    alarm = ("alarm", codes.BY_FOREIGN_TRADE)  # somebody held our contract before
+    assert room.told() == [("funds", CASH), alarm, *[("funds", CASH)] * 3]
     assert room.reconciler is not None
     assert room.reconciler.is_ready
-    assert [line for _, line, _ in room.log.lines] == ["ready"]
+    assert [line for _, line, _ in room.log.lines] == ["somebody else has traded", "ready"]
     assert room.kept.stored == 1
     assert room.kept.memory.known == {(TOKENS[0], PRODUCT): Known(75, 75)}
     assert [settle_ns for _, settle_ns in room.port.settled] == [35 * SECOND_NS] * 4
@@ -272,4 +273,5 @@ def test_a_full_disk_does_not_end_the_looks() -> None:
     room.kept = FailingKept()
     room.run(31)
     assert len(room.looked_s) == 3
-    assert [level for level, _, _ in room.log.lines].count("error") == 1
+    lines = [line for level, line, _ in room.log.lines if level == "error"]
+    assert lines == ["somebody else has traded", "what others hold can't be kept"]

@@ -93,7 +93,7 @@ async def _of_broker(broker: str, symbols: "Sequence[str]", loaded: "LoadedConfi
     from myquant.errors import ConfigError
     from myquant.journal.disk import DISK
     from myquant.session import checks
-    from myquant.session.at_broker import account_secrets, fence_folder
+    from myquant.session.at_broker import account_secrets, fence_folder, state_folder
     from myquant.session.checks import FAILED, Check
     from myquant.strategies.cache import cache_folder
 
@@ -110,7 +110,7 @@ async def _of_broker(broker: str, symbols: "Sequence[str]", loaded: "LoadedConfi
         own = account_secrets(broker, os.environ)
     except ConfigError as error:
         return [*found, Check("credentials", FAILED, str(error))]
-    found.append(checks.fence_check(fence_folder(cache, config, own.client_code), DISK))
+    found.append(checks.fence_check(fence_folder(state_folder(), config, own.client_code), DISK))
     return found + await _of_account(loaded, own, cache, on, symbols)
 
 

@@ -49,22 +49,24 @@ async def _flatten(
     import time
 
     from myquant.compose import today
-    from myquant.session.at_broker import account_secrets, fence_folder, new_key, open_at_broker
+    from myquant.session.at_broker import account_secrets, fence_folder, new_key, open_at_broker, state_folder
     from myquant.session.flattening import Flattening, Scope, Times
     from myquant.session.simulated import venue_rules
     from myquant.strategies.cache import cache_folder
 
     config, own = loaded.config, account_secrets(broker, os.environ)
     cache, key = cache_folder() / broker, new_key()
-    _fence(fence_folder(cache, config, own.client_code))
     on = today(config.session.timezone)
     async with open_at_broker(loaded, own, cache=cache, today=on) as at:
         contracts, port = at.contracts(), at.orders(key)
         listed = await contracts.instruments(symbols) if symbols else ()
         scope = Scope(config.angelone.product, frozenset(each.token for each in listed) or None)
+        place = fence_folder(state_folder(), config, own.client_code)
         _print_plan(await port.books(), scope)
+        _print_fenced(place)
         if confirm is not None:
             confirm(QUESTION)
+        _fence(place)
         reprice_s = max(float(config.execution.reprice_s), 2 * LOOK_S)
         times = Times(LOOK_S, reprice_s, float(config.broker.settle_s))
         work = Flattening(
@@ -77,12 +79,26 @@ async def _flatten(
         finally:
             await port.aclose()
     if is_flat:
-        _tell("flat: the broker's books say so")
+        what = f"flat in {', '.join(symbols)}" if symbols else "flat"
+        _tell(f"{what}: the broker's books say so")
         if not wait:
             _tell(
                 f"not waited: an order that was under way may still fill in the next {times.settle_s:g} s; look again then"
             )
     return is_flat
+
+
+def _print_fenced(folder: Path) -> None:
+    """Print whom the fence will keep from sending."""
+    from myquant.journal.disk import DISK
+    from myquant.session.fence import holder
+
+    try:
+        before = holder(folder, DISK)
+    except JournalError:  # `_fence` tells it
+        return
+    if before is not None and before.name != NAME:
+        _tell(f"  fence   session {before.name} (process {before.pid}): it can send nothing any more, and leaves")
 
 
 def _fence(folder: Path) -> None:

@@ -22,7 +22,7 @@ EXAMPLES: Final = examples(
 KIND: Final = "live"
 REHEARSED: Final = "paper"
 MEANING: Final = (
-    "--i-understand is missing: this session sends orders to the broker with real money, and whatever is wrong in a"
+    "give --i-understand, or try `myquant paper` first: this session sends orders to the broker with real money, and whatever is wrong in a"
     " setting, a strategy or this program is paid with it"
 )
 # Every limit that halts entries, as people read it; 0 means that there is none.
@@ -76,9 +76,11 @@ def live(
     from myquant.cli.run import announce_compiling
     from myquant.cli.settings import load_settings
     from myquant.cli.starting import record_use, session_folder
+    from myquant.session.at_broker import refuse_unknown
     from myquant.session.runner import is_ready
     from myquant.strategies.loading import load_strategy
 
+    refuse_unknown(broker)
     refuse_unasked(understood=i_understand, override=without_paper)
     chosen = load_strategy(strategy)
     loaded = load_settings(chosen, config=config, assignments=assignments)
@@ -195,6 +197,8 @@ def print_review(opened: "OpenedAtBroker", shown: str) -> None:
         out.print(f"  {name:<10}{text}")
     for note in opened.notes:
         out.print(f"  note      {note}")
+    if opened.halted:
+        out.print(f"  note      entries are halted: {opened.halted}; `myquant resume` lets them in again", style="bold")
     recovered = opened.recovered
     if recovered is None:
         out.print("  new session")

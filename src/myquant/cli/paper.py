@@ -112,6 +112,8 @@ def _review(opened: "Opened") -> None:
         out.print(f"  {name:<10}{text}")
     for note in opened.notes:
         out.print(f"  note      {note}")
+    if opened.halted:
+        out.print(f"  note      entries are halted: {opened.halted}; `myquant resume` lets them in again", style="bold")
     recovered = opened.recovered
     if recovered is None:
         out.print("  new session")

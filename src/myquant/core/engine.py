@@ -262,7 +262,7 @@ def manage(
     if position.quantity == 0:
         return let_go(account, instrument, rules, event, commands) if rules.works_orders else (account, instrument)
     reason = due_exit(account, instrument, state, tick, event.time_ns, rules, params)
-    if reason == codes.NO_EXIT and is_exposed_too_long(position, rules, event.time_ns):
+    if reason == codes.NO_EXIT and is_exposed_too_long(account, position, rules, event.time_ns):
         account = halt(account, codes.BY_UNPROTECTED, event, commands)
         reason = codes.UNPROTECTED_EXIT
     if reason != codes.NO_EXIT:
@@ -351,7 +351,10 @@ def on_notice(
     if event.kind == codes.END_OF_DATA:
         return end_data(account, instrument, event, rules, counts, commands)
     if event.kind == codes.FEED_STATUS:
-        return note_feed(account, event), instrument
+        exposed_ns = event.time_ns if instrument.position.exposed_ns != 0 else 0  # it counts anew, with a feed
+        return note_feed(account, event), instrument._replace(
+            position=instrument.position._replace(exposed_ns=exposed_ns)
+        )
     if event.kind == codes.QUOTE:
         return account, instrument._replace(tape=instrument.tape._replace(bid=event.bid, ask=event.ask))
     if event.kind == codes.OPERATOR:

@@ -286,6 +286,11 @@ def note_exposure(instrument: Instrument, rules: Rules, now_ns: int) -> Instrume
 
 
 @inlined
-def is_exposed_too_long(position: Position, rules: Rules, now_ns: int) -> bool:
-    """Return whether an open position has had no stop order for longer than is allowed."""
-    return rules.protects and position.exposed_ns != 0 and now_ns - position.exposed_ns >= rules.unprotected_max_ns
+def is_exposed_too_long(account: Account, position: Position, rules: Rules, now_ns: int) -> bool:
+    """Return whether an open position has had no stop order for longer than is allowed, with a feed all the while."""
+    return (
+        rules.protects
+        and not account.feed_stale
+        and position.exposed_ns != 0
+        and now_ns - position.exposed_ns >= rules.unprotected_max_ns
+    )

@@ -1,6 +1,7 @@
 """An account at a broker without a session: for `flatten` and `doctor`, and where the fence of an account lies."""
 
 import hashlib
+import os
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import platformdirs
 
 from myquant.brokers.port import BrokerInstrument, BrokerPosition, OrderPort
 from myquant.config.loading import LoadedConfig
@@ -37,13 +40,41 @@ def masked(client_code: str) -> str:
     return f"{client_code[:SHOWN]}{'*' * (len(client_code) - 2 * SHOWN)}{client_code[-SHOWN:]}"
 
 
-def fence_folder(cache: Path, config: Config, client_code: str) -> Path:
-    """Return the folder of an account's fence; `cache`: the broker's folder of kept things.
+def state_folder() -> Path:
+    """Return where is kept what every session of this user must find: `MYQUANT_STATE`, else the user's folder of states."""
+    chosen = os.environ.get("MYQUANT_STATE")
+    return Path(chosen) if chosen else Path(platformdirs.user_state_dir("myquant"))
+
+
+def fence_folder(state: Path, config: Config, client_code: str) -> Path:
+    """Return the folder of an account's fence; `state`: `state_folder()`.
 
     Whoever sends orders for the account, and `flatten`, must use the same one: that of the client code at this service.
     """
     whose = hashlib.sha256(f"{config.angelone.rest_url}\n{client_code}".encode()).hexdigest()[:16]
-    return cache / f"fence-{whose}"
+    return state / f"fence-{whose}"
+
+
+def refuse_beside(place: Path, name: str) -> None:
+    """Raise ConfigError where another session sends orders for the account; `place`: the account's fence folder."""
+    from myquant.journal.disk import DISK  # noqa: PLC0415  (heavy)
+    from myquant.session.fence import holder  # noqa: PLC0415  (likewise)
+
+    before = holder(place, DISK)
+    if before is None or before.name == name or not _runs(before.pid):
+        return
+    raise ConfigError(
+        f"session {before.name} (process {before.pid}) sends orders for this account, and two can't: stop it first"
+        f" (`myquant stop {before.name}`); if it hangs, `myquant flatten --broker` fences it off"
+    )
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process is one of this program."""
+    try:
+        return b"myquant" in Path(f"/proc/{pid}/cmdline").read_bytes() and pid != os.getpid()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from myquant.brokers.port import OrderPort
-from myquant.errors import cannot_write
+from myquant.errors import JournalError, cannot_write
 from myquant.journal.disk import DISK
 from myquant.session.broker_orders import BrokerOrders, Host
+from myquant.session.fence import holder
 from myquant.session.loop import SessionLoop
 from myquant.session.reconciling import OthersFile, Reconciler, settings_of
 from myquant.session.shadow import Shadow
@@ -21,13 +22,14 @@ STOPPED: Final = 5  # the exit code of a session that may not send any more
 
 @dataclass(frozen=True)
 class BrokerParts:
-    """What the broker's side of a session is made of. `session_key`: of the orders' tags; `client_code`: of the account."""
+    """What the broker's side of a session is made of. `session_key`: of the orders' tags; `fence`: its folder."""
 
     port: OrderPort
     orders: BrokerOrders
     shadow: Shadow | None
     folder: Path
     session_key: int
+    fence: Path
 
 
 class BrokerSide:
@@ -99,4 +101,8 @@ class BrokerSide:
             self._loop.supervisor.note_error("the shadow's comparison is lost", refused)
 
     def _stop(self, why: str) -> None:
-        self._loop.stop(STOPPED, why)
+        try:
+            by = holder(self._parts.fence, DISK)
+        except JournalError:
+            by = None
+        self._loop.stop(STOPPED, f"{why}: {by.name}, process {by.pid}" if by is not None else why)

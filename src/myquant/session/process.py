@@ -10,6 +10,7 @@ import numpy as np
 
 from myquant.brokers.angelone.opening import OpenAccount
 from myquant.brokers.secrets import Redactor
+from myquant.core import codes
 from myquant.core.orders import AT_WORK
 from myquant.errors import MyquantError
 from myquant.journal.disk import DISK
@@ -61,6 +62,14 @@ def taken_up(
         closing.callback(log.close)
         closing.callback(taken.journal.close)
         yield Work(folder, facts, taken, orders, hashes, log)
+
+
+def halted_by(engine: Engine) -> str:
+    """Return why an engine's entries are halted; empty: they are not."""
+    account = engine.account()
+    if account.halt != codes.NOT_HALTED:
+        return codes.HALT_NAMES[account.halt]
+    return "flattened by the operator" if account.flatten else ""
 
 
 class SessionProcess:

@@ -127,9 +127,11 @@ def reconcile(books: Books, ours: Sequence[Ours], memory: Memory, settings: Sett
     """
     look = _Look(books, ours, memory, settings)
     known = look.first_known() if memory.known is None else memory.known
+    found = []
     if memory.known is None:
         look.fills = frozenset(map(fill_key, look.foreign))
-    findings = [*look.funds(), *look.positions(dict(known)), *look.orders()]
+        found = look.held_before(known)
+    findings = [*look.funds(), *found, *look.positions(dict(known)), *look.orders()]
     after = Memory(look.known, look.fills, look.pending, look.told, is_low=look.is_low)
     return Outcome(tuple(findings), after, any(not each.is_told for each in look.pending.values()))
 
@@ -198,6 +200,16 @@ class _Look:
         """Return all positions of others as they are at the first look: they are none of our business."""
         foreign = {key: self._foreign(key) for key in {*self.held, *self.filled}}
         return {key: Known(units, units) for key, units in foreign.items()}
+
+    def held_before(self, known: Mapping[Key, Known]) -> list[Finding]:
+        """Return what the account holds of our contracts at the first look: a person has to know before anything is entered."""
+        keys = [(token, self.settings.product) for token in self.at]
+        words = "held before this session began, and not managed by it"
+        return [
+            Finding(Kind.FOREIGN_TRADE, self.at[key[0]], key[0], quantity=known[key].others, words=words)
+            for key in keys
+            if key in known and known[key].others
+        ]
 
     def short(self, known: Mapping[Key, Known]) -> frozenset[int]:
         """Return the instruments of which less is held, by the books, than the engine has."""
@@ -298,12 +310,14 @@ class _Look:
 
     def _unknown(self, order: OpenOrder, order_id: int | None) -> list[Finding]:
         who, broker_id = self.at.get(order.token, ALL), order.broker_id
-        if order_id is None and not is_tag_of_ours(order.tag.upper()):
+        if order_id is None:  # not of this session: another session's stop order may protect what that one holds
             if broker_id in self.told:
                 return []
             self.told |= {broker_id}
             units = order.side * order.quantity
-            return [Finding(Kind.STRANGE_ORDER, who, order.token, broker_id=broker_id, quantity=units)]
+            words = "its tag is one of ours: of another session" if is_tag_of_ours(order.tag.upper()) else ""
+            strange = Kind.STRANGE_ORDER
+            return [Finding(strange, who, order.token, broker_id=broker_id, quantity=units, words=words)]
         pending = self._confirm(f"orphan {broker_id}", order_id)
         if pending.looks == 1:
             return []

@@ -188,6 +188,8 @@ class Reconciler:
 
     def _tell_people(self, finding: Finding) -> None:
         fields: dict[str, Any] = {name: getattr(finding, name) for name in _TOLD if getattr(finding, name)}
+        if "value" in fields:
+            fields["value"] /= 100  # rupees, as in every line
         said = self._log.error if finding.kind in _ALARMS else self._log.warning
         said(str(finding.kind), **fields)
 

@@ -69,6 +69,7 @@ def fenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fence:
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch, fenced: Fence) -> Port:
+    assert fenced.holds()
     found = Port({TOKEN: 150, OTHER: 75}, prices={TOKEN: 10_000, OTHER: 5_000})
     found.rest()
 
@@ -139,7 +140,7 @@ def test_a_person_is_asked(
 
 
 @pytest.mark.usefixtures("port")
-def test_a_fence_that_cannot_be_raised_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fence_that_cannot_be_raised_is_told(run: Run, tmp_path: Path) -> None:
     folder = fence_folder(tmp_path / "state", load_config().config, CODE)
     (folder / "fence").write_bytes(b"x" * 8)
     ended = run("flatten", "--broker", "angelone", "--yes")

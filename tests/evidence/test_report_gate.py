@@ -265,7 +265,7 @@ def _garble(trail: Trail) -> None:
         (_drop_index, "is not in the index"),
         (_put_in, "is not in the index"),
         (_swap_lines, "does not follow"),
-        (_garble, "not a line of the index"),
+        (_garble, "it is no line of this file"),
     ],
 )
 def test_a_trail_that_was_changed_shows(tmp_path: Path, damage: Callable[[Trail], None], expected: str) -> None:

@@ -164,25 +164,21 @@ def evidence(folder: Path, loaded: "LoadedConfig", strategy: "LoadedStrategy", o
 def print_review(opened: "OpenedAtBroker", shown: str) -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
+    from myquant.cli.starting import listed_contracts, print_lines
     from myquant.config.kinds import write
-    from myquant.results.text import listed
     from myquant.session.at_broker import masked
     from myquant.session.earlier import last_like
 
-    out = console()
     config, facts, values = opened.loaded.config, opened.facts, opened.loaded.values
-    out.print(f"Session {facts.name}: REAL ORDERS at {facts.broker}", style="bold")
+    console().print(f"Session {facts.name}: REAL ORDERS at {facts.broker}", style="bold")
     funds = f"{money(opened.funds.available_cash / 100)} to spend, {money(opened.funds.net / 100)} in all"
     changed = [
         f"{name} = {write(values[name])}" for name, origin in opened.loaded.origins.items() if origin != "default"
     ]
     before = last_like(opened.folder.parent, KIND, facts.broker, facts.symbols, opened.loaded, but=facts.name)
-    lots = [
-        f"{s} (lot {lot}, tick {tick / 100:.2f})" for s, (lot, tick) in zip(facts.symbols, facts.listed, strict=True)
-    ]
     lines = {
         "account": f"{masked(opened.client_code)}, {funds}",
-        "symbols": listed(lots),
+        "symbols": listed_contracts(opened),
         "strategy": facts.strategy,
         "product": config.angelone.product,
         "capital": f"{money(float(config.capital.initial_capital))}, {config.risk.max_position_value_percent} % a position",
@@ -193,19 +189,7 @@ def print_review(opened: "OpenedAtBroker", shown: str) -> None:
         "broker": config.angelone.rest_url,
         "config": f"{facts.config_hash[:8]}, engine {facts.engine_hash[:8]}",
     }
-    for name, text in lines.items():
-        out.print(f"  {name:<10}{text}")
-    for note in opened.notes:
-        out.print(f"  note      {note}")
-    if opened.halted:
-        out.print(f"  note      entries are halted: {opened.halted}; `myquant resume` lets them in again", style="bold")
-    recovered = opened.recovered
-    if recovered is None:
-        out.print("  new session")
-        return
-    out.print(f"  goes on: {recovered.inputs:,} inputs played back behind record {recovered.snapshot:,}")
-    for remark in recovered.remarks:
-        out.print(f"  note      {remark}")
+    print_lines(opened, lines)
 
 
 def limit_texts(values: dict[str, Any]) -> list[str]:

@@ -80,24 +80,18 @@ def paper(
 def _review(opened: "Opened") -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
+    from myquant.cli.starting import listed_contracts, print_lines
     from myquant.config.kinds import write
-    from myquant.results.text import listed
 
-    out = console()
     config, facts = opened.loaded.config, opened.facts
     changed = [
         f"{name} = {write(opened.loaded.values[name])}"
         for name, origin in opened.loaded.origins.items()
         if origin != "default" and not name.startswith(f"{facts.broker}.")
     ]
-    out.print(f"Session {facts.name}: simulated fills on {facts.broker}'s feed", style="bold")
+    console().print(f"Session {facts.name}: simulated fills on {facts.broker}'s feed", style="bold")
     lines = {
-        "symbols": listed(
-            [
-                f"{s} (lot {lot}, tick {tick / 100:.2f})"
-                for s, (lot, tick) in zip(facts.symbols, facts.listed, strict=True)
-            ]
-        ),
+        "symbols": listed_contracts(opened),
         "strategy": facts.strategy,
         "capital": f"{money(float(config.capital.initial_capital))}, {config.risk.max_position_value_percent} % a position",
         "risk": f"stop {config.risk.stop_loss_mode}, day loss limit {_limit(float(config.risk.max_day_loss))}",
@@ -108,22 +102,7 @@ def _review(opened: "Opened") -> None:
         "broker": opened.loaded.config.angelone.rest_url,
         "config": f"{facts.config_hash[:8]}, engine {facts.engine_hash[:8]}",
     }
-    for name, text in lines.items():
-        out.print(f"  {name:<10}{text}")
-    for note in opened.notes:
-        out.print(f"  note      {note}")
-    if opened.halted:
-        out.print(f"  note      entries are halted: {opened.halted}; `myquant resume` lets them in again", style="bold")
-    recovered = opened.recovered
-    if recovered is None:
-        out.print("  new session")
-    else:
-        out.print(
-            f"  goes on: {recovered.inputs:,} inputs played back behind record {recovered.snapshot:,},"
-            f" {recovered.missing} records written that were missing"
-        )
-        for remark in recovered.remarks:
-            out.print(f"  note      {remark}")
+    print_lines(opened, lines)
 
 
 def _limit(rupees: float) -> str:

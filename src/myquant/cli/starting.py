@@ -1,6 +1,7 @@
 """What the commands that start a session have in common: its folder, and the trail of the settings that were used."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,37 @@ def session_folder(loaded: "LoadedConfig", kind: str, symbols: tuple[str, ...], 
     others = f"+{len(symbols) - 1}" if len(symbols) > 1 else ""
     name = session or f"{kind}-{compose.today(loaded.config.session.timezone)}-{symbols[0]}{others}"
     return Path(loaded.config.results.directory) / name
+
+
+def print_lines(opened: "Opened", lines: Mapping[str, str]) -> None:
+    """Print what a review says line by line, and how the session stands: new, or gone on with, and whether entries are halted."""
+    from myquant.cli.output import console
+
+    out, recovered = console(), opened.recovered
+    for name, text in lines.items():
+        out.print(f"  {name:<10}{text}")
+    for note in opened.notes:
+        out.print(f"  note      {note}")
+    if opened.halted:
+        out.print(f"  note      entries are halted: {opened.halted}; `myquant resume` lets them in again", style="bold")
+    if recovered is None:
+        out.print("  new session")
+        return
+    out.print(
+        f"  goes on: {recovered.inputs:,} inputs played back behind record {recovered.snapshot:,},"
+        f" {recovered.missing} records written that were missing"
+    )
+    for remark in recovered.remarks:
+        out.print(f"  note      {remark}")
+
+
+def listed_contracts(opened: "Opened") -> str:
+    """Return the contracts of a session with their lots and ticks, as a review shows them."""
+    from myquant.results.text import listed
+
+    facts = opened.facts
+    pairs = zip(facts.symbols, facts.listed, strict=True)
+    return listed([f"{symbol} (lot {lot}, tick {tick / 100:.2f})" for symbol, (lot, tick) in pairs])
 
 
 def record_use(opened: "Opened", command: str, override: str | None) -> None:

@@ -6,21 +6,19 @@ its last decisions were cut off, files and lines together, or that all of it was
 of the last line elsewhere.
 """
 
-import hashlib
 import json
-import os
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from myquant.config.chain import Chain
 from myquant.errors import DataError, cannot_write
-from myquant.evidence.files import ELSEWHERE, read_text, sha256
+from myquant.evidence.files import ELSEWHERE, sha256
 
 FOLDER: Final = "evidence"
 INDEX: Final = "index.jsonl"
 DECISIONS: Final = ("gate_*.json", "verify_*.json")
-FIRST: Final = "0" * 64  # what the first line follows
 REMEDY: Final = "restore it, or move the folder aside and decide again"
 
 
@@ -36,48 +34,34 @@ class Trail:
 
         Raises DataError when what is there was changed, ConfigError or MyquantError when it can't be written.
         """
-        previous, number = self._last()
+        self.refuse_changed()
         stamp = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}"
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self._new(f"{kind}_{stamp}", text)
-            line = {
-                "number": number + 1,
-                "time": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                "kind": kind,
-                "file": path.name,
-                "sha256": sha256(path),
-                "previous": previous,
-            }
-            with self.index.open("a", encoding="utf-8", newline="\n") as file:
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(self.folder, error, ELSEWHERE) from error
+        time = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        line = {"time": time, "kind": kind, "file": path.name, "sha256": sha256(path)}
+        self._chain(ELSEWHERE).append(lambda _: line)
         return path
 
     def problems(self) -> list[str]:
         """Return what was changed, a line each: broken links of the chain, files that differ, are gone or have no line."""
-        found, previous, listed = [], FIRST, set()
-        for number, line in enumerate(self._lines(), 1):
-            where = f"{self.index}, line {number}"
-            try:
-                entry = json.loads(line)
-                name, digest, follows = (str(entry[key]) for key in ("file", "sha256", "previous"))
-            except (ValueError, KeyError, TypeError):
-                found.append(f"{where}: not a line of the index")
-            else:
-                if follows != previous or entry.get("number") != number:
-                    found.append(f"{where}: does not follow from the line before it")
-                path = self.folder / Path(name).name
-                listed.add(path)
-                if not path.is_file():
-                    found.append(f"{path}: is gone")
-                elif sha256(path) != digest:
-                    found.append(f"{path}: was changed after it was recorded")
-            previous = _digest(line)
+        index = self._chain(REMEDY).read()
+        found, listed = list(index.problems), set()
+        for entry in index.entries:
+            name, digest = entry.get("file"), entry.get("sha256")
+            if not isinstance(name, str) or not isinstance(digest, str):
+                found.append(f"{self.index}: its line {entry.get('number')} names no file and its hash")
+                continue
+            path = self.folder / Path(name).name
+            listed.add(path)
+            if not path.is_file():
+                found.append(f"{path}: is gone")
+            elif sha256(path) != digest:
+                found.append(f"{path}: was changed after it was recorded")
         there = sorted(path for pattern in DECISIONS for path in self.folder.glob(pattern))
         return found + [f"{path}: is not in the index" for path in there if path not in listed]
 
@@ -86,14 +70,8 @@ class Trail:
         if problems := self.problems():
             raise DataError("\n".join(f"{problem}: {REMEDY}" for problem in problems))
 
-    def _last(self) -> tuple[str, int]:
-        """Return the hash of the last line and its number."""
-        self.refuse_changed()
-        lines = self._lines()
-        return (_digest(lines[-1]), len(lines)) if lines else (FIRST, 0)
-
-    def _lines(self) -> list[str]:
-        return read_text(self.index, REMEDY).splitlines() if self.index.exists() else []
+    def _chain(self, remedy: str) -> Chain:
+        return Chain(self.index, remedy)
 
     def _new(self, name: str, text: str) -> Path:
         """Write a file that was not there, with a number behind its name where one was."""
@@ -106,7 +84,3 @@ class Trail:
                 continue
             return path
         raise AssertionError  # count() does not end
-
-
-def _digest(line: str) -> str:
-    return hashlib.sha256(line.encode()).hexdigest()

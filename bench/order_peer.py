@@ -10,6 +10,7 @@ TEMPLATE is a .npy of frames, uint8 (n, 383), of which the odd ones lead to an o
 
 import gc
 import json
+import os
 import random
 import select
 import socket
@@ -95,6 +96,7 @@ class OrderSide:
 
 def main() -> None:
     template, shots = np.load(sys.argv[1]), int(sys.argv[2])
+    os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
     pauses = random.Random(1)  # noqa: S311  (a repeatable wait)
     with socket.create_server(("127.0.0.1", 0)) as feed, socket.create_server(("127.0.0.1", 0)) as orders:
         print(feed.getsockname()[1], orders.getsockname()[1], flush=True)

@@ -9,12 +9,13 @@ the bare loop of the same kind: the same libraries, a handler that writes a requ
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -143,7 +144,12 @@ Client = Callable[[tuple[int, int], list[int], Stamped], Awaitable[str]]
 
 def _run(template: Path, shots: int, client: Client) -> Taken:
     command = [sys.executable, "-m", "bench.order_peer", str(template), str(shots)]
-    with subprocess.Popen(command, cwd=jobs.ROOT, stdout=subprocess.PIPE, text=True) as peer:
+    with (
+        _one_core_each(),
+        subprocess.Popen(command, cwd=jobs.ROOT, stdout=subprocess.PIPE, text=True) as peer,
+        ExitStack() as closing,
+    ):
+        closing.callback(peer.kill)  # it has said all, or waits for a client that failed
         assert peer.stdout is not None  # noqa: S101  (a pipe was asked for)
         read = peer.stdout.readline
         feed, orders = map(int, read().split())
@@ -153,6 +159,17 @@ def _run(template: Path, shots: int, client: Client) -> Taken:
     if len(outside) < shots * LEAST:
         raise RuntimeError(f"only {len(outside)} of {shots} packets led to an order")
     return Taken(outside[:, 1] - outside[:, 0], np.array(inside[-len(outside) :], np.int64))
+
+
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Keep to a core of our own meanwhile; the broker's process takes another one, as it waits busily."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 async def _limited(work: Awaitable[str]) -> str:
@@ -248,6 +265,7 @@ class _Companion:
     def start(self) -> None:
         loop, supervisor = self._loop, self._loop.supervisor
         supervisor.heed = self._orders.watch
+        supervisor.rehearse = self._orders.rehearse
         host = Host(
             take=loop.guarded(supervisor.take),
             now_ns=supervisor.exchange_clock.now_ns,

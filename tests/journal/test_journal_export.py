@@ -27,6 +27,12 @@ def made(folder: Path, holds: int, *bodies: object) -> Columns:
     return columns(JournalReader(folder).read(1), holds)
 
 
+def test_every_way_in_which_an_order_is_refused_has_a_name(tmp_path: Path) -> None:
+    refused = (codes.BY_VENUE, codes.NOT_SENT, codes.NOT_FOUND)
+    found = made(tmp_path, INPUT, *(event(code + 1, codes.ORDER_REJECT, code) for code in refused))
+    assert found["code_name"].tolist() == ["by_venue", "not_sent", "not_found"]
+
+
 def test_inputs_have_names_units_and_times(tmp_path: Path) -> None:
     asked = event(2, codes.OPERATOR, codes.ASK_FLATTEN)
     found = made(tmp_path, INPUT, tick(1), asked, event(3, codes.TIMER, 3))

@@ -13,6 +13,8 @@ from myquant.brokers.port import order_of_tag
 from myquant.core import codes
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command, Event
+from myquant.journal.columns import columns
+from myquant.journal.reader import JournalReader
 from myquant.journal.record import COMMAND, INPUT
 from myquant.lab.angelone.orders import CANCELLED, COMPLETE, REJECTED, Order
 from session.sessions import recorded
@@ -148,6 +150,9 @@ class Journal:
 def hold(world: World, process: Process, watch: Watch, about: Any) -> Journal:
     """Assert all laws at the end, when everything is quiet; return the journal."""
     journal = Journal(process.folder)
+    for block in JournalReader(process.folder).blocks():
+        for holds in (INPUT, COMMAND):
+            columns(block, holds)  # an error where something has no name
     ours: dict[int, list[Order]] = {}
     for order in world.service.book.orders:
         named = order_of_tag(order.tag, KEY) if order.tag else None

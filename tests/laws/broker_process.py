@@ -252,6 +252,8 @@ class Process:
     def _take_tick(self, event: Event) -> None:
         self._packets.last = event.time_ns, self.world.monotonic_ns()
         self.supervisor.take(event._replace(receive_ns=self.world.wall_ns()))
+        if not self.seam.is_dead:
+            self.orders.rehearse(event.instrument)
 
     def _on_timer(self) -> None:
         if not self.seam.is_dead:

@@ -92,6 +92,7 @@ class Records:
         self.instruments["day"]["tick_size"] = 5
         self.instruments["day"]["freeze_quantity"] = 1800
         self.instruments["core"]["tape"]["last_price"] = 10_000
+        self.latest_command = command(codes.SUBMIT, 0)._replace(sequence=0)
 
     def set_order(self, who: int, name: str, **values: int) -> None:
         for key, value in values.items():
@@ -102,7 +103,9 @@ class Records:
 
     def as_engine(self) -> Any:
         """Return it for those who ask for an engine."""
-        return SimpleNamespace(loaded=self.loaded, instruments=self.instruments)
+        return SimpleNamespace(
+            loaded=self.loaded, instruments=self.instruments, latest_command=lambda: self.latest_command
+        )
 
 
 def nothing(*_: object) -> None:
@@ -118,6 +121,7 @@ class Port:
         self.looks = looks
         self.asked = 0
         self.sent: list[tuple[Any, ...]] = []
+        self.rehearsed: list[NewOrder] = []
         self.settled: list[tuple[Books, int]] = []
         self.on_settle: Callable[[Books], None] = nothing
         self.on_answer: Callable[[OrderAnswer], None] = nothing
@@ -129,6 +133,9 @@ class Port:
 
     def submit(self, order: NewOrder) -> None:
         self.sent.append(("submit", order))
+
+    def rehearse(self, order: NewOrder) -> None:
+        self.rehearsed.append(order)
 
     def modify(self, order_id: int, limit: int, trigger: int) -> None:
         self.sent.append(("modify", order_id, limit, trigger))

@@ -42,6 +42,20 @@ class Desk:
         return self
 
 
+def test_a_rehearsal_is_of_the_last_order_and_none_before_the_first_or_behind_a_shut_fence() -> None:
+    desk = Desk().attached()
+    desk.orders.rehearse(1)
+    assert desk.port.rehearsed == []
+    desk.records.latest_command = STOP_150._replace(sequence=7)
+    desk.orders.rehearse(0)
+    desk.gate.is_open = False
+    desk.orders.rehearse(0)
+    (order,) = desk.port.rehearsed
+    assert order.instrument.token == TOKENS[0]
+    assert (order.side, order.quantity, order.is_exit) == (codes.SELL, 150, True)
+    assert desk.port.sent == []
+
+
 def answer(
     kind: int, order_id: int = 1, *, filled: int = 0, value: int = 0, code: int = 0, words: str = ""
 ) -> OrderAnswer:

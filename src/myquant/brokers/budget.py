@@ -53,22 +53,31 @@ class Budget:
         common = [_Window(limit) for limit in shared]
         self._windows = [(*common, *(_Window(limit) for limit in each)) for _ in range(kinds)]
         self._held_ns = LONG_AGO_NS
+        self._free_ns = [
+            (LONG_AGO_NS, LONG_AGO_NS)
+        ] * kinds  # of the others, of the urgent: an order is not to wait for sums
 
     def free_ns(self, kind: int, *, urgent: bool) -> int:
         """Return from when on another request of a kind may be sent."""
-        free_ns = self._held_ns
-        for window in self._windows[kind]:
-            free_ns = max(free_ns, window.urgent_ns if urgent else window.others_ns)
-        return free_ns
+        return self._free_ns[kind][urgent]
 
     def note(self, kind: int, now_ns: int) -> None:
         """Count a request that is sent now."""
         for window in self._windows[kind]:
             window.note(now_ns)
+        self._sum_up()
 
     def hold(self, until_ns: int) -> None:
         """Send nothing until then: the broker says that it was asked too often."""
         self._held_ns = max(self._held_ns, until_ns)
+        self._sum_up()
+
+    def _sum_up(self) -> None:
+        held_ns = self._held_ns
+        self._free_ns = [
+            (max(held_ns, *[each.others_ns for each in windows]), max(held_ns, *[each.urgent_ns for each in windows]))
+            for windows in self._windows
+        ]
 
 
 @dataclass(slots=True)

@@ -100,9 +100,7 @@ class Ledger:
     def open(self, new: NewOrder) -> list[Slice]:
         """Take up an order and return its slices. Raises ValueError at an id that was there before: it is never sent twice."""
         order_id, quantity, limit, trigger = new.order_id, new.quantity, new.limit, new.trigger
-        if order_id in self.orders:
-            raise ValueError(f"order {order_id} was sent before")
-        tag = order_tag(self._key, order_id, 0)
+        tag = self.new_tag(order_id)
         order = SlicedOrder(new)
         if quantity <= new.freeze_quantity:
             order.slices.append(Slice(order, 0, quantity, tag, limit, trigger))
@@ -113,6 +111,12 @@ class Ledger:
                 order.slices.append(Slice(order, part, size, slice_tag, limit, trigger))
         self.orders[order_id] = self.at_work[order_id] = order
         return order.slices
+
+    def new_tag(self, order_id: int) -> str:
+        """Return the tag of a new order's first slice. Raises ValueError at an id that was there before."""
+        if order_id in self.orders:
+            raise ValueError(f"order {order_id} was sent before")
+        return order_tag(self._key, order_id, 0)
 
     def find(self, tag: str, broker_id: str) -> Slice | None:
         """Return our slice with a tag, else with a broker's id; None: it is not ours."""

@@ -207,11 +207,12 @@ class _Connection(asyncio.Protocol):
         """Whether a request can be written."""
         return self.on_reply is None and self.transport is not None and not self.transport.is_closing()
 
-    def write(self, request: bytes, on_reply: OnReply, now_ns: int) -> None:
+    def write(self, request: bytes, on_reply: OnReply) -> None:
         """Write a request."""
         assert self.transport is not None  # noqa: S101  (who calls has asked `is_free`)
-        self.on_reply, self.since_ns = on_reply, now_ns
+        self.on_reply = on_reply
         self.transport.write(request)
+        self.since_ns = self._wire.monotonic_ns()
 
     def cut(self, why: str) -> None:
         """End the connection; a request under way has no answer."""
@@ -282,8 +283,8 @@ class HttpWire:
         """Write a request to a free connection; False: there is none, and nothing was written."""
         for connection in self._open:
             if connection.is_free():
+                connection.write(request, on_reply)
                 self.counts["requests"] += 1
-                connection.write(request, on_reply, self.monotonic_ns())
                 return True
         return False
 

@@ -27,6 +27,7 @@ MARGIN_WORDS: Final = (
 )  # in what brokers refuse with
 ENDED: Final = (codes.ORDER_REJECT, codes.CANCELLED)
 UNANSWERED: Final = (SENT, UNKNOWN)
+REHEARSED: Final = 36**4 - 1  # the highest id that a tag can hold: no session comes so far
 ASKED_MAX: Final = 4  # prices of an order that are remembered beside the engine's: of requests whose answer was lost
 
 
@@ -132,21 +133,16 @@ class BrokerOrders:
         if side == codes.SELL and (self._held_back is None or who in self._held_back):
             self._refuse(command)
             return
+        self._port.submit(self._new_order(command, who))
         self._who[command.order_id] = who
-        self._port.submit(
-            NewOrder(
-                command.order_id,
-                self._instruments[who],
-                side,
-                command.quantity,
-                limit_price(side, command.price, self._tick[who], self._rules),
-                command.stop,
-                self._freeze[who],
-                side == codes.SELL,
-            )
-        )
         if self._shadow is not None:
             self._shadow.order(command)
+
+    def rehearse(self, who: int) -> None:
+        """Go the way of an order for an instrument up to the write, as `OrderPort.rehearse` does; nothing changes."""
+        command = self._engine.latest_command()
+        if command.sequence and self._tick[who] and self._holds():
+            self._port.rehearse(self._new_order(command, who)._replace(order_id=REHEARSED))
 
     def modify(self, command: Command) -> None:
         """Take a MODIFY command."""
@@ -247,6 +243,19 @@ class BrokerOrders:
             frozenset(prices),
             order["state"] in UNANSWERED,
             bool(order["asked_price"] > 0 or order["cancel_sent"]),
+        )
+
+    def _new_order(self, command: Command, who: int) -> NewOrder:
+        side = command.side
+        return NewOrder(
+            command.order_id,
+            self._instruments[who],
+            side,
+            command.quantity,
+            limit_price(side, command.price, self._tick[who], self._rules),
+            command.stop,
+            self._freeze[who],
+            side == codes.SELL,
         )
 
     def _adopt(self, who: int, order: Any) -> None:

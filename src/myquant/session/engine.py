@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from struct import Struct
 from typing import Any, Final, get_type_hints
 
 import numpy as np
@@ -18,6 +19,8 @@ from myquant.ticks.batch import InstrumentName, TickBatch
 
 OUTBOX: Final = 1 << 12  # commands; a power of two
 COMMAND_WORDS: Final = len(Command._fields)
+COMMAND_BYTES: Final = 8 * COMMAND_WORDS
+_GET_COMMAND: Final = Struct(f"={COMMAND_WORDS}q").unpack_from
 
 
 class Engine:
@@ -56,7 +59,7 @@ class Engine:
         self.days = np.zeros(len(names), self.instruments.dtype["day"])
         self.commands = np.zeros(OUTBOX, dtype_of(Command))
         self.command_words = self.commands.view(np.int64).reshape(OUTBOX, COMMAND_WORDS)
-        self._flat = self.command_words.reshape(-1).data  # gives plain ints
+        self._command_bytes = self.command_words.reshape(-1).data.cast("B")
         self.inputs = 0  # events taken so far
         self._event = np.zeros(1, dtype_of(Event))
         self._step: Callable[..., Any] | None = None
@@ -174,9 +177,16 @@ class Engine:
             raise OverflowError(
                 f"one input led to {emitted - drained} commands, of which {OUTBOX} fit: trade fewer instruments"
             )
-        first, last = drained % OUTBOX * COMMAND_WORDS, emitted % OUTBOX * COMMAND_WORDS
-        flat = self._flat[first:last].tolist() if first < last else [*self._flat[first:], *self._flat[:last]]
-        return [Command._make(flat[at : at + COMMAND_WORDS]) for at in range(0, len(flat), COMMAND_WORDS)]
+        return [self._command(number) for number in range(drained, emitted)]
+
+    def latest_command(self) -> Command:
+        """Return the command emitted last; all zeros: none was."""
+        return self._command(self._emitted() - 1)
+
+    def _command(self, number: int) -> Command:
+        """Return command `number`, from 0."""
+        words = _GET_COMMAND(self._command_bytes, number % OUTBOX * COMMAND_BYTES)
+        return tuple.__new__(Command, words)  # `_make` in a third of the time
 
     def _emitted(self) -> int:
         return self._commands_so_far[0]

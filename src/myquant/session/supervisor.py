@@ -32,6 +32,7 @@ ALL: Final = -1
 LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are closed while there is room to say so
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
+REHEARSE_NS: Final = SECOND_NS // 1000
 USED: Final = (TICKED, QUOTED)
 TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
 
@@ -66,6 +67,7 @@ class Supervisor:
         heed: takes new commands once their orders have left.
         each_second: called once a second, with the house.
         look_on: takes the words of each tick and quote that the engine has taken.
+        rehearse: takes the instrument of such an input, once a millisecond at most: goes the way that its order would go.
     """
 
     def __init__(
@@ -99,6 +101,8 @@ class Supervisor:
         self.heed: Callable[[list[Command]], None] = _nothing
         self.each_second: list[Callable[[], None]] = []
         self.look_on: Callable[[Any], None] | None = None
+        self.rehearse: Callable[[int], None] | None = None
+        self._rehearse_ns = 0
         self._told = TOLD if pipeline is None or pipeline.lines is None else DECISIONS
         self._untold: deque[Command] = deque()
         self._save = save
@@ -133,6 +137,9 @@ class Supervisor:
                     self.pipeline.take(decoder.words)
                 if self.look_on is not None:
                     self.look_on(decoder.words[0])
+                if self.rehearse is not None and arrived_ns >= self._rehearse_ns:
+                    self._rehearse_ns = arrived_ns + REHEARSE_NS
+                    self.rehearse(int(decoder.words[0, 1]))
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection."""

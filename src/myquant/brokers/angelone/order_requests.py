@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from myquant.brokers.angelone import settings
-from myquant.brokers.port import BrokerInstrument
+from myquant.brokers.port import BrokerInstrument, NewOrder
 from myquant.brokers.slices import Slice
 from myquant.core.codes import BUY, SELL
 from myquant.errors import ConfigError
@@ -44,20 +44,12 @@ class OrderRequests:
                 self._place_body(instrument, side, is_stop=False)
             self._place_body(instrument, SELL, is_stop=True)
 
-    def place(self, piece: Slice) -> bytes:
-        """Return the request that places a slice."""
-        new, limit, trigger = piece.order.new, piece.limit, piece.trigger
+    def place(self, new: NewOrder, quantity: int, limit: int, trigger: int, tag: str) -> bytes:
+        """Return the request that places a slice of an order."""
         instrument = new.instrument
         key = instrument.segment, instrument.token, instrument.broker_symbol, new.side, trigger > 0
         body = self._bodies.get(key) or self._place_body(instrument, new.side, is_stop=trigger > 0)
-        content = body % (
-            piece.quantity,
-            limit // 100,
-            limit % 100,
-            trigger // 100,
-            trigger % 100,
-            piece.tag.encode(),
-        )
+        content = body % (quantity, limit // 100, limit % 100, trigger // 100, trigger % 100, tag.encode())
         return b"%b%d\r\n\r\n%b" % (self._heads[settings.PLACE], len(content), content)
 
     def modify(self, piece: Slice, limit: int, trigger: int) -> bytes:

@@ -12,11 +12,11 @@ from myquant.brokers.angelone.order_requests import OrderRequests
 from myquant.brokers.angelone.order_words import Said, Verdict, judge
 from myquant.brokers.budget import SPARE_NS, Budget, Limit, Queue, Waiting
 from myquant.brokers.http import Reply
-from myquant.brokers.port import Funds, RequestError
+from myquant.brokers.port import Funds, NewOrder, RequestError
 from myquant.brokers.secrets import Redactor
 from myquant.brokers.slices import Ask, Kind, Slice
 from myquant.brokers.supervised import PASSING
-from myquant.brokers.wire import Wire
+from myquant.brokers.wire import OnReply, Wire
 from myquant.errors import MyquantError
 
 SECOND_NS: Final = 10**9
@@ -131,15 +131,35 @@ class Sender:
         self._is_ready()
         self._wire.start()
 
+    def place(self, new: NewOrder, tag: str) -> Request | None:
+        """Write a new order of one slice at once, and return the request, whose `piece` is still to be set.
+
+        None: it can't leave now, and nothing was written; `send` lets it wait.
+        """
+        return self._place(new, tag, self._wire.send)
+
+    def rehearse(self, new: NewOrder, tag: str) -> None:
+        """Go the way of `place` up to the write, so that the processor has it at hand when an order comes."""
+        self._place(new, tag, self._write_nothing)
+
+    def _write_nothing(self, _content: bytes, _on_reply: OnReply) -> bool:
+        return self._wire.is_free and False
+
+    def _place(self, new: NewOrder, tag: str, write: Callable[[bytes, OnReply], bool]) -> Request | None:
+        urgent, now = new.is_exit, self._monotonic_ns()
+        if not self._may_write(Kind.PLACE, urgent, now):
+            return None
+        request = Request(Kind.PLACE, urgent)
+        content = self._requests.place(new, new.quantity, new.limit, new.trigger, tag)
+        if not write(content, partial(self._replied, request, self._tokens)):
+            return None
+        self._budget.note(Kind.PLACE, now)
+        return request
+
     def send(self, request: Request) -> None:
         """Write a request now, or as soon as it may be; nothing is called back before the loop's next turn."""
         queue, now = self._queue, self._monotonic_ns()
-        if (
-            (not len(queue) or (request.urgent and not queue.holds_urgent))
-            and self._is_ready()
-            and self._budget.free_ns(request.kind, urgent=request.urgent) <= now
-            and self._write(request, now)
-        ):
+        if self._may_write(request.kind, request.urgent, now) and self._write(request, now):
             return
         wait_ns = EXIT_WAIT_NS if request.urgent else ENTRY_WAIT_NS
         if queue.put(Waiting(request, request.kind, request.urgent, now + wait_ns)):
@@ -162,6 +182,15 @@ class Sender:
             await asyncio.gather(self._renewing, return_exceptions=True)
         await self._wire.aclose()
 
+    def _may_write(self, kind: Kind, urgent: bool, now: int) -> bool:
+        """Return whether a request may leave now: nothing waits that goes before it, and there are a session and room."""
+        queue = self._queue
+        return (
+            (not queue or (urgent and not queue.holds_urgent))
+            and self._is_ready()
+            and self._budget.free_ns(kind, urgent=urgent) <= now
+        )
+
     def _is_ready(self) -> bool:
         """Return whether there is a session, its headers taken over if it is new."""
         tokens = self._account.tokens
@@ -178,7 +207,7 @@ class Sender:
         if piece is None:
             content = self._requests.cancel(request.broker_id, request.variety)
         elif ask is None:
-            content = self._requests.place(piece)
+            content = self._requests.place(piece.order.new, piece.quantity, piece.limit, piece.trigger, piece.tag)
         elif request.kind is Kind.MODIFY:
             content = self._requests.modify(piece, ask.limit, ask.trigger)
         else:

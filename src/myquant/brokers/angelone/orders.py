@@ -105,10 +105,20 @@ class AngelOneOrders:
         self._tell_channel()
 
     def submit(self, order: NewOrder) -> None:
-        """Send an order: the hot path."""
-        urgent, send = order.is_exit, self._sender.send
-        for piece in self._ledger.open(order):
-            send(Request(Kind.PLACE, urgent, piece))
+        """Send an order: the hot path. One of a single slice is written first, and then noted."""
+        ledger, sender = self._ledger, self._sender
+        if order.quantity <= order.freeze_quantity:
+            request = sender.place(order, ledger.new_tag(order.order_id))
+            if request is not None:
+                request.piece = piece = ledger.open(order)[0]
+                piece.sent_ns = self._monotonic_ns()
+                return
+        for piece in ledger.open(order):
+            sender.send(Request(Kind.PLACE, order.is_exit, piece))
+
+    def rehearse(self, order: NewOrder) -> None:
+        """Go the way of `submit` up to the write."""
+        self._sender.rehearse(order, self._ledger.new_tag(order.order_id))
 
     def modify(self, order_id: int, limit: int, trigger: int) -> None:
         """Ask for another limit and trigger of what lives of an order; a slice that was not sent yet leaves with them."""

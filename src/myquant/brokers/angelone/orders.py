@@ -10,7 +10,7 @@ from myquant.brokers.angelone.order_requests import OrderRequests, variety
 from myquant.brokers.angelone.order_sending import Account, Request, Sender
 from myquant.brokers.angelone.order_words import Said, Verdict
 from myquant.brokers.port import Books, BrokerInstrument, Capabilities, NewOrder, OpenOrder, OrderAnswer
-from myquant.brokers.slices import Kind, Ledger, Slice
+from myquant.brokers.slices import Ask, Kind, Ledger, Slice
 from myquant.brokers.wire import Wire
 from myquant.core import codes, orders
 from myquant.errors import BrokerError
@@ -93,6 +93,8 @@ class AngelOneOrders:
         self._channel: tuple[bool, str] | None = None
         self._varieties: dict[str, str] = {}
         self._doubts: set[str] = set()
+        self._gone: set[Slice] = set()  # slices that are not there any more, by an answer and not yet by the books
+        self._not_gone: set[Slice] = set()  # of which the books said otherwise
         self._looking: asyncio.Task[None] | None = None
 
     # What the engine asks.
@@ -163,6 +165,8 @@ class AngelOneOrders:
             else:
                 answers += self._ledger.refuse(piece, codes.NOT_FOUND, "the order book does not have it")
         self._tell(answers)
+        self._not_gone = {piece for piece in self._not_gone | self._gone if not piece.ended}
+        self._gone.clear()
         for order in self._ledger.halved():  # again, as nobody else asks again
             self._ask(order.new.order_id, Kind.CANCEL)
 
@@ -229,8 +233,10 @@ class AngelOneOrders:
         if said in {Said.UNSURE, Said.TOO_OFTEN}:
             self._doubt(f"{request}: not known whether it was done: {verdict.words}")
         elif piece is None:
-            if said is Said.REFUSED:
+            if said is not Said.TAKEN:
                 self._doubt(f"{request} was refused: {verdict.words}")
+        elif ask is not None and said is Said.GONE:
+            self._note_gone(request, piece, ask, verdict.words)
         elif ask is not None:
             self._tell(self._ledger.asked(ask, piece, taken=said is Said.TAKEN, words=verdict.words))
             if said is Said.REFUSED:
@@ -247,6 +253,16 @@ class AngelOneOrders:
             self._catch_up(piece)
         if not self._hears:
             self._doubt(self._deaf)
+
+    def _note_gone(self, request: Request, piece: Slice, ask: Ask, words: str) -> None:
+        """Take a refusal because there is no such order at work: mostly it has just ended, which the books will tell.
+
+        The broker's words are told only where the books had it at work since the last refusal of this kind.
+        """
+        words = words if piece in self._not_gone else ""
+        self._gone.add(piece)
+        self._tell(self._ledger.asked(ask, piece, taken=False, words=words))
+        self._doubt(f"{request}: it was filled or cancelled meanwhile, says the broker")
 
     def _on_lost(self, request: Request, why: str) -> None:
         self._doubt(f"{request}: not known whether it was done: {why}")

@@ -25,6 +25,8 @@ from myquant.core import codes, orders
 from myquant.errors import BrokerError
 
 TAG = order_tag(KEY, 1, 0)
+ELSEWHERE = "9"
+STRANGE = row_of(broker_id="x")._replace(token=ELSEWHERE)
 DOUBTFUL = [
     failure("AB1004"),
     failure("AB2000"),
@@ -136,68 +138,6 @@ def test_what_is_certain_is_a_refusal(code: str) -> None:
         assert kind == codes.ORDER_REJECT
         assert code in stage.answers[0].words
         assert "planted" not in stage.answers[0].words
-
-    play(scenario)
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        failure("LAB003", "The request does not come from the registered static IP"),
-        failure("", "Order from unregistered IPv4 address"),
-        failure("AB7002", "IPs are not whitelisted"),
-        Reply(403, failure("AG7001", "Invalid IP Address").body),
-        Reply(403, b"Your IP is not allowed to place orders"),
-    ],
-)
-def test_a_wrong_static_address_is_a_refusal_that_names_the_setting(reply: Reply) -> None:
-    async def scenario(stage: Stage) -> None:
-        stage.port.submit(new_order())
-        stage.wire.answer(reply)
-        (answer,) = stage.answers
-        assert (answer.kind, answer.code) == (codes.ORDER_REJECT, codes.BY_VENUE)
-        assert "angelone.public_ip is not the address that it accepts orders from" in answer.words
-        assert answer.words.endswith(str(Remedy.ADDRESS))
-
-    play(scenario)
-
-
-@pytest.mark.parametrize("words", ["Insufficient funds", "Script not found", "Invalid tip", "equipment", "SIP"])
-def test_other_words_are_no_refusal_of_the_address(words: str) -> None:
-    async def scenario(stage: Stage) -> None:
-        stage.port.submit(new_order())
-        stage.wire.answer(failure("AB7777", words))
-        assert stage.answers == []
-
-    play(scenario)
-
-
-@pytest.mark.parametrize("kind", ["modify", "cancel"])
-def test_a_change_of_an_order_that_has_just_ended_is_no_warning_but_the_books_are_looked_at(kind: str) -> None:
-    def ask(stage: Stage) -> None:
-        if kind == "cancel":
-            stage.port.cancel(1)
-        else:
-            stage.port.modify(1, 9_900, 0)
-        stage.wire.answer(failure("AB1013"))
-
-    async def scenario(stage: Stage) -> None:
-        stage.port.submit(new_order())
-        stage.wire.answer(success())
-        stage.answers.clear()
-        for _ in range(2):  # without a look in between it is the same race
-            ask(stage)
-        assert [(answer.kind, answer.words) for answer in stage.answers] == [(codes.CHANGE_REJECT, "")] * 2
-        doubt = f"{kind} of order 1, part 0: it was filled or cancelled meanwhile, says the broker"
-        assert stage.doubts == [doubt] * 2
-        books = Books((row_of(TAG),), (), (), Funds(0, 0), round(1001e9))
-        stage.port.settle(books, 10**9)
-        stage.answers.clear()
-        ask(stage)
-        assert "AB1013" in stage.answers[0].words  # the books had it at work: that is told
-        ended = row_of(TAG, state=orders.FILLED, filled=65, value=65 * 10_050)
-        stage.port.settle(books._replace(orders=(ended,)), 10**9)
-        assert [answer.words for answer in stage.answers[1:]] == [""]
 
     play(scenario)
 
@@ -319,7 +259,8 @@ def test_an_update_before_the_answer_and_again_after_it_tells_the_same_once() ->
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (row_of(broker_id="x"), "an order that is not ours: x"),
+        (row_of(broker_id="x"), f"an order that is not ours: x, {OPTION.symbol}, state working"),
+        (STRANGE, "an order that is not ours: x, token 9, state"),
         (row_of(order_tag(KEY, 9, 0), broker_id="x"), "an order that is not ours: x"),
         (row_of(order_tag(KEY + 1, 1, 0), broker_id="x"), "an order that is not ours: x"),
         (row_of(TAG, side=codes.SELL), "another side, token or quantity"),
@@ -339,6 +280,16 @@ def test_what_does_not_fit_is_a_doubt_and_ends_nothing(row: Any, said: str) -> N
 
     (doubt,) = play(scenario).doubts
     assert said in doubt
+
+
+def test_the_books_name_what_they_hold() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.account.books[ORDER_BOOK] = [book_row(tradingsymbol="OTHER", symboltoken="9", orderid="x")]
+        books = await stage.port.books()
+        assert books.symbols == {OPTION.token: OPTION.symbol, "9": "OTHER"}
+        stage.updates.on_row(STRANGE)
+
+    assert "not ours: x, OTHER, state" in play(scenario).doubts[0]
 
 
 def test_an_order_that_was_not_found_and_works_after_all_is_cancelled() -> None:

@@ -181,7 +181,9 @@ def test_a_lab_tells_which_address_it_accepts(static_ip: str, state: str) -> Non
     assert "2025-10-03" in checks.lab_check(lab).text
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"day": 1, "static_ip": ""}', b'{"day": "2025-10-03"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"day": 1, "static_ip": ""}', b'{"day": "2025-10-03"}']
+)
 def test_what_is_no_lab_says_nothing(body: bytes) -> None:
     assert checks.lab_of(body) is None
 

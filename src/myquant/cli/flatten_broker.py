@@ -120,7 +120,7 @@ def _print_plan(books: "Books", scope: "Scope") -> None:
     from myquant.core.codes import BUY
     from myquant.session.flattening import left_alone, open_positions, working_orders
 
-    names = {each.token: each.symbol for each in books.positions}
+    names = {**books.symbols, **{each.token: each.symbol for each in books.positions}}
     orders, positions = working_orders(books, scope), open_positions(books, scope)
     for order in orders:
         word = "buy" if order.side == BUY else "sell"

@@ -73,7 +73,9 @@ def refusal(request: str, code: str, words: str, status: int) -> RequestError:
         return RequestError(BROKER_NAME, request, f"{code} ({words})", REMEDIES[code], code)
     http = "" if status == 200 else f", HTTP {status}"
     if status < 500 and is_about_address(words):
-        said = f"{code or 'no error code'} ({words}{http}): {OWN_ADDRESS} is not the address that it accepts orders from"
+        said = (
+            f"{code or 'no error code'} ({words}{http}): {OWN_ADDRESS} is not the address that it accepts orders from"
+        )
         return RequestError(BROKER_NAME, request, said, Remedy.ADDRESS, code)
     said = f"unknown error code {code!r} ({words}{http})" if code else f"no error code ({words}{http})"
     remedy = Remedy.RELOGIN if status == 401 and not code else Remedy.UNKNOWN

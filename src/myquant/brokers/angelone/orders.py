@@ -76,6 +76,7 @@ class AngelOneOrders:
         self._ledger = Ledger(session_key)
         known = tuple(instruments)
         self._symbols = {(each.segment, each.broker_symbol or each.symbol): each.token for each in known}
+        self._names = {each.token: each.symbol for each in known}  # for messages
         requests = OrderRequests(rest, product)
         requests.prepare(known)
         self._sender = Sender(
@@ -150,7 +151,8 @@ class AngelOneOrders:
         fills = order_books.fill_rows(trade_data, self._symbols | named)
         positions = order_books.position_rows(position_data)
         self._varieties = order_books.varieties_of(order_data)
-        return Books(rows, fills, positions, funds, begun_ns)
+        self._names = {token: symbol for (_, symbol), token in named.items()} | self._names
+        return Books(rows, fills, positions, funds, begun_ns, self._names)
 
     def settle(self, books: Books, settle_ns: int) -> None:
         """Tell what the books say of our orders; see `OrderPort`."""
@@ -235,12 +237,8 @@ class AngelOneOrders:
         elif piece is None:
             if said is not Said.TAKEN:
                 self._doubt(f"{request} was refused: {verdict.words}")
-        elif ask is not None and said is Said.GONE:
-            self._note_gone(request, piece, ask, verdict.words)
         elif ask is not None:
-            self._tell(self._ledger.asked(ask, piece, taken=said is Said.TAKEN, words=verdict.words))
-            if said is Said.REFUSED:
-                self._doubt(f"{request} was refused: {verdict.words}")
+            self._on_change_answered(request, piece, ask, verdict)
         elif said is Said.REFUSED:
             if piece.broker_id:
                 self._doubt(f"{request} was refused, yet the broker has it: {verdict.words}")
@@ -254,15 +252,20 @@ class AngelOneOrders:
         if not self._hears:
             self._doubt(self._deaf)
 
-    def _note_gone(self, request: Request, piece: Slice, ask: Ask, words: str) -> None:
-        """Take a refusal because there is no such order at work: mostly it has just ended, which the books will tell.
+    def _on_change_answered(self, request: Request, piece: Slice, ask: Ask, verdict: Verdict) -> None:
+        """Take the answer to a modification or cancellation.
 
-        The broker's words are told only where the books had it at work since the last refusal of this kind.
+        One that is refused because there is no such order at work came too late, mostly: it has just ended, which the books
+        will tell. The broker's words are passed on only where the books had it at work since the last refusal of this kind.
         """
-        words = words if piece in self._not_gone else ""
-        self._gone.add(piece)
-        self._tell(self._ledger.asked(ask, piece, taken=False, words=words))
-        self._doubt(f"{request}: it was filled or cancelled meanwhile, says the broker")
+        said, words = verdict.said, verdict.words
+        if said is Said.GONE:
+            words = words if piece in self._not_gone else ""
+            self._gone.add(piece)
+            self._doubt(f"{request}: it was filled or cancelled meanwhile, says the broker")
+        elif said is Said.REFUSED:
+            self._doubt(f"{request} was refused: {words}")
+        self._tell(self._ledger.asked(ask, piece, taken=said is Said.TAKEN, words=words))
 
     def _on_lost(self, request: Request, why: str) -> None:
         self._doubt(f"{request}: not known whether it was done: {why}")
@@ -284,7 +287,7 @@ class AngelOneOrders:
             self._tell(self._see(piece, row))
         else:
             self._doubt_once(
-                f"an order that is not ours: {row.broker_id}, token {row.token}, state "
+                f"an order that is not ours: {row.broker_id}, {self._names.get(row.token) or f'token {row.token}'}, state "
                 f"{orders.STATE_NAMES[row.state]}, {row.filled} of {row.quantity} filled"
             )
 

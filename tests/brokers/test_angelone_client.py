@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,11 @@ from brokers.fake_angelone import (
     run,
     text,
 )
-from myquant.brokers.angelone import settings
+from myquant.brokers.angelone import master, settings
 from myquant.brokers.angelone.answers import REMEDIES, opened, paise_of
 from myquant.brokers.angelone.client import AngelOneClient
+from myquant.brokers.angelone.settings import Endpoints
+from myquant.brokers.http import RATE_LIMITED, UNREACHABLE, NoAnswerError, unreachable
 from myquant.brokers.port import Funds, Remedy, RequestError
 from myquant.brokers.secrets import Redactor
 from myquant.errors import ConfigError
@@ -256,6 +259,41 @@ def test_a_restart_on_the_same_day_needs_no_login(tmp_path: Path) -> None:
             assert not path.exists()
 
     run(scenario())
+
+
+def test_tokens_that_can_t_be_kept_cost_another_login_and_no_more(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        (tmp_path / "file").write_text("")
+        async with fake_broker() as broker, connected(broker, cache=tmp_path / "file" / "tokens.json") as client:
+            await client.login()
+            assert "tokens.json: can't be written" in client.not_kept
+            await client.profile()
+
+    run(scenario())
+
+
+def test_what_can_t_be_reached_is_named_with_its_setting() -> None:
+    nowhere = Endpoints("http://127.0.0.1:1", "ws://127.0.0.1:1", "http://127.0.0.1:1/m", "ws://127.0.0.1:1")
+
+    async def scenario() -> None:
+        async with fake_broker() as broker, connected(broker, endpoints=nowhere) as client:
+            with pytest.raises(RequestError) as caught:
+                await client.login()
+            said = str(caught.value)
+            assert said.startswith("Angel One: login failed: http://127.0.0.1:1 (angelone.rest_url) can't be reached (")
+            assert said.endswith("): is the lab running, on this port?: try again later")
+            with pytest.raises(RequestError, match=r"127.0.0.1:1/m \(angelone.master_url\) can't be reached"):
+                await master.load(client.http, nowhere.master, date(2026, 11, 23), None)
+
+    run(scenario())
+
+
+def test_elsewhere_the_network_and_the_setting_are_to_be_seen_to() -> None:
+    error = NoAnswerError(UNREACHABLE, "no route")
+    assert unreachable("https://b.example", "angelone.rest_url", error) == (
+        "https://b.example (angelone.rest_url) can't be reached (no route): see to the network and the setting"
+    )
+    assert unreachable("https://b.example", "angelone.rest_url", NoAnswerError(RATE_LIMITED, "HTTP 429")) == "HTTP 429"
 
 
 def test_a_password_about_to_run_out_waits_for_the_next(tmp_path: Path) -> None:

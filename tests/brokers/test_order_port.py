@@ -25,6 +25,8 @@ from myquant.core import codes, orders
 from myquant.errors import BrokerError
 
 TAG = order_tag(KEY, 1, 0)
+ELSEWHERE = "9"
+STRANGE = row_of(broker_id="x")._replace(token=ELSEWHERE)
 DOUBTFUL = [
     failure("AB1004"),
     failure("AB2000"),
@@ -36,6 +38,9 @@ DOUBTFUL = [
     Reply(502, failure("AB1002").body),
     Reply(429, b"slow down"),
     Reply(403, b"Access denied because of exceeding access rate"),
+    Reply(403, b"Access denied: exceeding access rate of your IP"),
+    Reply(500, failure("", "IP not registered").body),
+    failure("AB2001", "IP not registered"),
     Reply(200, b"<html>"),
     Reply(200, b"[" * 5000),
     Reply(200, b'{"status":"true","data":{"orderid":"1"}}'),
@@ -270,7 +275,8 @@ def test_an_update_before_the_answer_and_again_after_it_tells_the_same_once() ->
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (row_of(broker_id="x"), "an order that is not ours: x"),
+        (row_of(broker_id="x"), f"an order that is not ours: x, {OPTION.symbol}, state working"),
+        (STRANGE, "an order that is not ours: x, token 9, state"),
         (row_of(order_tag(KEY, 9, 0), broker_id="x"), "an order that is not ours: x"),
         (row_of(order_tag(KEY + 1, 1, 0), broker_id="x"), "an order that is not ours: x"),
         (row_of(TAG, side=codes.SELL), "another side, token or quantity"),
@@ -290,6 +296,16 @@ def test_what_does_not_fit_is_a_doubt_and_ends_nothing(row: Any, said: str) -> N
 
     (doubt,) = play(scenario).doubts
     assert said in doubt
+
+
+def test_the_books_name_what_they_hold() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.account.books[ORDER_BOOK] = [book_row(tradingsymbol="OTHER", symboltoken="9", orderid="x")]
+        books = await stage.port.books()
+        assert books.symbols == {OPTION.token: OPTION.symbol, "9": "OTHER"}
+        stage.updates.on_row(STRANGE)
+
+    assert "not ours: x, OTHER, state" in play(scenario).doubts[0]
 
 
 def test_an_order_that_was_not_found_and_works_after_all_is_cancelled() -> None:

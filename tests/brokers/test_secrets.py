@@ -24,6 +24,9 @@ class Ring:
         self.kept = kept
         self.asked: list[tuple[str, str]] = []
 
+    def why_not(self) -> str:
+        return ""
+
     def get_password(self, service: str, name: str) -> str | None:
         self.asked.append((service, name))
         return self.kept.get(name)
@@ -40,8 +43,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         read_secrets("angelone", NAMES, {"MYQUANT_ANGELONE_API_KEY": ""}, Ring())
     assert str(caught.value) == (
-        "angelone: MYQUANT_ANGELONE_API_KEY, MYQUANT_ANGELONE_PIN not set: set it in the environment, or keep it in the "
-        "keyring: keyring set myquant-angelone api_key; keyring set myquant-angelone pin"
+        "angelone: MYQUANT_ANGELONE_API_KEY, MYQUANT_ANGELONE_PIN not set, and not in the keyring: set each in the "
+        "environment, or keep it in the keyring: keyring set myquant-angelone api_key; keyring set myquant-angelone pin"
     )
     with pytest.raises(ConfigError, match=r"angelone: MYQUANT_ANGELONE_PIN not set") as caught:
         read_secrets("angelone", NAMES, {"MYQUANT_ANGELONE_API_KEY": "k1"}, Ring())
@@ -64,6 +67,10 @@ def test_a_keyring_that_can_not_be_reached_holds_nothing(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(keyring, "get_password", refuse)
     assert SystemKeyring().get_password("myquant-angelone", "pin") is None
+    with pytest.raises(
+        ConfigError, match=r"PIN not set, and not in the keyring \(this machine has none that can be reached\)"
+    ):
+        read_secrets("angelone", ("pin",), {})
     monkeypatch.setattr(keyring, "get_password", lambda service, name: f"{service}/{name}")
     assert SystemKeyring().get_password("myquant-angelone", "pin") == "myquant-angelone/pin"
 

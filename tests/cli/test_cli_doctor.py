@@ -68,12 +68,38 @@ def test_what_failed_is_told_with_its_remedy(run: Run, service: str) -> None:
     assert found["credentials"]["state"] == "failed"
     assert "Invalid totp" in found["credentials"]["text"]
     assert found["clock"]["state"] == "ok"
-    assert found["static IP"]["state"] == "ok"
+    assert found["static IP"]["state"] == "unknown"
+    assert "lab" not in found
     assert found["fill model"]["state"] == found["journal"]["state"] == found["machine code"]["state"] == "ok"
     assert found["fence"]["text"] == "nobody has taken it yet"
     assert ended.code == 1
     assert not any(secret in ended.out + ended.err for secret in SECRETS.values())
     assert not any(name.startswith(".doctor") for name in (path.name for path in Path().iterdir()))
+
+
+def test_at_the_lab_its_day_and_its_static_address_count(
+    run: Run, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(self: Handler) -> None:
+        body = json.dumps({"day": "2025-10-03", "static_ip": "10.1.1.1"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    monkeypatch.setattr(Handler, "do_GET", get, raising=False)
+    symbol, args = "NIFTY07OCT2524900CE", ("--json", "--set", f"angelone.rest_url={service}")
+    ended = run("doctor", "--broker", "angelone", symbol, *args)
+    found = {each["name"]: each for each in json.loads(ended.out)}
+    assert found["lab"]["text"].startswith("plays 2025-10-03")
+    assert found[f"contract {symbol}"]["state"] == "ok"
+    assert "on 2025-10-03" in found["calendar today"]["text"]
+    assert found["static IP"]["state"] == "failed"
+    assert found["static IP"]["remedy"] == "set angelone.public_ip to 10.1.1.1"
+    monkeypatch.delattr(Handler, "do_GET")
+    ended = run("doctor", "--broker", "angelone", symbol, *args)
+    found = {each["name"]: each for each in json.loads(ended.out)}
+    assert "expired" in found[f"contract {symbol}"]["text"]
 
 
 def test_lines_are_for_people(run: Run, service: str) -> None:

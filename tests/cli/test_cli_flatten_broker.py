@@ -1,10 +1,13 @@
 """`myquant flatten --broker`: the fence first, then the plan and the question, then a broker in virtual time."""
 
+import errno
 import io
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ import pytest
 from cli.ended import Run
 from myquant.brokers.port import BrokerInstrument
 from myquant.config.loading import load_config
-from myquant.journal.disk import DISK
+from myquant.journal import disk
+from myquant.journal.disk import DISK, Disk
 from myquant.session import at_broker, quick_loop
 from myquant.session.at_broker import fence_folder
 from myquant.session.fence import Fence
@@ -39,6 +43,8 @@ class Port(Market):
 
 class At:
     """An account that has logged in."""
+
+    account = SimpleNamespace(notes=("the tokens can't be kept",))
 
     def __init__(self, port: Port) -> None:
         self._port = port
@@ -99,6 +105,7 @@ def test_the_account_is_fenced_and_flat(run: Run, port: Port, fenced: Fence) -> 
     assert lines[at - 1].startswith("  fence   session monday (process ")
     assert f"  close   +150 {SYMBOL}, INTRADAY" in lines
     assert lines[-1] == "flat: the broker's books say so"
+    assert lines[0] == "  note    the tokens can't be kept"
     assert not port.started
     assert not any(secret in ended.out for secret in SECRETS.values())
 
@@ -145,7 +152,42 @@ def test_a_fence_that_cannot_be_raised_is_told(run: Run, tmp_path: Path) -> None
     (folder / "fence").write_bytes(b"x" * 8)
     ended = run("flatten", "--broker", "angelone", "--yes")
     assert ended.code == 0
-    assert "\nNOT fenced: " in ended.out
+    assert "\nNOT FENCED: " in ended.out
+    assert "an engine that runs, or wakes up, can send orders again: end it now, in another terminal" in ended.out
+    assert f"kill -9 {os.getpid()}, session monday, unless it has ended" in ended.out
+
+
+class BrokenDisk(Disk):
+    """A disk one of whose calls fails."""
+
+    def __init__(self, call: str, code: int) -> None:
+        def refuse(*_: object) -> Any:
+            raise OSError(code, os.strerror(code))
+
+        setattr(self, call, refuse)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
+@pytest.mark.parametrize(
+    ("call", "head"),
+    [
+        ("sync_data", "FENCED IN MEMORY ONLY: "),
+        ("open_or_create", "NOT FENCED: "),
+        ("open_to_write", "NOT FENCED: "),
+        ("map_to_write", "NOT FENCED: "),
+        ("create", "fenced: "),
+        ("sync", "fenced: "),
+        ("names", "NOT FENCED: "),
+    ],
+)
+def test_a_failing_disk_keeps_nobody_from_getting_out(
+    run: Run, port: Port, monkeypatch: pytest.MonkeyPatch, call: str, head: str, code: int
+) -> None:
+    monkeypatch.setattr(disk, "DISK", BrokenDisk(call, code))
+    ended = run("flatten", "--broker", "angelone", "--yes")
+    assert (ended.code, ended.err) == (0, "")
+    assert port.true == {TOKEN: 0, OTHER: 0}
+    assert f"\n{head}" in ended.out
 
 
 @pytest.mark.parametrize(

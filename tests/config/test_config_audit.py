@@ -30,6 +30,23 @@ def test_a_line_says_who_used_what_and_what_changed(tmp_path: Path) -> None:
     assert audit.path == tmp_path / "config_audit.jsonl"
 
 
+def test_an_address_on_this_machine_is_as_good_as_another(tmp_path: Path) -> None:
+    audit = ConfigAudit(tmp_path)
+    at = "angelone.rest_url=http://127.0.0.1:{}", "angelone.stream_url=ws://localhost:{}/smart-stream"
+    labs = [load_config(assignments=[each.format(port) for each in at]) for port in (41001, 41002)]
+    audit.record(USE, load_config(), NOW)
+    changed = [audit.record(USE, each, NOW)["changed"] for each in (*labs, load_config())]
+    assert changed[1] == []
+    lab = "(an address on this machine)"
+    assert changed[0][0] == f'angelone.rest_url = "https://apiconnect.angelone.in" -> {lab}'
+    assert changed[2][0] == f'angelone.rest_url = {lab} -> "https://apiconnect.angelone.in"'
+    assert [len(each) for each in changed] == [2, 0, 2]
+    values = [entry["values"]["angelone.rest_url"] for entry in audit.read().entries]
+    assert values[1:3] == ['"http://127.0.0.1:41001"', '"http://127.0.0.1:41002"']
+    elsewhere = load_config(assignments=["angelone.rest_url=https://127.0.0.1.example.in"])
+    assert "example.in" in audit.record(USE, elsewhere, NOW)["changed"][0]
+
+
 def test_the_values_are_there_whole(tmp_path: Path) -> None:
     line = ConfigAudit(tmp_path).record(USE, load_config(), NOW)
     assert len(line["values"]) == len(load_config().values)

@@ -181,6 +181,7 @@ def test_the_control_addresses_tell_and_act() -> None:
         async with AngelOneLab(small_day(), faults=parse_faults(["duplicate=0.5"], 1)) as lab:
             client = await subscribed(lab)
             await until(lambda: len(client.packets) > 100)
+            assert await ask(lab, "/lab/about", method="GET") == (200, {"day": "2025-10-03", "static_ip": ""})
             _, counts = await ask(lab, "/lab/counts", method="GET")
             assert counts["packets"] > 100
             assert counts["duplicate"] > 10

@@ -34,7 +34,7 @@ from myquant.core import codes
 from myquant.journal.writer import JournalWriter
 from myquant.results.record import RunRecord
 from myquant.session import archive
-from myquant.session.broker_side import SHADOW_FILE
+from myquant.session.shadow_file import FILE as SHADOW_FILE
 from myquant.session.supervisor import Supervisor
 from myquant.strategies.loading import default_strategy
 

@@ -16,9 +16,10 @@ from myquant.config.audit import ConfigAudit, Use
 from myquant.errors import ConfigError, JournalError, MyquantError
 from myquant.journal.disk import DISK
 from myquant.session.broker_orders import BrokerOrders
-from myquant.session.broker_side import SHADOW_FILE, BrokerParts, BrokerSide
+from myquant.session.broker_side import BrokerParts, BrokerSide
 from myquant.session.fence import Fence, read_epoch
 from myquant.session.shadow import Shadow
+from myquant.session.shadow_file import FILE as SHADOW_FILE
 from session.broker_books import KEY, Port, Records, nothing
 from session.supervised import Lines
 
@@ -92,5 +93,5 @@ def test_a_comparison_that_can_not_be_written_does_not_keep_the_session_from_its
     assert port.sent == [("aclose",)]
     assert (folder / SHADOW_FILE).exists() == is_there
     assert [(event, type(error)) for event, error in told] == (
-        [] if is_there else [("the shadow's comparison is lost", ConfigError)]
+        [] if is_there else [("the shadow's comparison can't be kept", ConfigError)]
     )

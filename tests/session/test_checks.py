@@ -147,11 +147,45 @@ def test_the_master_says_how_it_differs() -> None:
         ({**REAL, "public_ip": "2606:2800:220:1::1"}, FAILED),
         ({**REAL, "public_ip": "1.2.3"}, FAILED),
         ({**REAL, "mac": "00:00:00:00:00:00"}, WARNING),
-        ({"rest_url": "http://127.0.0.1:8000"}, OK),
+        ({"rest_url": "http://127.0.0.1:8000"}, UNKNOWN),
     ],
 )
 def test_the_static_address(own: dict[str, str], state: str) -> None:
     assert checks.address_check(config(**{f"angelone__{name}": value for name, value in own.items()})).state == state
+
+
+@pytest.mark.parametrize(
+    ("leaves_from", "state"),
+    [("", UNKNOWN), ("192.168.1.7", UNKNOWN), (REAL["public_ip"], UNKNOWN), ("93.184.216.99", FAILED)],
+)
+def test_a_way_out_with_another_public_address_fails(leaves_from: str, state: str) -> None:
+    own = config(**{f"angelone__{name}": value for name, value in REAL.items()})
+    found = checks.address_check(own, None, leaves_from)
+    assert found.state == state
+    assert "angelone.public_ip" in found.remedy or state == UNKNOWN
+
+
+def test_the_way_out_is_found_without_a_packet() -> None:
+    assert checks.way_out("http://127.0.0.1:9") == "127.0.0.1"
+    assert checks.way_out("http://host.invalid") == ""
+
+
+@pytest.mark.parametrize(("static_ip", "state"), [("", OK), ("10.1.1.1", OK), ("10.1.1.2", FAILED)])
+def test_a_lab_tells_which_address_it_accepts(static_ip: str, state: str) -> None:
+    lab = checks.lab_of(f'{{"day": "2025-10-03", "static_ip": "{static_ip}"}}'.encode())
+    assert lab is not None
+    own = config(angelone__rest_url="http://127.0.0.1:8000", angelone__public_ip="10.1.1.1")
+    found = checks.address_check(own, lab)
+    assert found.state == state
+    assert found.remedy == ("" if state == OK else "set angelone.public_ip to 10.1.1.2")
+    assert "2025-10-03" in checks.lab_check(lab).text
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"day": 1, "static_ip": ""}', b'{"day": "2025-10-03"}']
+)
+def test_what_is_no_lab_says_nothing(body: bytes) -> None:
+    assert checks.lab_of(body) is None
 
 
 def test_the_time_zone_is_indias() -> None:

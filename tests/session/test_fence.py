@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from myquant.errors import JournalError
 from myquant.journal.disk import DISK, Disk
 from myquant.session import fence
-from myquant.session.fence import Fence, Holder, holder, read_epoch
+from myquant.session.fence import Fence, Holder, NotSyncedError, holder, read_epoch
 
 
 def no_pause(_: float) -> None:
@@ -158,6 +158,23 @@ def test_a_full_disk_keeps_nobody_from_fencing_off(tmp_path: Path) -> None:
     assert Fence.raise_epoch(tmp_path, "flatten", FullDisk()) == 2
     assert not engine.holds()
     assert holder(tmp_path, DISK) is None
+    engine.close()
+
+
+class UnsyncedDisk(Disk):
+    """A disk that takes nothing for good."""
+
+    def sync_data(self, *_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_disk_that_does_not_sync_fences_off_in_memory_and_says_so(tmp_path: Path) -> None:
+    engine = Fence.take(tmp_path, "one", DISK)
+    with pytest.raises(NotSyncedError, match="fence: can't be written through"):
+        Fence.raise_epoch(tmp_path, "flatten", UnsyncedDisk())
+    assert not engine.holds()
+    with pytest.raises(NotSyncedError):
+        Fence.take(tmp_path, "two", UnsyncedDisk())  # who is to send orders needs a fence that lasts
     engine.close()
 
 

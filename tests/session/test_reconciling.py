@@ -194,6 +194,15 @@ def test_what_somebody_else_sold_is_taken_out_of_the_position() -> None:
     assert room.kept.memory.known == {(TOKENS[0], PRODUCT): Known(-75, 0)}
 
 
+@pytest.mark.parametrize("symbols", [{}, {TOKENS[0]: "NIFTY07OCT2524900CE"}])
+def test_lines_name_symbols_and_a_token_only_where_none_is_known(symbols: dict[str, str]) -> None:
+    traded = books(0, fills=[fill("M1", codes.BUY, 75, 100)], held={TOKENS[0]: 75})
+    room = Room(books(0), traded._replace(symbols=symbols))
+    room.run(20)
+    (line,) = [fields for _, line, fields in room.log.lines if line == "somebody else has traded"]
+    assert (line.get("symbol"), line.get("token")) == (("NIFTY07OCT2524900CE", None) if symbols else (None, TOKENS[0]))
+
+
 def test_an_orphan_is_cancelled_and_told_once() -> None:
     room = Room(books(0), books(0, in_book(9, codes.SELL, 75)))
     room.run(50)

@@ -114,8 +114,8 @@ def test_a_stop_order_follows_and_is_triggered() -> None:
     beside.hear(real(codes.FILL, 1, 6 * SECOND, 75, 9_775))
     (compared,) = beside.compared
     assert (compared.role, compared.filled, compared.shadow_filled) == (STOP, 75, 75)
-    assert compared.worse is not None
-    assert 0 < compared.worse <= 15
+    assert compared.worse_paise is not None
+    assert 0 < compared.worse_paise <= 15
 
 
 def test_refused_orders_are_counted_and_not_compared() -> None:
@@ -195,9 +195,14 @@ def test_a_summary_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     beside.order(submit(9, codes.BUY, time_ns=10 * SECOND))
     summary = beside.summary()
     assert (summary.orders, summary.both_filled, summary.left_out, summary.under_way) == (4, 3, 1, 1)
-    assert (summary.worse_mean, summary.worse_p5, summary.worse_p50, summary.worse_p95) == (2.0, 1.0, 2.0, 3.0)
+    assert (summary.worse_mean_paise, summary.worse_p5_paise, summary.worse_p50_paise, summary.worse_p95_paise) == (
+        2.0,
+        1.0,
+        2.0,
+        3.0,
+    )
     assert (summary.delay_p50_ms, summary.shadow_delay_p50_ms) == (200.0, 100.0)
-    assert summary.as_dict()["worse_p95"] == 3.0
+    assert summary.as_dict()["worse_p95_paise"] == 3.0
 
 
 def test_nearest_rank() -> None:

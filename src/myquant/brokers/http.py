@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
 
-from myquant.brokers.addresses import verifying
+from myquant.brokers.addresses import is_loopback, verifying
 from myquant.brokers.backoff import Backoff
 from myquant.brokers.secrets import READ_MAX, Redactor
 from myquant.errors import BrokerError
@@ -162,6 +163,15 @@ class Http:
             if reply.status == 403:
                 raise NoAnswerError(RATE_LIMITED, reply.said(self.redactor)) from None
             raise NoAnswerError(SERVER_ERROR, f"{reply.said(self.redactor)} is no JSON") from None
+
+
+def unreachable(url: str, setting: str, error: NoAnswerError) -> str:
+    """Return what an error says, with the address where nothing was reached, the setting that names it, and what to see to."""
+    if error.kind != UNREACHABLE:
+        return str(error)
+    at_lab = is_loopback(urlsplit(url).hostname or "")
+    see = "is the lab running, on this port?" if at_lab else "see to the network and the setting"
+    return f"{url} ({setting}) can't be reached ({error}): {see}"
 
 
 async def _read(answer: "aiohttp.ClientResponse", bytes_max: int) -> bytes:

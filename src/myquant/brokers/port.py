@@ -4,11 +4,12 @@ A broker is a folder beside this file with a client (login, funds), an instrumen
 through, an order port. Prices and money are integers in paise, times int64 ns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from myquant.errors import BrokerError
@@ -20,6 +21,8 @@ _PART_DIGITS: Final = 2
 _ORDER_DIGITS: Final = TAG_LENGTH - _KEY_DIGITS - _PART_DIGITS
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # capitals only: some brokers change the case
 _PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
+
+NO_SYMBOLS: Final[Mapping[str, str]] = MappingProxyType({})
 
 OnFrame = Callable[[int, memoryview, int], None]  # connection (from 1), payload (valid during the call), monotonic ns
 OnStatus = Callable[[int, bool, str], None]  # connection, healthy, why
@@ -43,7 +46,8 @@ class Remedy(StrEnum):
     RELOGIN = "log in again"
     CONFIG = "correct the API key"
     STOP = "stop and see to the account: a person has to"
-    BUG = "report it: the request is wrong"
+    ADDRESS = "register the static address of this machine's way out with the broker, and name it in the settings"
+    BUG = "compare contract, product, prices and position with the account; where all of them are right, report it"
     REFRESH_MASTER = "fetch the instrument master again"
     RECONCILE = "ask the broker's books: it does not know what was named"
     AMBIGUOUS = "ask the broker's books before anything is sent again: it may have been done"
@@ -200,6 +204,7 @@ class Books(NamedTuple):
     positions: tuple[BrokerPosition, ...]
     funds: Funds
     begun_ns: int  # monotonic: before the first of them was asked for
+    symbols: Mapping[str, str] = NO_SYMBOLS  # by token, for messages: of what the books name and what is traded here
 
 
 class OrderPort(Protocol):

@@ -29,12 +29,22 @@ _BEARER: Final = re.compile(r"[Bb]earer(?: +|%20|\+)" + re.escape(HIDDEN))
 class Keyring(Protocol):
     """What is asked of the package keyring."""
 
+    def why_not(self) -> str:
+        """Return why nothing can be had from it, in brackets after a blank; empty: it can be reached."""
+
     def get_password(self, service: str, name: str) -> str | None:
         """Return a secret, or None."""
 
 
 class SystemKeyring:
     """The keyring of the desktop or system; one that can't be reached holds nothing."""
+
+    def __init__(self) -> None:
+        self._why_not = ""
+
+    def why_not(self) -> str:
+        """Return why it can't be reached."""
+        return self._why_not
 
     def get_password(self, service: str, name: str) -> str | None:
         """Return a secret, or None."""
@@ -44,6 +54,7 @@ class SystemKeyring:
         try:
             return keyring.get_password(service, name)
         except keyring.errors.KeyringError:
+            self._why_not = " (this machine has none that can be reached)"
             return None
 
 
@@ -73,7 +84,8 @@ def read_secrets(
         variables = ", ".join(variable(broker, name) for name in missing)
         commands = "; ".join(f"keyring set {service} {name}" for name in missing)
         raise ConfigError(
-            f"{broker}: {variables} not set: set it in the environment, or keep it in the keyring: {commands}"
+            f"{broker}: {variables} not set, and not in the keyring{source.why_not()}: set each in the environment, or keep it"
+            f" in the keyring: {commands}"
         )
     return found
 

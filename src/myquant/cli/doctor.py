@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from myquant.brokers.angelone.settings import AngelOneCredentials
     from myquant.config.loading import LoadedConfig
-    from myquant.session.checks import Check, DateSample
+    from myquant.session.checks import Check, DateSample, Lab
 
 EXAMPLES: Final = examples(
     "myquant doctor --broker angelone",
@@ -98,13 +98,15 @@ async def _of_broker(broker: str, symbols: "Sequence[str]", loaded: "LoadedConfi
     from myquant.strategies.cache import cache_folder
 
     config, cache = loaded.config, cache_folder() / broker
-    on = today(config.session.timezone)
+    lab, dates = await _lab(config.angelone.rest_url), await _dates(config.angelone.rest_url)
+    on = today(config.session.timezone) if lab is None else lab.day
     names = list(symbols) or [config.instrument.symbol]
     found = [
+        *([] if lab is None else [checks.lab_check(lab)]),
         *checks.calendar_checks(config.instrument.exchange, on),
         *checks.contract_checks(names, config, on),
-        checks.clock_check(await _dates(config.angelone.rest_url)),
-        checks.address_check(config),
+        checks.clock_check(dates),
+        checks.address_check(config, lab, checks.way_out(config.angelone.rest_url) if dates else ""),
     ]
     try:
         own = account_secrets(broker, os.environ)
@@ -142,6 +144,25 @@ async def _of_account(
     except MyquantError as error:
         found.append(Check("master", FAILED, str(error)))
     return found
+
+
+async def _lab(url: str) -> "Lab | None":
+    """Return what a lab on this machine says of itself; no other service is asked."""
+    from urllib.parse import urlsplit
+
+    from myquant.brokers.addresses import is_loopback
+    from myquant.brokers.http import Http, NoAnswerError
+    from myquant.brokers.secrets import Redactor
+    from myquant.session.checks import lab_of
+
+    if not is_loopback(urlsplit(url).hostname or ""):
+        return None
+    try:
+        async with Http(Redactor()) as http:
+            reply = await http.once("GET", f"{url}/lab/about", {}, timeout_s=TIMEOUT_S)
+    except NoAnswerError:
+        return None
+    return lab_of(reply.body) if reply.status == 200 else None
 
 
 async def _dates(url: str) -> "list[DateSample]":

@@ -62,6 +62,8 @@ async def _flatten(
         listed = await contracts.instruments(symbols) if symbols else ()
         scope = Scope(config.angelone.product, frozenset(each.token for each in listed) or None)
         place = fence_folder(state_folder(), config, own.client_code)
+        for note in at.account.notes:
+            _tell(f"  note    {note}")
         _print_plan(await port.books(), scope)
         _print_fenced(place)
         if confirm is not None:
@@ -90,11 +92,11 @@ async def _flatten(
 
 def _print_fenced(folder: Path) -> None:
     """Print whom the fence will keep from sending."""
-    from myquant.journal.disk import DISK
+    from myquant.journal import disk
     from myquant.session.fence import holder
 
     try:
-        before = holder(folder, DISK)
+        before = holder(folder, disk.DISK)
     except JournalError:  # `_fence` tells it
         return
     if before is not None and before.name != NAME:
@@ -102,15 +104,29 @@ def _print_fenced(folder: Path) -> None:
 
 
 def _fence(folder: Path) -> None:
-    """Raise the fence's epoch; where that fails, say so and go on: whoever flattens has a reason to."""
-    from myquant.journal.disk import DISK
-    from myquant.session.fence import Fence, holder
+    """Raise the fence's epoch; where that fails, say so and go on: a failing disk must not keep anybody from getting out.
 
+    What that risks is bounded: orders of an engine that goes on are in the books, where each look finds and cancels them.
+    """
+    from myquant.journal import disk
+    from myquant.session.fence import Fence, NotSyncedError, holder
+
+    before = None
     try:
-        before = holder(folder, DISK)
-        epoch = Fence.raise_epoch(folder, NAME, DISK)
+        before = holder(folder, disk.DISK)
+        epoch = Fence.raise_epoch(folder, NAME, disk.DISK)
     except JournalError as error:
-        _tell(f"NOT fenced: {error}; an engine that runs could send orders again: stop it")
+        is_in_memory = isinstance(error, NotSyncedError)
+        _tell(f"{'FENCED IN MEMORY ONLY' if is_in_memory else 'NOT FENCED'}: {error}")
+        may = "that wakes up later may" if is_in_memory else "that runs, or wakes up, can"
+        end = (
+            f"kill -9 {before.pid}, session {before.name}, unless it has ended"
+            if before
+            else "`myquant status` names it"
+        )
+        _tell(
+            f"an engine {may} send orders again: end it now, in another terminal ({end}); flattening goes on meanwhile"
+        )
         return
     whom = f" (the last was {before.name}, process {before.pid})" if before is not None else ""
     _tell(f"fenced: no engine on this machine that began before can send orders for this account{whom}; epoch {epoch}")
@@ -120,7 +136,7 @@ def _print_plan(books: "Books", scope: "Scope") -> None:
     from myquant.core.codes import BUY
     from myquant.session.flattening import left_alone, open_positions, working_orders
 
-    names = {each.token: each.symbol for each in books.positions}
+    names = {**books.symbols, **{each.token: each.symbol for each in books.positions}}
     orders, positions = working_orders(books, scope), open_positions(books, scope)
     for order in orders:
         word = "buy" if order.side == BUY else "sell"

@@ -1,5 +1,6 @@
 """The trail of the configurations that were used: who began what, when, with which settings, and what he overrode."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,9 @@ from myquant.config.loading import LoadedConfig
 from myquant.config.trading import trading_hash
 
 FILE: Final = "config_audit.jsonl"
+# Where a lab listens is another port with each of its starts, and says nothing of what is traded.
+_ON_THIS_MACHINE: Final = re.compile(r'"(?:http|ws)s?://(?:127(?:\.\d+){3}|localhost|\[::1\])(?::\d+)?(?:/[^"]*)?"')
+LAB: Final = "(an address on this machine)"
 REMEDY: Final = "restore it from a copy, or move it aside and say why: a new one begins"
 
 
@@ -69,12 +73,17 @@ class ConfigAudit:
 
 
 def _changed(before: Any, values: dict[str, str]) -> list[str]:
-    """Return what differs from the values of the line before; nothing for the first one."""
+    """Return what differs from the values of the line before; nothing for the first one.
+
+    One address on this machine is as good as another, and not named: `values` has it.
+    """
     if not isinstance(before, dict):
         return []
     names = dict.fromkeys([*before, *values])
-    return [
-        f"{name} = {before.get(name, '(not set)')} -> {values.get(name, '(not set)')}"
-        for name in names
-        if before.get(name) != values.get(name)
-    ]
+    pairs = [(name, _shown(before.get(name)), _shown(values.get(name))) for name in names]
+    return [f"{name} = {old} -> {new}" for name, old, new in pairs if old != new]
+
+
+def _shown(value: Any) -> str:
+    text = "(not set)" if value is None else str(value)
+    return LAB if _ON_THIS_MACHINE.fullmatch(text) else text

@@ -1,22 +1,21 @@
 """A session's side towards its broker while it runs: orders, the reconciler, the shadow."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from myquant.brokers.port import OrderPort
-from myquant.errors import JournalError, cannot_write
+from myquant.errors import DataError, JournalError, MyquantError
 from myquant.journal.disk import DISK
 from myquant.session.broker_orders import BrokerOrders, Host
 from myquant.session.fence import holder
 from myquant.session.loop import SessionLoop
 from myquant.session.reconciling import OthersFile, Reconciler, settings_of
 from myquant.session.shadow import Shadow
+from myquant.session.shadow_file import ShadowFile
 
 UNREAD: Final = "the broker's books have not been looked at yet"
-SHADOW_FILE: Final = "shadow.json"  # in the session's folder
 STOPPED: Final = 5  # the exit code of a session that may not send any more
 
 
@@ -42,6 +41,7 @@ class BrokerSide:
         self._parts = parts
         self._loop = loop
         self._task: asyncio.Task[None] | None = None
+        self._compared = None if parts.shadow is None else ShadowFile(parts.folder, parts.shadow)
         supervisor = loop.supervisor
         supervisor.heed = parts.orders.watch
         if parts.shadow is not None:
@@ -52,8 +52,9 @@ class BrokerSide:
         """Take up the orders of the recovered engine, connect, and look at the books."""
         parts, loop, supervisor = self._parts, self._loop, self._loop.supervisor
         config = supervisor.runner.engine.loaded.config
-        if parts.shadow is not None:
+        if parts.shadow is not None and self._compared is not None:
             parts.shadow.later = loop.later
+            self._go_on_comparing(self._compared)
         host = Host(
             take=loop.guarded(supervisor.take),
             now_ns=supervisor.exchange_clock.now_ns,
@@ -89,17 +90,24 @@ class BrokerSide:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._parts.port.aclose()
-        if self._parts.shadow is not None:
-            self._keep(self._parts.shadow)
+        if self._compared is not None:
+            self._keep(self._compared)
 
-    def _keep(self, shadow: Shadow) -> None:
-        """Write the shadow's comparison. A disk that refuses it must not keep the session from its own end."""
-        path = self._parts.folder / SHADOW_FILE
+    def _go_on_comparing(self, file: ShadowFile) -> None:
+        """Go on with what earlier processes of the session have compared, and keep it now and then."""
+        supervisor = self._loop.supervisor
         try:
-            path.write_text(json.dumps(shadow.summary().as_dict(), indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            refused = cannot_write(path, error, "see to the folder")
-            self._loop.supervisor.note_error("the shadow's comparison is lost", refused)
+            file.load()
+        except DataError as error:
+            supervisor.note_error("the shadow's comparison is lost", error)
+        supervisor.each_second.append(lambda: self._keep(file) if file.is_due() else None)
+
+    def _keep(self, file: ShadowFile) -> None:
+        """Write the shadow's comparison. A disk that refuses it must not keep the session from anything."""
+        try:
+            file.store()
+        except MyquantError as error:
+            self._loop.supervisor.note_error("the shadow's comparison can't be kept", error)
 
     def _stop(self, why: str) -> None:
         try:

@@ -2,7 +2,9 @@
 
 import errno
 import ipaddress
+import json
 import os
+import socket
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -44,6 +46,13 @@ class Check(NamedTuple):
     state: str
     text: str
     remedy: str = ""
+
+
+class Lab(NamedTuple):
+    """What a lab says of itself, and no broker would. `static_ip`: the address that orders must name; empty: any."""
+
+    day: date
+    static_ip: str
 
 
 class DateSample(NamedTuple):
@@ -166,7 +175,7 @@ def calendar_checks(exchange: str, today: date) -> list[Check]:
 
 
 def contract_checks(symbols: Iterable[str], config: Config, today: date) -> list[Check]:
-    """See whether the contract book knows what these contracts need today."""
+    """See whether the contract book knows what these contracts need on a day: today, or that of the lab."""
     found = []
     own = config.instrument
     for symbol in symbols:
@@ -196,11 +205,39 @@ def master_check(symbols: Sequence[str], notes: Sequence[str]) -> Check:
     return Check("master", OK, f"lists {', '.join(symbols)} as the contract book has them")
 
 
-def address_check(config: Config) -> Check:
-    """Look at the address that orders name. What the broker sees, only an order would tell."""
+def lab_of(body: bytes) -> Lab | None:
+    """Return what a service on this machine answers to `/lab/about`; None: it is no lab, or one that does not say."""
+    try:
+        told = json.loads(body)
+        return Lab(date.fromisoformat(told["day"]), str(told["static_ip"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def lab_check(lab: Lab) -> Check:
+    """Say that contracts and calendar are looked at as on the day that the lab plays."""
+    return Check("lab", OK, f"plays {lab.day}: contracts and calendar are looked at as on that day")
+
+
+def way_out(url: str) -> str:
+    """Return the address of this machine from which packets to a service leave; nothing is sent. Empty: not known."""
+    parts = urlsplit(url)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            datagrams.connect((parts.hostname or "", parts.port or 443))
+            return str(datagrams.getsockname()[0])
+    except OSError:
+        return ""
+
+
+def address_check(config: Config, lab: Lab | None = None, leaves_from: str = "") -> Check:
+    """Look at the address that orders name, as far as it can be seen from here; what the broker sees, only an order would tell.
+
+    `leaves_from`: `way_out`, where the service was reached. Behind a router it is not the address that is seen outside.
+    """
     own, name = config.angelone, "static IP"
     if is_loopback(urlsplit(own.rest_url).hostname or ""):
-        return Check(name, OK, f"{own.public_ip}: the service is on this machine")
+        return _address_at_lab(own.public_ip, lab)
     remedy = "set angelone.public_ip to the address that is registered with the broker"
     try:
         address = ipaddress.ip_address(own.public_ip)
@@ -213,8 +250,23 @@ def address_check(config: Config) -> Check:
     if own.mac == _PLACEHOLDER_MAC or is_loopback(own.local_ip):
         text = "angelone.local_ip and angelone.mac are placeholders"
         return Check(name, WARNING, text, "set them to those of this machine: every order names them")
+    if leaves_from and ipaddress.ip_address(leaves_from).is_global and leaves_from != own.public_ip:
+        text = f"{own.public_ip} is configured, and this machine's way out has {leaves_from}: orders will be refused"
+        return Check(name, FAILED, text, f"{remedy}, and send from the machine that has it")
     text = f"{own.public_ip} is configured; what the broker sees is not known: it looks at orders only"
     return Check(name, UNKNOWN, text, "see that it is the address of this machine's way out, and the registered one")
+
+
+def _address_at_lab(public_ip: str, lab: Lab | None) -> Check:
+    name = "static IP"
+    if lab is None:
+        return Check(name, UNKNOWN, f"{public_ip}: the service is on this machine, and does not say what it accepts")
+    if not lab.static_ip:
+        return Check(name, OK, f"{public_ip}: the lab accepts orders from any address")
+    if lab.static_ip == public_ip:
+        return Check(name, OK, f"{public_ip}: the one that the lab accepts orders from")
+    text = f"{public_ip}: the lab accepts orders from {lab.static_ip} only, and will refuse them"
+    return Check(name, FAILED, text, f"set angelone.public_ip to {lab.static_ip}")
 
 
 def zone_check(zone: str, now: datetime) -> Check:

@@ -34,6 +34,10 @@ _WORD: Final = Struct("<q")
 _EPOCH: Final = Struct("<i")
 
 
+class NotSyncedError(JournalError):
+    """The epoch was raised in the memory that all engines share, and the disk has not taken it."""
+
+
 class Holder(NamedTuple):
     """Who raised the epoch last."""
 
@@ -75,7 +79,10 @@ class Fence:
 
     @staticmethod
     def raise_epoch(folder: Path, name: str, disk: Disk, pause: Pause = sleep) -> int:
-        """Fence off whoever holds the epoch, and return the new one, which nobody holds; errors as `take`."""
+        """Fence off whoever holds the epoch, and return the new one, which nobody holds; errors as `take`.
+
+        After a NotSyncedError whoever holds the old one is fenced off as long as this machine keeps the page in its memory.
+        """
         with _locked(folder, disk, pause):
             memory, mine = _raise(folder, name, disk)
         memory.close()
@@ -171,11 +178,21 @@ def _raise(folder: Path, name: str, disk: Disk) -> tuple[mmap.mmap, int]:
             memory = disk.map_to_write(descriptor, SIZE)
             with memoryview(memory) as view, view.cast("q") as word:
                 word[0] = mine  # one aligned store: whoever dies here leaves the old epoch or the new one
-            disk.sync_data(descriptor)
+            refused = _refused_sync(descriptor, disk)
         finally:
             let_go(disk, descriptor)
     _note_holder(folder, name, disk)
+    if refused is not None:
+        raise NotSyncedError(f"{path}: can't be written through ({refused.strerror or refused}): see to the disk")
     return memory, mine
+
+
+def _refused_sync(descriptor: int, disk: Disk) -> OSError | None:
+    try:
+        disk.sync_data(descriptor)
+    except OSError as error:
+        return error
+    return None
 
 
 def _read(folder: Path, disk: Disk) -> int:

@@ -163,6 +163,7 @@ class Flattening:
             except BrokerError as error:
                 self._tell(str(error))
             else:
+                self._symbols |= books.symbols
                 is_flat = await self._is_flat(books)
                 if is_flat and books.begun_ns >= settled_ns:
                     return True

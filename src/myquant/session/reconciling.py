@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from myquant.brokers.backoff import Backoff
-from myquant.brokers.port import Books, OrderPort, order_of_tag
+from myquant.brokers.port import NO_SYMBOLS, Books, OrderPort, order_of_tag
 from myquant.config.schema import Config
 from myquant.core import codes
 from myquant.errors import BrokerError, DataError, JournalError
@@ -84,6 +84,7 @@ class Reconciler:
         self._blind_max_ns = int((every_s + channel_max_s) * SECOND_NS)
         self._backoff = backoff or Backoff(RETRY_S, RETRY_MAX_S)
         self._memory = FIRST
+        self._symbols: Mapping[str, str] = NO_SYMBOLS
         self._doubts: dict[str, None] = {}  # in the order they came in
         self._doubted = asyncio.Event()
         self._good_ns = host.monotonic_ns()
@@ -141,7 +142,7 @@ class Reconciler:
 
         `held`: what the engine held of each instrument before they were asked for.
         """
-        orders = self._orders
+        orders, self._symbols = self._orders, books.symbols
         self._hold_sells(books, held)
         self._port.settle(books, self._settings.settle_ns)
         view = orders.view()
@@ -188,6 +189,9 @@ class Reconciler:
 
     def _tell_people(self, finding: Finding) -> None:
         fields: dict[str, Any] = {name: getattr(finding, name) for name in _TOLD if getattr(finding, name)}
+        if finding.token in self._symbols:
+            del fields["token"]
+            fields = {"symbol": self._symbols[finding.token], **fields}
         if "value" in fields:
             fields["value"] /= 100  # rupees, as in every line
         said = self._log.error if finding.kind in _ALARMS else self._log.warning

@@ -77,9 +77,19 @@ class Comparison(NamedTuple):
     quantity: int
     filled: int
     shadow_filled: int
-    worse: float | None  # by how many paise per unit the real average price was worse; None: not filled in both
+    worse_paise: float | None  # by how much a unit the real average price was worse; None: not filled in both
     delay_ns: int  # from the decision to the last fill; 0: none
     shadow_delay_ns: int
+
+
+class Earlier(NamedTuple):
+    """What earlier processes of a session have left; see `Summary`."""
+
+    compared: tuple[Comparison, ...]
+    refused: int
+    left_out: int
+    failed: int
+    cut_short: int
 
 
 @dataclass(frozen=True)
@@ -93,13 +103,14 @@ class Summary:
     only_shadow_filled: int
     neither_filled: int
     other_quantity: int  # filled at both, not the same quantity
-    worse_mean: float | None  # None: no order was filled at both
-    worse_p5: float | None
-    worse_p50: float | None
-    worse_p95: float | None
+    worse_mean_paise: float | None  # None: no order was filled at both
+    worse_p5_paise: float | None
+    worse_p50_paise: float | None
+    worse_p95_paise: float | None
     delay_p50_ms: float | None
     shadow_delay_p50_ms: float | None
     under_way: int  # that have not ended yet
+    cut_short: int  # that were under way when a process of the session ended: not compared
     left_out: int  # compared beyond what is kept
     failed: int  # requests that the simulated exchange could not take
 
@@ -123,7 +134,17 @@ class Shadow:
         self._pairs: dict[int, _Pair] = {}
         self._queue: deque[Command | Event] = deque()
         self._is_called = False
-        self._refused = self._left_out = self._failed = 0
+        self._refused = self._left_out = self._failed = self._cut_short = 0
+
+    @property
+    def ended(self) -> tuple[int, int]:
+        """How many orders have been compared, and how many can't be."""
+        return len(self.compared) + self._left_out, self._refused + self._failed
+
+    def go_on(self, earlier: Earlier) -> None:
+        """Go on from what earlier processes of the session have compared."""
+        self.compared = list(earlier.compared)
+        self._refused, self._left_out, self._failed, self._cut_short = earlier[1:]
 
     def order(self, command: Command) -> None:
         """Take a SUBMIT, MODIFY or CANCEL command, after it was sent."""
@@ -145,7 +166,7 @@ class Shadow:
         """Return how the orders compare that have ended so far."""
         self._work_off(len(self._queue))
         both = [each for each in self.compared if each.filled and each.shadow_filled]
-        worse = sorted(each.worse for each in both if each.worse is not None)
+        worse = sorted(each.worse_paise for each in both if each.worse_paise is not None)
         count = len(self.compared)
         only_real = sum(1 for each in self.compared if each.filled and not each.shadow_filled)
         only_shadow = sum(1 for each in self.compared if each.shadow_filled and not each.filled)
@@ -157,13 +178,14 @@ class Shadow:
             only_shadow_filled=only_shadow,
             neither_filled=count - len(both) - only_real - only_shadow,
             other_quantity=sum(1 for each in both if each.filled != each.shadow_filled),
-            worse_mean=sum(worse) / len(worse) if worse else None,
-            worse_p5=nearest_rank(worse, 5),
-            worse_p50=nearest_rank(worse, 50),
-            worse_p95=nearest_rank(worse, 95),
+            worse_mean_paise=sum(worse) / len(worse) if worse else None,
+            worse_p5_paise=nearest_rank(worse, 5),
+            worse_p50_paise=nearest_rank(worse, 50),
+            worse_p95_paise=nearest_rank(worse, 95),
             delay_p50_ms=nearest_rank(sorted(each.delay_ns / 1e6 for each in both), 50),
             shadow_delay_p50_ms=nearest_rank(sorted(each.shadow_delay_ns / 1e6 for each in both), 50),
             under_way=len(self._pairs),
+            cut_short=self._cut_short,
             left_out=self._left_out,
             failed=self._failed,
         )

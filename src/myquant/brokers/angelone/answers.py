@@ -1,6 +1,7 @@
 """Angel One's answers: the envelope in its two spellings, and what to do about each error code."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ REMEDIES: Final = {
     "AB1001": Remedy.STOP,
     "AB1007": Remedy.STOP,
     "AB1011": Remedy.STOP,
-    "AB1002": Remedy.BUG,  # bad input
+    "AB1002": Remedy.BUG,  # bad input; AB1012: the product
     "AB1003": Remedy.BUG,
     "AB1005": Remedy.BUG,
     "AB1012": Remedy.BUG,
@@ -42,6 +43,12 @@ REMEDIES: Final = {
 }
 
 CODE_MAX: Final = 40
+
+# Orders are accepted from the registered static address only. How one from another is refused is not documented: it is known
+# by its words. Those of a limit per address are about something else.
+_ADDRESS: Final = re.compile(r"\bIP(?:v4)?(?:s|\b)|white-?list|static (?:public )?address", re.IGNORECASE)
+_RATE: Final = re.compile(r"\brate\b|exceed|too (?:many|often)", re.IGNORECASE)
+OWN_ADDRESS: Final = "angelone.public_ip"
 
 
 def opened(request: str, body: bytes, status: int, redactor: Redactor) -> Any:
@@ -65,9 +72,19 @@ def refusal(request: str, code: str, words: str, status: int) -> RequestError:
     if code in REMEDIES:
         return RequestError(BROKER_NAME, request, f"{code} ({words})", REMEDIES[code], code)
     http = "" if status == 200 else f", HTTP {status}"
+    if status < 500 and is_about_address(words):
+        said = (
+            f"{code or 'no error code'} ({words}{http}): {OWN_ADDRESS} is not the address that it accepts orders from"
+        )
+        return RequestError(BROKER_NAME, request, said, Remedy.ADDRESS, code)
     said = f"unknown error code {code!r} ({words}{http})" if code else f"no error code ({words}{http})"
     remedy = Remedy.RELOGIN if status == 401 and not code else Remedy.UNKNOWN
     return RequestError(BROKER_NAME, request, said, remedy, code)
+
+
+def is_about_address(words: str) -> bool:
+    """Return whether a refusal says that the request came from an address which is not registered."""
+    return bool(_ADDRESS.search(words)) and not _RATE.search(words)
 
 
 def text_of(request: str, data: Any, name: str) -> str:

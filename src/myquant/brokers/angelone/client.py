@@ -15,10 +15,10 @@ from typing import Any, Final
 from myquant.brokers.angelone import settings
 from myquant.brokers.angelone.answers import BROKER_NAME, opened, paise_of, text_of
 from myquant.brokers.angelone.settings import AngelOneCredentials, Endpoints, Machine
-from myquant.brokers.http import NOT_TRUSTED, RATE_LIMITED, Http, NoAnswerError, Reply
+from myquant.brokers.http import NOT_TRUSTED, RATE_LIMITED, Http, NoAnswerError, Reply, unreachable
 from myquant.brokers.port import BrokerInstrument, Funds, Remedy, RequestError
 from myquant.brokers.token_cache import TokenCache
-from myquant.errors import ConfigError
+from myquant.errors import ConfigError, MyquantError
 
 IST: Final = timezone(timedelta(hours=5, minutes=30))
 CODE_S: Final = 30  # how long a one-time password lasts
@@ -55,6 +55,7 @@ class AngelOneClient:
     Attributes:
         tokens: of the session; None: not logged in.
         logins, renewals: how often there was one.
+        not_kept: why the tokens could not be kept, empty: they could. It costs a login at the next start, and no more.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class AngelOneClient:
         self.tokens: Tokens | None = None
         self.logins = 0
         self.renewals = 0
+        self.not_kept = ""
         self._credentials = credentials
         self._machine = machine or Machine()
         self._cache = cache
@@ -221,14 +223,18 @@ class AngelOneClient:
             return opened(request, reply.body, reply.status, self.redactor)
         except NoAnswerError as error:
             remedy = _NO_ANSWER.get(error.kind, Remedy.RETRY)
-            raise RequestError(BROKER_NAME, request, str(error), remedy) from None
+            said = unreachable(self.endpoints.rest, "angelone.rest_url", error)
+            raise RequestError(BROKER_NAME, request, said, remedy) from None
 
     def _grant(self, request: str, data: Any) -> None:
         jwt, refresh, feed = (text_of(request, data, name) for name in ("jwtToken", "refreshToken", "feedToken"))
         tokens = Tokens(jwt.removeprefix("Bearer ").strip(), refresh, feed, self._today(), self._owner)
         self._take(tokens)
         if self._cache is not None:
-            self._cache.save(asdict(tokens))
+            try:
+                self._cache.save(asdict(tokens))
+            except MyquantError as error:
+                self.not_kept = str(error)
 
     def _take(self, tokens: Tokens) -> None:
         self.redactor.add(tokens.jwt, tokens.refresh, tokens.feed)

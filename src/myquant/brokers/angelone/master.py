@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from myquant.brokers.addresses import is_loopback
 from myquant.brokers.angelone.answers import BROKER_NAME
 from myquant.brokers.angelone.settings import EXCHANGE_TYPES, INDICES
-from myquant.brokers.http import Http, NoAnswerError
+from myquant.brokers.http import Http, NoAnswerError, unreachable
 from myquant.brokers.port import BrokerInstrument, Remedy, RequestError
-from myquant.errors import ConfigError, DataError, cannot_write
+from myquant.errors import ConfigError, DataError, MyquantError, cannot_write
 from myquant.market.contracts import ParsedSymbol, contract, parse_symbol
 
 BYTES_MAX: Final = 256 * 2**20
@@ -54,7 +54,8 @@ async def find(http: Http, url: str, day: date, folder: Path | None, symbols: Se
 async def load(http: Http, url: str, day: date, folder: Path | None) -> "InstrumentMaster":
     """Return the master of `day`: the one kept in `folder` (None: none is kept), else fetched and kept.
 
-    That of a service on this machine is never kept: another one may stand there in a minute. Raises RequestError where it can't be had, DataError where it is no master, ConfigError where it can't be kept.
+    That of a service on this machine is never kept: another one may stand there in a minute.
+    Raises RequestError where it can't be had, DataError where it is no master.
     """
     if is_loopback(urlsplit(url).hostname or ""):
         folder = None
@@ -70,12 +71,16 @@ async def fetch(http: Http, url: str, day: date, folder: Path | None) -> "Instru
             lambda: http.once("GET", url, {"Accept": "application/json"}, bytes_max=BYTES_MAX, timeout_s=TIMEOUT_S)
         )
     except NoAnswerError as error:
-        raise RequestError(BROKER_NAME, "instrument master", str(error), Remedy.RETRY) from None
+        said = unreachable(url, "angelone.master_url", error)
+        raise RequestError(BROKER_NAME, "instrument master", said, Remedy.RETRY) from None
     if reply.status != 200:
         raise RequestError(BROKER_NAME, "instrument master", reply.said(http.redactor), Remedy.RETRY)
     master = InstrumentMaster(_rows(reply.body, url), day, url)
     if folder is not None:
-        _keep(_path(folder, url, day), reply.body)
+        try:
+            _keep(_path(folder, url, day), reply.body)
+        except MyquantError as error:
+            master.not_kept = str(error)
     return master
 
 
@@ -93,12 +98,14 @@ class InstrumentMaster:
 
     Attributes:
         is_kept: whether it is the file's, not the broker's of this moment.
+        not_kept: why it could not be kept, empty: it could, or need not. It costs another download, and no more.
         odd_rows: rows that lack a field or hold something other than texts; they are not listed.
     """
 
     def __init__(self, rows: Sequence[Any], day: date, where: str, *, is_kept: bool = False) -> None:
         self.day = day
         self.is_kept = is_kept
+        self.not_kept = ""
         self._where = where
         self._rows: list[Row] = [row for row in rows if _is_row(row)]
         self.odd_rows = len(rows) - len(self._rows)
@@ -119,6 +126,7 @@ class InstrumentMaster:
         underlyings = dict.fromkeys(_parsed(each.symbol).underlying for each in instruments)
         indices = {index.token: index for index in map(self.index_of, underlyings)}
         notes = [f"{BROKER_NAME}'s master has {self.odd_rows} rows that can't be read"] if self.odd_rows else []
+        notes += [self.not_kept] if self.not_kept else []
         notes += [note for each in instruments for note in self._differences(each)]
         return Picked(instruments, tuple(indices.values()), tuple(notes))
 

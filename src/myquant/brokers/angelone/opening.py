@@ -175,4 +175,5 @@ async def open_account(
     client = AngelOneClient(http, secrets, endpoints=endpoints, machine=machine, cache=_kept(cache))
     await client.start()
     picked = await master.find(http, endpoints.master, today, cache, symbols)
-    return OpenAccount(client, picked.instruments, picked.indices, picked.notes)
+    notes = (client.not_kept, *picked.notes) if client.not_kept else picked.notes
+    return OpenAccount(client, picked.instruments, picked.indices, notes)

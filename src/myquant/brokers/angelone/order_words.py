@@ -5,10 +5,10 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
-from myquant.brokers.angelone.answers import BROKER_NAME, opened
+from myquant.brokers.angelone.answers import BROKER_NAME, is_about_address, opened, refusal
 from myquant.brokers.http import Reply
 from myquant.brokers.port import Remedy, RequestError
-from myquant.brokers.secrets import Redactor
+from myquant.brokers.secrets import READ_MAX, Redactor
 from myquant.core import orders
 
 # Words of the order book, in lower case.
@@ -46,7 +46,9 @@ PRODUCTS: Final = frozenset({"DELIVERY", "CARRYFORWARD", "INTRADAY", "MARGIN", "
 SIDES: Final = {"BUY": 1, "SELL": -1}
 
 # What is certain not to have been done when the broker says so.
-_CERTAIN: Final = frozenset({Remedy.BUG, Remedy.REFRESH_MASTER, Remedy.CONFIG, Remedy.STOP, Remedy.REFUSED})
+_CERTAIN: Final = frozenset(
+    {Remedy.BUG, Remedy.REFRESH_MASTER, Remedy.CONFIG, Remedy.STOP, Remedy.REFUSED, Remedy.ADDRESS}
+)
 
 
 class Said(IntEnum):
@@ -56,7 +58,8 @@ class Said(IntEnum):
     REFUSED = 1  # for certain
     SESSION_ENDED = 2  # likewise, and it may be sent again in a new session
     UNSURE = 3
-    TOO_OFTEN = 4  # unsure too
+    TOO_OFTEN = 4  # unsure too: see `judge`
+    GONE = 5  # refused for certain: what should be changed is not there, or has ended meanwhile
 
 
 class Verdict(NamedTuple):
@@ -68,7 +71,12 @@ class Verdict(NamedTuple):
 
 
 def judge(request: str, reply: Reply, redactor: Redactor, *, places: bool) -> Verdict:
-    """Return what an answer says. Only what is beyond doubt is a refusal; `places`: the request is for a new order."""
+    """Return what an answer says. Only what is beyond doubt is a refusal; `places`: the request is for a new order.
+
+    A rate that was exceeded (429, or 403 in plain text) is none. The broker's pages do not say that nothing was done then,
+    people report such answers far below the limits, and whatever stands before the order service may count what that has
+    taken. An order that is sent again on such a word may be a second one.
+    """
     if reply.status == 429:
         return Verdict(Said.TOO_OFTEN, "", reply.said(redactor))
     if reply.status >= 500:
@@ -76,6 +84,9 @@ def judge(request: str, reply: Reply, redactor: Redactor, *, places: bool) -> Ve
     try:
         data = opened(request, reply.body, reply.status, redactor)
     except (ValueError, RecursionError):
+        words = redactor.line(reply.body[:READ_MAX].decode("utf-8", "replace"))
+        if reply.status >= 400 and is_about_address(words):
+            return Verdict(Said.REFUSED, "", str(refusal(request, "", words, reply.status)))
         unsure = Said.TOO_OFTEN if reply.status == 403 else Said.UNSURE
         return Verdict(unsure, "", f"{request}: {reply.said(redactor)} is no JSON")
     except RequestError as error:
@@ -89,8 +100,10 @@ def judge(request: str, reply: Reply, redactor: Redactor, *, places: bool) -> Ve
 def _meaning(error: RequestError, *, places: bool) -> Said:
     if error.remedy is Remedy.RELOGIN:
         return Said.SESSION_ENDED
-    if error.remedy in _CERTAIN or (error.remedy is Remedy.RECONCILE and not places):
+    if error.remedy in _CERTAIN:
         return Said.REFUSED
+    if error.remedy is Remedy.RECONCILE and not places:
+        return Said.GONE
     return Said.UNSURE
 
 

@@ -10,7 +10,7 @@ from myquant.brokers.angelone.order_requests import OrderRequests, variety
 from myquant.brokers.angelone.order_sending import Account, Request, Sender
 from myquant.brokers.angelone.order_words import Said, Verdict
 from myquant.brokers.port import Books, BrokerInstrument, Capabilities, NewOrder, OpenOrder, OrderAnswer
-from myquant.brokers.slices import Kind, Ledger, Slice
+from myquant.brokers.slices import Ask, Kind, Ledger, Slice
 from myquant.brokers.wire import Wire
 from myquant.core import codes, orders
 from myquant.errors import BrokerError
@@ -76,6 +76,7 @@ class AngelOneOrders:
         self._ledger = Ledger(session_key)
         known = tuple(instruments)
         self._symbols = {(each.segment, each.broker_symbol or each.symbol): each.token for each in known}
+        self._names = {each.token: each.symbol for each in known}  # for messages
         requests = OrderRequests(rest, product)
         requests.prepare(known)
         self._sender = Sender(
@@ -93,6 +94,8 @@ class AngelOneOrders:
         self._channel: tuple[bool, str] | None = None
         self._varieties: dict[str, str] = {}
         self._doubts: set[str] = set()
+        self._gone: set[Slice] = set()  # slices that are not there any more, by an answer and not yet by the books
+        self._not_gone: set[Slice] = set()  # of which the books said otherwise
         self._looking: asyncio.Task[None] | None = None
 
     # What the engine asks.
@@ -158,7 +161,8 @@ class AngelOneOrders:
         fills = order_books.fill_rows(trade_data, self._symbols | named)
         positions = order_books.position_rows(position_data)
         self._varieties = order_books.varieties_of(order_data)
-        return Books(rows, fills, positions, funds, begun_ns)
+        self._names = {token: symbol for (_, symbol), token in named.items()} | self._names
+        return Books(rows, fills, positions, funds, begun_ns, self._names)
 
     def settle(self, books: Books, settle_ns: int) -> None:
         """Tell what the books say of our orders; see `OrderPort`."""
@@ -173,6 +177,8 @@ class AngelOneOrders:
             else:
                 answers += self._ledger.refuse(piece, codes.NOT_FOUND, "the order book does not have it")
         self._tell(answers)
+        self._not_gone = {piece for piece in self._not_gone | self._gone if not piece.ended}
+        self._gone.clear()
         for order in self._ledger.halved():  # again, as nobody else asks again
             self._ask(order.new.order_id, Kind.CANCEL)
 
@@ -239,12 +245,10 @@ class AngelOneOrders:
         if said in {Said.UNSURE, Said.TOO_OFTEN}:
             self._doubt(f"{request}: not known whether it was done: {verdict.words}")
         elif piece is None:
-            if said is Said.REFUSED:
+            if said is not Said.TAKEN:
                 self._doubt(f"{request} was refused: {verdict.words}")
         elif ask is not None:
-            self._tell(self._ledger.asked(ask, piece, taken=said is Said.TAKEN, words=verdict.words))
-            if said is Said.REFUSED:
-                self._doubt(f"{request} was refused: {verdict.words}")
+            self._on_change_answered(request, piece, ask, verdict)
         elif said is Said.REFUSED:
             if piece.broker_id:
                 self._doubt(f"{request} was refused, yet the broker has it: {verdict.words}")
@@ -257,6 +261,21 @@ class AngelOneOrders:
             self._catch_up(piece)
         if not self._hears:
             self._doubt(self._deaf)
+
+    def _on_change_answered(self, request: Request, piece: Slice, ask: Ask, verdict: Verdict) -> None:
+        """Take the answer to a modification or cancellation.
+
+        One that is refused because there is no such order at work came too late, mostly: it has just ended, which the books
+        will tell. The broker's words are passed on only where the books had it at work since the last refusal of this kind.
+        """
+        said, words = verdict.said, verdict.words
+        if said is Said.GONE:
+            words = words if piece in self._not_gone else ""
+            self._gone.add(piece)
+            self._doubt(f"{request}: it was filled or cancelled meanwhile, says the broker")
+        elif said is Said.REFUSED:
+            self._doubt(f"{request} was refused: {words}")
+        self._tell(self._ledger.asked(ask, piece, taken=said is Said.TAKEN, words=words))
 
     def _on_lost(self, request: Request, why: str) -> None:
         self._doubt(f"{request}: not known whether it was done: {why}")
@@ -278,7 +297,7 @@ class AngelOneOrders:
             self._tell(self._see(piece, row))
         else:
             self._doubt_once(
-                f"an order that is not ours: {row.broker_id}, token {row.token}, state "
+                f"an order that is not ours: {row.broker_id}, {self._names.get(row.token) or f'token {row.token}'}, state "
                 f"{orders.STATE_NAMES[row.state]}, {row.filled} of {row.quantity} filled"
             )
 

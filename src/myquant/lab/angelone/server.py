@@ -40,7 +40,7 @@ class AngelOneLab:
 
     `speed` is how many times as fast as it was the day is played, None: as fast as clients take it. `clock` (ns since
     the epoch) is that of tokens, TOTP, rate limits and orders. With `ssl_context` the addresses are https and wss. Beside
-    the broker's paths the REST address has `GET /lab/counts`, `POST /lab/roll`, `POST /lab/drop` (the feed) and `POST
+    the broker's paths the REST address has `GET /lab/counts`, `GET /lab/about`, `POST /lab/roll`, `POST /lab/drop` (the feed) and `POST
     /lab/drop_updates`, and those of `order_rest`. `orders` is the order service, with its oracle. Raises ConfigError for a
     host that is not loopback, and for a port that is taken.
     """
@@ -72,6 +72,7 @@ class AngelOneLab:
         self._feed = Feed(self._account, self._play, faults, self.counts)
         self._rest = Rest(self._account, self.listed, self._price_of, faults, self.counts, clock)
         self._updates = Updates(self._account, self.counts)
+        self._about = {"day": f"{ticks.day}", "static_ip": terms.static_ip}
         self.orders = OrderService(
             tradables_of(self.day, ticks.contracts, self.listed[len(self.day.instruments) :]),
             clock,
@@ -104,6 +105,7 @@ class AngelOneLab:
         app = self._rest.application()
         self._order_rest.add_to(app)
         app.router.add_get("/lab/counts", self._send_counts)
+        app.router.add_get("/lab/about", self._send_about)
         app.router.add_post("/lab/roll", self._answer_roll)
         app.router.add_post("/lab/drop", self._answer_drop)
         app.router.add_post("/lab/drop_updates", self._answer_drop_updates)
@@ -192,6 +194,10 @@ class AngelOneLab:
 
     async def _send_counts(self, _request: web.Request) -> web.Response:
         return web.json_response({**self.counts, "rows_played": self._play.at, "rows": len(self.day.rows)})
+
+    async def _send_about(self, _request: web.Request) -> web.Response:
+        """Tell which day is played, and the address that orders must name (empty: any), which no broker would."""
+        return web.json_response(self._about)
 
     async def _answer_roll(self, _request: web.Request) -> web.Response:
         self.roll()

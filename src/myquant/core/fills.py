@@ -158,7 +158,9 @@ def finish_order(
     if order.filled == 0:
         return account, instrument
     if order.side == codes.BUY:
-        return _report_opened(account, instrument, event, commands), instrument
+        if instrument.position.quantity > 0:  # else what it had bought is sold already
+            account = _report_opened(account, instrument, event, commands)
+        return account, instrument
     position = instrument.position
     closed = position.quantity == 0
     entry_value = (

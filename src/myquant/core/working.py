@@ -1,7 +1,8 @@
 """Orders that take their time: the stop order that protects a position, exits that are re-priced, what is asked again.
 
 Quantities of working sells never sum to more than is held: an exit waits until the stop order is known to be gone, and a
-new stop order covers what the exit leaves.
+new stop order covers what the exit leaves. Where an entry that has filled in part has not ended, the exit of what is held
+takes the stop order's place (`is_exit`), and the order's own once that is free (`settle_places`).
 """
 
 from typing import Any, Final
@@ -29,6 +30,21 @@ def is_resting(order: Order) -> bool:
 def unfilled(order: Order) -> int:
     """Return the units that an order may still fill."""
     return order.quantity - order.filled if is_working(order.state) else 0
+
+
+@inlined
+def is_exit(stop: Order) -> bool:
+    """Return whether an exit works in the place of the stop order: the entry of what it sells has not ended."""
+    return is_working(stop.state) and stop.trigger == 0
+
+
+@inlined
+def settle_places(instrument: Instrument) -> Instrument:
+    """Let an exit in the stop order's place, and the entry that it could not wait for, change places once that has ended."""
+    order, stop = instrument.order, instrument.stop_order
+    if is_exit(stop) and not is_working(order.state):
+        return instrument._replace(order=stop, stop_order=order)
+    return instrument
 
 
 @inlined
@@ -221,7 +237,7 @@ def protect(
     elif (
         wanted > 0
         and instrument.tape.last_price > stop_trigger(position)
-        and not is_refused_of_late(stop, event.time_ns, rules)
+        and (stop.trigger == 0 or not is_refused_of_late(stop, event.time_ns, rules))
     ):
         account, stop = submit_stop(account, position, wanted, event, commands)
     return account, instrument._replace(stop_order=stop)
@@ -246,10 +262,12 @@ def tend(
     account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
     """Look after the orders of an open position that nothing else is due for, or whose exit is at work already."""
-    if instrument.order.side == codes.SELL:
-        account, order = reprice(account, instrument.order, instrument.tape, rules, event, commands)
-        instrument = instrument._replace(order=order)
-    if not rules.protects:
+    aside = is_exit(instrument.stop_order)
+    order = instrument.stop_order if aside else instrument.order
+    if order.side == codes.SELL:
+        account, order = reprice(account, order, instrument.tape, rules, event, commands)
+        instrument = instrument._replace(stop_order=order) if aside else instrument._replace(order=order)
+    if aside or not rules.protects:
         return account, instrument
     stop, price = instrument.stop_order, instrument.tape.last_price
     if is_reached(stop, price):

@@ -49,9 +49,8 @@ def settle_places(instrument: Instrument) -> Instrument:
 
 @inlined
 def may_ask(order: Order, now_ns: int, spacing_ns: int) -> bool:
-    """Return whether something more may be asked of a resting order: nothing is under way, and the last was long enough ago."""
-    free = is_resting(order) and order.asked_price == 0 and not order.cancel_sent
-    return free and now_ns - order.asked_ns >= spacing_ns
+    """Return whether something more may be asked of an order: nothing is under way, and the last was long enough ago."""
+    return order.asked_price == 0 and not order.cancel_sent and now_ns - order.asked_ns >= spacing_ns
 
 
 @inlined
@@ -115,11 +114,13 @@ def reprice(
     """Give a sell that has not filled in time the price of the moment; one that may get no other price has to go.
 
     Where the market has not moved, nobody buys at its limit: it goes down by the protection of one order more, up to ten
-    of them below the market.
+    of them below the market. Of one of unknown state some slices may be known to work: the price is for those, and for the
+    others once they are found.
     """
     if order.asked_price == codes.CANCEL_INSTEAD:
         return cancel_order(account, order, rules, event, commands)
-    if not may_ask(order, event.time_ns, rules.reprice_ns):
+    works = is_resting(order) or order.state == UNKNOWN
+    if not works or not may_ask(order, event.time_ns, rules.reprice_ns):
         return account, order
     market = sell_price(tape, rules)
     price = min(market, order.price)
@@ -204,7 +205,9 @@ def follow(
 ) -> tuple[Account, Order]:
     """Let a resting stop order follow the trailing stop."""
     trigger = stop_trigger(position)
-    if trigger <= order.trigger or order.reached_ns != 0 or not may_ask(order, event.time_ns, rules.stop_follow_ns):
+    if trigger <= order.trigger or order.reached_ns != 0 or not is_resting(order):
+        return account, order
+    if not may_ask(order, event.time_ns, rules.stop_follow_ns):
         return account, order
     return ask_for_price(account, order._replace(reason=codes.TRAILING_STOP), trigger, trigger, event, commands)
 

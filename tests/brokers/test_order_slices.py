@@ -101,6 +101,28 @@ def test_a_request_is_answered_once_whatever_its_slices_say() -> None:
     assert kinds(ledger.asked(later, second, taken=False, words="no")) == [codes.CHANGE_REJECT]
 
 
+@pytest.mark.parametrize(("taken", "told"), [(True, codes.MODIFIED), (False, codes.CHANGE_REJECT)])
+def test_a_modification_is_told_without_the_slices_that_nothing_can_be_asked_of_yet(taken: bool, told: int) -> None:
+    ledger = Ledger(KEY)
+    first, second = ledger.open(new_order(quantity=195))
+    ledger.accept(first, "a")
+    ask = ledger.ask(1, Kind.MODIFY, 10_100, 0)
+    assert ask is not None
+    assert ask.waiting == {1}
+    assert kinds(ledger.asked(ask, first, taken=taken)) == [told]
+    assert kinds(ledger.accept(second, "b")) == [codes.ORDER_ACK]
+    ask.waiting.discard(1)
+    assert ledger.asked(ask, second, taken=True) == []
+    assert not ledger.orders[1].asks
+
+
+def test_a_modification_of_slices_of_which_none_is_known_is_not_told() -> None:
+    ledger = Ledger(KEY)
+    first, _ = ledger.open(new_order(quantity=195))
+    assert ledger.ask(1, Kind.MODIFY, 10_100, 0) is not None
+    assert ledger.refuse(first, codes.NOT_FOUND, "") == []
+
+
 def test_a_cancellation_is_told_by_the_order_s_end_alone() -> None:
     ledger = Ledger(KEY)
     (piece,) = ledger.open(new_order())

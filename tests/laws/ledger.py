@@ -34,9 +34,10 @@ class Ledger:
     def take(self, event: Event, commands: np.ndarray[Any, Any]) -> None:
         """Take an event and its commands."""
         rows = commands[commands["kind"] == codes.TRADE_CLOSED]
-        if event.kind == codes.FILL and event.order_id in rows["order_id"]:
+        ended = commands[np.isin(commands["kind"], (codes.TRADE_CLOSED, codes.POSITION_OPENED))]
+        for row in ended[ended["order_id"] == event.order_id] if event.kind == codes.FILL else ():
             # The next exit may have taken this order's place already.
-            self.book(event.instrument, event.order_id, codes.SELL, event.quantity, event.value)
+            self.book(event.instrument, event.order_id, int(row["side"]), event.quantity, event.value)
         if event.kind == codes.FOREIGN_TRADE and len(rows):  # of no order of ours
             units = int(rows[0]["quantity"])
             self.book(event.instrument, -len(self._units), codes.SELL, units, event.value * units // event.quantity)

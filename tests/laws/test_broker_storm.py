@@ -113,6 +113,8 @@ def test_an_order_given_up_too_soon_is_found(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_stop_order_of_too_few_slices_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storm = Storm(("reject_late=0.1",), orders=ORDERS, seed=103)
+    weather(tmp_path / "whole", storm)
     monkeypatch.setattr(Ledger, "halved", lambda _: [])
     with pytest.raises(AssertionError, match="Bare"):
-        weather(tmp_path / "s", mixture(4))
+        weather(tmp_path / "s", storm)

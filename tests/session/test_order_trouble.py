@@ -180,3 +180,45 @@ def test_a_cancellation_that_is_not_wanted_any_more_is_forgotten() -> None:
         10:00:03  tick 106                |
         10:00:07  tick 106                | modify #2 to 102.05 trigger 102.05
     """)
+
+
+def test_what_is_known_to_work_of_an_exit_of_unknown_state_is_repriced() -> None:
+    works(execution__protective_stop=False).play("""
+        10:00:00  tick 100                |
+        10:00:01  tick 100.05             | buy 300 at 100.05 #1
+        10:00:01  fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05
+        10:00:03  tick 85                 | sell 300 at 85.00 #2 stop_loss
+        10:00:07  tick 82                 |
+        10:00:08  timer                   | halted order_of_unknown_state ; modify #2 to 82.00
+        10:00:08  modified #2             |
+        10:00:09  tick 81                 | modify #2 to 81.00
+        10:00:09  unchanged #2            |
+        10:00:10  tick 80                 | modify #2 to 80.00
+        10:00:10  modified #2             |
+        10:00:10  ack #2                  | resumed order_of_unknown_state
+        10:00:11  tick 79                 | modify #2 to 79.00
+        10:00:12  fill #2 300 at 79       | closed 300 at 79.00 stop_loss
+    """)
+
+
+def test_a_stop_order_of_unknown_state_that_a_price_has_reached_is_repriced() -> None:
+    works().play("""
+        10:00:00    tick 100              |
+        10:00:01    tick 100.05           | buy 300 at 100.05 #1
+        10:00:01    fill #1 300 at 100.05 | opened 300 at 100.05 stop 85.05 ; stop 300 at 85.05 #2
+        10:00:06    timer                 | halted order_of_unknown_state
+        10:00:07    tick 80               |
+        10:00:08    tick 79               | modify #2 to 79.00 trigger 85.05
+        10:00:08    fill #2 300 at 79     | closed 300 at 79.00 stop_loss ; resumed order_of_unknown_state
+    """)
+
+
+def test_a_stop_order_of_unknown_state_does_not_follow_the_trailing_stop() -> None:
+    works(**TRAILING, risk__tp_points=[50], risk__tp_percents=[1]).play("""
+        10:00:00    tick 100              |
+        10:00:01    tick 100.05           | buy 300 at 100.05 #1
+        10:00:01    fill #1 300 at 100.05 | opened 300 at 100.05 stop 85.05 ; stop 300 at 85.05 #2
+        10:00:06    timer                 | halted order_of_unknown_state
+        10:00:07    tick 107              |
+        10:00:08    ack #2                | resumed order_of_unknown_state ; modify #2 to 102.00 trigger 102.00
+    """)

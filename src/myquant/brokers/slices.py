@@ -52,6 +52,7 @@ class Ask:
     """A modification or cancellation of all that lives of an order.
 
     `waiting`: parts that have no broker id yet, so that nothing can be asked of them; `pending`: parts without an answer.
+    A modification is told (`told`) once all that could be asked have answered.
     """
 
     order: "SlicedOrder"
@@ -62,6 +63,7 @@ class Ask:
     waiting: set[int]
     taken: bool = False
     refused: bool = False
+    told: bool = False
     words: str = ""
 
 
@@ -199,13 +201,17 @@ class Ledger:
         return self._done(ask)
 
     def _done(self, ask: Ask) -> list[OrderAnswer]:
-        """Return what is to be told of a request once no part's answer is missing."""
+        """Return what is to be told of a request, once: when no answer is missing but those of parts that can't be asked yet."""
         order = ask.order
-        if ask.pending or order.asks.get(ask.kind) is not ask:
+        if order.asks.get(ask.kind) is not ask:
             return []
-        del order.asks[ask.kind]
-        if order.ended:
+        if not ask.pending:
+            del order.asks[ask.kind]
+        elif ask.kind is Kind.CANCEL or ask.pending != ask.waiting or not (ask.taken or ask.refused):
             return []
+        if ask.told or order.ended:
+            return []
+        ask.told = True
         if ask.refused:
             return [_answer(order, codes.CHANGE_REJECT, words=ask.words)]
         return [_answer(order, codes.MODIFIED)] if ask.kind is Kind.MODIFY and ask.taken else []

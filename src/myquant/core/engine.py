@@ -44,7 +44,7 @@ from myquant.core.routine import (
     update_atr,
 )
 from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
-from myquant.core.working import cancel_order, cut_down, is_exposed_too_long, let_go, note_exposure, tend
+from myquant.core.working import cancel_order, cut_down, is_exposed_too_long, let_go, note_exposure, settle_places, tend
 
 store_day, peek_day = record_access(Day).store, record_access(Day).peek
 
@@ -251,6 +251,8 @@ def manage(
 
     An entry that still works is cancelled once it is unwanted.
     """
+    if rules.works_orders:
+        instrument = settle_places(instrument)
     if loses_too_much(account, rules):
         account = stop_day(account, event, commands)
     if entry_is_unwanted(account, instrument.order, rules, event.time_ns):
@@ -394,4 +396,5 @@ def end_data(
         return account, instrument
     event = event._replace(time_ns=instrument.tape.last_ns)
     instrument = instrument._replace(stop_order=NO_ORDER)  # the exchange has ended, too
-    return submit_exit(account, instrument, Exit(codes.END_EXIT, held), rules, event, counts, commands)
+    account, order = submit_exit(account, instrument, Exit(codes.END_EXIT, held), rules, event, counts, commands)
+    return account, instrument._replace(order=order)

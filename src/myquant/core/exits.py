@@ -25,6 +25,7 @@ from myquant.core.records import (
 )
 from myquant.core.working import (
     cancel_order,
+    is_exit,
     is_reached,
     is_refused_of_late,
     press,
@@ -123,8 +124,8 @@ def submit_exit(
     event: Event,
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
-) -> tuple[Account, Instrument]:
-    """Send the order of an exit."""
+) -> tuple[Account, Order]:
+    """Send the order of an exit, and return it."""
     now = event.time_ns
     if rules.fill_model == codes.FILL_AT_QUOTE and not quote_is_usable(instrument.tape):
         counts[codes.COUNT_QUOTE_FALLBACK] += 1
@@ -151,7 +152,7 @@ def submit_exit(
         price=order.price,
         reason=order.reason,
     )
-    return emit(commands, account, command), instrument._replace(order=order)
+    return emit(commands, account, command), order
 
 
 @inlined
@@ -167,26 +168,41 @@ def leave(
     """Do what an exit that is due asks for now: first the cancellation of what works otherwise, then its order.
 
     Where a price has reached the stop order, that is the exit. What an exit leaves of the position gets a stop order anew.
+    An exit of all that is held does not wait for the end of its entry; what more the entry buys is sold in turn.
     """
     order, stop, position = instrument.order, instrument.stop_order, instrument.position
-    if is_working(order.state):
-        if order.side == codes.BUY:
-            account, order = cancel_order(account, order, rules, event, commands)
-            instrument = instrument._replace(order=order)
-        if rules.works_orders:
-            return tend(account, instrument, rules, event, commands)
-        return account, instrument
-    if is_refused_of_late(order, event.time_ns, rules):
-        return tend(account, instrument, rules, event, commands)
+    enters = is_working(order.state) and order.side == codes.BUY
+    if enters:
+        account, order = cancel_order(account, order, rules, event, commands)
+        instrument = instrument._replace(order=order)
+    aside = enters and rules.works_orders and due.quantity == position.quantity
+    waits = is_exit(stop) or (is_working(order.state) and not aside) or _was_refused(instrument, enters, event, rules)
+    if waits:
+        return tend(account, instrument, rules, event, commands) if rules.works_orders else (account, instrument)
     if is_working(stop.state):
         if due.quantity == position.quantity == unfilled(stop) and is_reached(stop, instrument.tape.last_price):
             account, stop = press(account, stop, instrument.tape, rules, event, commands)
         else:
             account, stop = cancel_order(account, stop, rules, event, commands)
         return account, instrument._replace(stop_order=stop)
-    account, instrument = submit_exit(account, instrument, due, rules, event, counts, commands)
+    account, order = submit_exit(account, instrument, due, rules, event, counts, commands)
+    instrument = instrument._replace(stop_order=order) if aside else instrument._replace(order=order)
     rest = position.quantity - due.quantity
     if rules.protects and rest > 0:
         account, stop = submit_stop(account, position, rest, event, commands)
         instrument = instrument._replace(stop_order=stop)
     return account, instrument
+
+
+@inlined
+def _was_refused(instrument: Instrument, enters: bool, event: Event, rules: Rules) -> bool:
+    """Return whether an exit was refused so recently that the next one has to wait.
+
+    Of one in the stop order's place only the stop order that took the place again tells: it gets its time as well.
+    """
+    order, stop = instrument.order, instrument.stop_order
+    if not enters:
+        return is_refused_of_late(order, event.time_ns, rules)
+    if stop.trigger == 0:
+        return is_refused_of_late(stop, event.time_ns, rules)
+    return is_working(stop.state) and not stop.cancel_sent and event.time_ns - stop.sent_ns < rules.exit_retry_ns

@@ -10,7 +10,16 @@ from myquant.core.compiled import inlined
 from myquant.core.entries import costs_of
 from myquant.core.exits import initial_stop, tier_target
 from myquant.core.money import OrderCosts, divide_half_up, proportion_down, total
-from myquant.core.orders import FILLED, IMPOSSIBLE, ON_FULL_FILL, ON_PART_FILL, is_working, next_state
+from myquant.core.orders import (
+    CANCELLED,
+    FILLED,
+    IMPOSSIBLE,
+    ON_FULL_FILL,
+    ON_PART_FILL,
+    REJECTED,
+    is_working,
+    next_state,
+)
 from myquant.core.records import (
     NEVER,
     NO_COMMAND,
@@ -75,13 +84,17 @@ def apply_fill(
     counts: np.ndarray[Any, Any],
     commands: np.ndarray[Any, Any],
 ) -> tuple[Account, Instrument]:
-    """Book the part of an order that has filled since its last report; a report that adds nothing is counted."""
+    """Book the part of an order that has filled since its last report; a report that adds nothing is counted.
+
+    A fill of an order that was said to be dead is one of the books all the same: it is booked, and entries halt.
+    """
     order = instrument.order
     if event.order_id != order.id or event.quantity <= order.filled:
         counts[codes.COUNT_STALE_ORDER_EVENT] += 1
         return account, instrument
     happening = ON_FULL_FILL if event.quantity >= order.quantity else ON_PART_FILL
-    state = next_state(order.state, happening)
+    late = rules.works_orders and order.state in (REJECTED, CANCELLED)
+    state = order.state if late else next_state(order.state, happening)
     if state == IMPOSSIBLE or event.quantity > order.quantity or event.value <= order.value:
         return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
     filled = order._replace(state=state, filled=event.quantity, value=event.value)
@@ -89,7 +102,7 @@ def apply_fill(
     costs = _less(_costs_so_far(day, filled), _costs_so_far(day, order))
     held = instrument.position.quantity
     sold = min(units, held)
-    if order.side == codes.SELL and sold < units:  # someone else had sold it, too
+    if late or (order.side == codes.SELL and sold < units):  # it was believed dead; or someone else had sold it, too
         account = halt(account, codes.BY_BOOKS, event, commands)
     account = settle(
         account._replace(rejects_in_row=0),
@@ -101,9 +114,33 @@ def apply_fill(
         account, instrument = _bought(account, instrument._replace(order=filled), order, costs, day, rules, event)
     else:
         instrument = instrument._replace(order=filled, position=instrument.position._replace(quantity=held - sold))
+    if late:
+        return _report_late(account, instrument, order, held, total(costs), rules, event, commands)
     if not is_working(state):
         return finish_order(account, instrument, day, rules, event, commands)
     return account, instrument
+
+
+@inlined
+def _report_late(
+    account: Account,
+    instrument: Instrument,
+    before: Order,
+    held: int,
+    charges: int,
+    rules: Rules,
+    event: Event,
+    commands: np.ndarray[Any, Any],
+) -> tuple[Account, Instrument]:
+    """Report what an order has filled that had ended already: a position that there was none of, or a trade of its own."""
+    order = instrument.order
+    if order.side == codes.BUY:
+        if held == 0:
+            account = _report_opened(account, instrument, event, commands)
+        return account, instrument
+    part = order._replace(filled=order.filled - before.filled, value=order.value - before.value)
+    account, sold = _close(account, instrument._replace(order=part), charges, rules, event, commands)
+    return account, sold._replace(order=order)
 
 
 @inlined
@@ -158,8 +195,18 @@ def finish_order(
     if order.filled == 0:
         return account, instrument
     if order.side == codes.BUY:
-        return _report_opened(account, instrument, event, commands), instrument
-    position = instrument.position
+        if instrument.position.quantity > 0:  # else what it had bought is sold already
+            account = _report_opened(account, instrument, event, commands)
+        return account, instrument
+    return _close(account, instrument, total(_costs_so_far(day, order)), rules, event, commands)
+
+
+@inlined
+def _close(
+    account: Account, instrument: Instrument, paid: int, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
+) -> tuple[Account, Instrument]:
+    """Report the trade that `instrument.order` has made, for which charges of `paid` paise are due."""
+    order, position = instrument.order, instrument.position
     closed = position.quantity == 0
     entry_value = (
         position.entry_value - position.value_out
@@ -173,7 +220,7 @@ def finish_order(
     )
     account = account._replace(trades=account.trades + 1)
     gross = order.value - entry_value
-    charges = entry_charges + total(_costs_so_far(day, order))
+    charges = entry_charges + paid
     command = NO_COMMAND._replace(
         kind=codes.TRADE_CLOSED,
         instrument=event.instrument,

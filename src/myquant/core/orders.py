@@ -1,6 +1,7 @@
 """The life of an order: one table (state, what happened) -> state.
 
 A fill reports the order's quantity and value so far, not the difference: a message that arrives twice changes nothing.
+An order that has ended keeps its state, whatever is told of it; of a late fill see `fills.apply_fill`.
 `UNKNOWN` means sent and unanswered: only evidence from the broker leaves it, never a second order.
 """
 

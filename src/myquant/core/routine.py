@@ -154,7 +154,7 @@ def answer_change(order: Order, event: Event, counts: np.ndarray[Any, Any]) -> O
         return order
     if event.kind == codes.CHANGE_REJECT and (order.asked_price > 0 or order.cancel_sent):
         counts[codes.COUNT_CHANGE_REJECTS] += 1
-        exits = order.trigger == 0 or order.reached_ns != 0
+        exits = (order.trigger == 0 or order.reached_ns != 0) and order.state != UNKNOWN  # else it waits for evidence
         refused = codes.CANCEL_INSTEAD if order.asked_price > 0 and exits else 0
         return order._replace(asked_price=refused, asked_trigger=0, asked_ns=event.time_ns)
     if event.kind == codes.CHANGE_REJECT or order.asked_price <= 0:

@@ -1,7 +1,8 @@
 """Orders that take their time: the stop order that protects a position, exits that are re-priced, what is asked again.
 
 Quantities of working sells never sum to more than is held: an exit waits until the stop order is known to be gone, and a
-new stop order covers what the exit leaves.
+new stop order covers what the exit leaves. Where an entry that has filled in part has not ended, the exit of what is held
+takes the stop order's place (`is_exit`), and the order's own once that is free (`settle_places`).
 """
 
 from typing import Any, Final
@@ -32,10 +33,24 @@ def unfilled(order: Order) -> int:
 
 
 @inlined
+def is_exit(stop: Order) -> bool:
+    """Return whether an exit works in the place of the stop order: the entry of what it sells has not ended."""
+    return is_working(stop.state) and stop.trigger == 0
+
+
+@inlined
+def settle_places(instrument: Instrument) -> Instrument:
+    """Let an exit in the stop order's place, and the entry that it could not wait for, change places once that has ended."""
+    order, stop = instrument.order, instrument.stop_order
+    if is_exit(stop) and not is_working(order.state):
+        return instrument._replace(order=stop, stop_order=order)
+    return instrument
+
+
+@inlined
 def may_ask(order: Order, now_ns: int, spacing_ns: int) -> bool:
-    """Return whether something more may be asked of a resting order: nothing is under way, and the last was long enough ago."""
-    free = is_resting(order) and order.asked_price == 0 and not order.cancel_sent
-    return free and now_ns - order.asked_ns >= spacing_ns
+    """Return whether something more may be asked of an order: nothing is under way, and the last was long enough ago."""
+    return order.asked_price == 0 and not order.cancel_sent and now_ns - order.asked_ns >= spacing_ns
 
 
 @inlined
@@ -99,11 +114,13 @@ def reprice(
     """Give a sell that has not filled in time the price of the moment; one that may get no other price has to go.
 
     Where the market has not moved, nobody buys at its limit: it goes down by the protection of one order more, up to ten
-    of them below the market.
+    of them below the market. Of one of unknown state some slices may be known to work: the price is for those, and for the
+    others once they are found.
     """
     if order.asked_price == codes.CANCEL_INSTEAD:
         return cancel_order(account, order, rules, event, commands)
-    if not may_ask(order, event.time_ns, rules.reprice_ns):
+    works = is_resting(order) or order.state == UNKNOWN
+    if not works or not may_ask(order, event.time_ns, rules.reprice_ns):
         return account, order
     market = sell_price(tape, rules)
     price = min(market, order.price)
@@ -188,7 +205,9 @@ def follow(
 ) -> tuple[Account, Order]:
     """Let a resting stop order follow the trailing stop."""
     trigger = stop_trigger(position)
-    if trigger <= order.trigger or order.reached_ns != 0 or not may_ask(order, event.time_ns, rules.stop_follow_ns):
+    if trigger <= order.trigger or order.reached_ns != 0 or not is_resting(order):
+        return account, order
+    if not may_ask(order, event.time_ns, rules.stop_follow_ns):
         return account, order
     return ask_for_price(account, order._replace(reason=codes.TRAILING_STOP), trigger, trigger, event, commands)
 
@@ -221,7 +240,7 @@ def protect(
     elif (
         wanted > 0
         and instrument.tape.last_price > stop_trigger(position)
-        and not is_refused_of_late(stop, event.time_ns, rules)
+        and (stop.trigger == 0 or not is_refused_of_late(stop, event.time_ns, rules))
     ):
         account, stop = submit_stop(account, position, wanted, event, commands)
     return account, instrument._replace(stop_order=stop)
@@ -246,10 +265,12 @@ def tend(
     account: Account, instrument: Instrument, rules: Rules, event: Event, commands: np.ndarray[Any, Any]
 ) -> tuple[Account, Instrument]:
     """Look after the orders of an open position that nothing else is due for, or whose exit is at work already."""
-    if instrument.order.side == codes.SELL:
-        account, order = reprice(account, instrument.order, instrument.tape, rules, event, commands)
-        instrument = instrument._replace(order=order)
-    if not rules.protects:
+    aside = is_exit(instrument.stop_order)
+    order = instrument.stop_order if aside else instrument.order
+    if order.side == codes.SELL:
+        account, order = reprice(account, order, instrument.tape, rules, event, commands)
+        instrument = instrument._replace(stop_order=order) if aside else instrument._replace(order=order)
+    if aside or not rules.protects:
         return account, instrument
     stop, price = instrument.stop_order, instrument.tape.last_price
     if is_reached(stop, price):

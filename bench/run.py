@@ -33,6 +33,7 @@ SECTIONS = {
     "session-orders": "bench.session_orders",
     "session-memory": "bench.session_memory",
     "session-recovery": "bench.session_recovery",
+    "session-restarts": "bench.session_restarts",
     "evidence-spans": "bench.spans",
     "evidence-pipeline": "bench.evidence",
     "evidence-simulations": "bench.simulations",

@@ -21,7 +21,7 @@ from myquant.brokers.port import (
 )
 from myquant.core import codes, orders
 from myquant.core.layout import dtype_of
-from myquant.core.records import NO_COMMAND, Command, Day, Event, Instrument
+from myquant.core.records import NO_COMMAND, Account, Command, Day, Event, Instrument
 from myquant.session.broker_orders import Host
 
 KEY = 987_654_321
@@ -88,6 +88,7 @@ class Records:
         self.loaded = settings({"execution.fill_model": "limit", **(values or {})})
         dtype = np.dtype([("core", dtype_of(Instrument)), ("day", dtype_of(Day))])
         self.instruments = np.zeros(len(TOKENS), dtype)
+        self.desk = np.zeros(1, [("account", dtype_of(Account))])
         self.instruments["day"]["lot_size"] = 75
         self.instruments["day"]["tick_size"] = 5
         self.instruments["day"]["freeze_quantity"] = 1800
@@ -104,7 +105,10 @@ class Records:
     def as_engine(self) -> Any:
         """Return it for those who ask for an engine."""
         return SimpleNamespace(
-            loaded=self.loaded, instruments=self.instruments, latest_command=lambda: self.latest_command
+            loaded=self.loaded,
+            instruments=self.instruments,
+            desk=self.desk,
+            latest_command=lambda: self.latest_command,
         )
 
 

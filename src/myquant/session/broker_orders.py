@@ -224,6 +224,10 @@ class BrokerOrders:
             for who, instrument in enumerate(self._instruments)
         )
 
+    def last_id(self) -> int:
+        """Return the last id that the engine has given to an order."""
+        return int(self._engine.desk[0]["account"]["orders"])
+
     def _working(self) -> list[tuple[int, Any]]:
         cores = self._engine.instruments["core"]
         pairs = ((who, core[name]) for who, core in enumerate(cores) for name in ("order", "stop_order"))

@@ -19,10 +19,12 @@ from typing import Final, NamedTuple
 from myquant.brokers.port import TAG_LENGTH, Books, BrokerFill, OpenOrder, order_of_tag
 from myquant.core import codes
 from myquant.core.orders import PARTIAL, WORKING
+from myquant.session.lost_orders import Lost
 
 Key = tuple[str, str]  # token and product
 ALL: Final = -1
 KEY_LIMIT: Final = 2**63  # session keys are below it
+LOST_SALE: Final = "sold by lost orders: "  # and the token, in what was told
 _KEY_DIGITS: Final = 13
 _TAG_DIGITS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
     product: str  # of our orders, as the broker spells it in its positions
     settle_ns: int
     min_funds: int  # paise
+    lost: Lost = Lost()  # orders of ours
 
 
 class Known(NamedTuple):
@@ -77,7 +80,7 @@ class Memory(NamedTuple):
     known: Mapping[Key, Known] | None  # None: there was no look yet
     fills: frozenset[str]  # executions of others that were dealt with
     pending: Mapping[str, Pending]
-    told: frozenset[str]  # orders of others
+    told: frozenset[str]  # orders of others, and what lost ones did
     is_low: bool  # of funds
 
 
@@ -92,6 +95,7 @@ class Kind(StrEnum):
     FOREIGN_SALE = "somebody else has sold what we hold"
     FOREIGN_TRADE = "somebody else has traded"
     ORPHAN = "an order of ours that no session knows works at the broker"
+    LOST_ORDER = "an order of ours that the journal has lost was filled"
     STRANGE_ORDER = "an order that is not ours works at the broker"
     ORDER_DIFFERS = "an order of ours is another one at the broker"
     POSITION_DIFFERS = "the broker has another position than we have"
@@ -107,7 +111,7 @@ class Finding(NamedTuple):
     broker_id: str = ""
     quantity: int = 0  # units; of a FOREIGN_TRADE bought less sold, of a POSITION_DIFFERS theirs less ours
     value: int = 0  # paise
-    order: OpenOrder | None = None  # of an ORPHAN, as the books have it
+    order: OpenOrder | None = None  # of an ORPHAN that is to be cancelled, as the books have it
     is_new: bool = True  # else it was found before, and only what is to be done is to be done again
     words: str = ""
 
@@ -247,6 +251,7 @@ class _Look:
         what = (tuple(changes.items()), tuple(drifts.items()), frozenset(map(fill_key, fills)))
         pending = self._confirm(f"position {token}", what)
         has_settled = self.books.begun_ns - pending.since_ns >= self.settings.settle_ns
+        by_lost = pending.looks > 1 and 0 < -min(drifts.values()) <= self._lost_sale(token)[0]
         explained = sum(fill.side * fill.quantity for fill in fills) == sum(changes.values())
         if by_others:
             if pending.looks < 2 or not (explained or has_settled):  # two in a row
@@ -256,7 +261,7 @@ class _Look:
             if not any(changes.values()):
                 return [Finding(Kind.FOREIGN_TRADE, self.at.get(token, ALL), token, words=_named(fills))]
             return [found for key in keys for found in self._by_others(key, changes[key], drifts[key], fills)]
-        if pending.is_told or not has_settled:
+        if pending.is_told or not (has_settled or by_lost):
             return []
         self.pending[f"position {token}"] = pending._replace(is_told=True)
         who = self.at.get(token, ALL)
@@ -267,10 +272,17 @@ class _Look:
         gone = min(-drift, self.ours[who].quantity) if who != ALL else 0
         if gone <= 0:
             return Finding(Kind.POSITION_DIFFERS, who, token, quantity=drift)
-        words = "not in the books any more: valued at the last price"
-        return Finding(
-            Kind.FOREIGN_SALE, who, token, quantity=gone, value=gone * self.ours[who].last_price, words=words
-        )
+        words, value = "not in the books any more: valued at the last price", gone * self.ours[who].last_price
+        sold, got = self._lost_sale(token)
+        if sold >= gone:
+            self.told |= {LOST_SALE + token}
+            words, value = "by orders of ours that the journal has lost", got * gone // sold
+        return Finding(Kind.FOREIGN_SALE, who, token, quantity=gone, value=value, words=words)
+
+    def _lost_sale(self, token: str) -> tuple[int, int]:
+        """Return the units that lost orders have sold, and what for; none once that was dealt with."""
+        sales = [] if LOST_SALE + token in self.told else self.settings.lost.sales(self.books, token)
+        return sum(row.filled for row in sales), sum(row.value for row in sales)
 
     def _by_others(self, key: Key, change: int, drift: int, fills: list[BrokerFill]) -> list[Finding]:
         """Return what others did to one position, and take it for known.
@@ -300,6 +312,7 @@ class _Look:
         slices: dict[int, list[OpenOrder]] = {}
         for order in self.books.orders:
             order_id = self.by_id.get(order.broker_id)
+            found += self._lost(order, order_id or 0)
             if order_id in mine:
                 slices.setdefault(order_id, []).append(order)
             elif order.state in (WORKING, PARTIAL):
@@ -307,6 +320,16 @@ class _Look:
         for order_id, parts in slices.items():
             found += self._differing(mine[order_id], parts)
         return found
+
+    def _lost(self, order: OpenOrder, order_id: int) -> list[Finding]:
+        """Return what a lost order has filled, once for each amount."""
+        name = f"{order.broker_id}: {order.filled} filled"
+        if order_id not in self.settings.lost.ids or not order.filled or name in self.told:
+            return []
+        self.told |= {name}
+        who, units = self.at.get(order.token, ALL), order.side * order.filled
+        words = "what it bought is not managed: close it by hand" if units > 0 else ""
+        return [Finding(Kind.LOST_ORDER, who, order.token, order_id, order.broker_id, units, order.value, words=words)]
 
     def _unknown(self, order: OpenOrder, order_id: int | None) -> list[Finding]:
         who, broker_id = self.at.get(order.token, ALL), order.broker_id
@@ -319,11 +342,15 @@ class _Look:
             strange = Kind.STRANGE_ORDER
             return [Finding(strange, who, order.token, broker_id=broker_id, quantity=units, words=words)]
         pending = self._confirm(f"orphan {broker_id}", order_id)
-        if pending.looks == 1:
+        if pending.looks == 1 and order_id not in self.settings.lost.ids:
             return []
         self.pending[f"orphan {broker_id}"] = pending._replace(is_told=True)
         is_new, units = not pending.is_told, order.side * order.quantity
-        return [Finding(Kind.ORPHAN, who, order.token, order_id or 0, broker_id, units, 0, order, is_new)]
+        key = order.token, self.settings.product
+        if order.side == codes.SELL and self._drift(key, self.known.get(key, Known(0, 0))) > 0:
+            words = "left as it is: it protects units that the session does not know of"
+            return [Finding(Kind.ORPHAN, who, order.token, order_id, broker_id, units, is_new=is_new, words=words)]
+        return [Finding(Kind.ORPHAN, who, order.token, order_id, broker_id, units, 0, order, is_new)]
 
     def _differing(self, order: OurOrder, parts: Collection[OpenOrder]) -> list[Finding]:
         at_work = [part for part in parts if part.state in (WORKING, PARTIAL)]

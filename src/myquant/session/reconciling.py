@@ -14,6 +14,7 @@ from myquant.core import codes
 from myquant.errors import BrokerError, DataError, JournalError
 from myquant.journal.disk import Disk, discard, explained, let_go, put_file, read_whole, write_whole
 from myquant.session.broker_orders import BrokerOrders, Host
+from myquant.session.lost_orders import Lost
 from myquant.session.needs import Log
 from myquant.session.reconciliation import FIRST, Finding, Key, Kind, Known, Memory, Settings, reconcile, short_of
 from myquant.session.rules import SECOND_NS, paise
@@ -30,6 +31,7 @@ RETRY_MAX_S: Final = 15.0
 
 _ALARMS: Final = {
     Kind.FOREIGN_TRADE: codes.BY_FOREIGN_TRADE,
+    Kind.LOST_ORDER: codes.BY_BOOKS,
     Kind.ORDER_DIFFERS: codes.BY_BOOKS,
     Kind.POSITION_DIFFERS: codes.BY_BOOKS,
     Kind.LOW_FUNDS: codes.BY_MARGIN,
@@ -87,6 +89,7 @@ class Reconciler:
         self._symbols: Mapping[str, str] = NO_SYMBOLS
         self._doubts: dict[str, None] = {}  # in the order they came in
         self._doubted = asyncio.Event()
+        self._last_id = orders.last_id()  # of the journal: what this process gives comes behind
         self._good_ns = host.monotonic_ns()
         self._is_blind = False
         orders.on_doubt = self.doubt
@@ -143,6 +146,8 @@ class Reconciler:
         `held`: what the engine held of each instrument before they were asked for.
         """
         orders, self._symbols = self._orders, books.symbols
+        if not self.is_ready:
+            self._take_lost(books)
         self._hold_sells(books, held)
         self._port.settle(books, self._settings.settle_ns)
         view = orders.view()
@@ -158,13 +163,26 @@ class Reconciler:
         if not self.is_ready:
             self.is_ready = True
             self.on_ready()
-        return outcome.unconfirmed or any(order.is_unanswered for ours in view for order in ours.orders)
+        is_open = any(order.is_unanswered for ours in view for order in ours.orders)
+        return outcome.unconfirmed or is_open or bool(self._settings.lost.selling(books))
+
+    def _take_lost(self, books: Books) -> None:
+        """Note which orders the journal has lost, and take their ids, before anything can be sent with one of them."""
+        lost = Lost.found(books, self._last_id, self._settings.session_key)
+        if lost.ids:
+            self._settings = self._settings._replace(lost=lost)
+            self._log.warning("the journal has lost orders that the broker has", orders=sorted(lost.ids))
+            funds = min(books.funds.net, books.funds.available_cash)
+            self._host.tell(codes.FUNDS, value=funds, order_id=max(lost.ids))
 
     def _hold_sells(self, books: Books, held: Sequence[int]) -> None:
-        """Hold back sells of what the books have too little of; what was bought since they were asked for can't be in them."""
+        """Hold back sells of what the books have too little of, or a lost order sells; the books lack what was bought meanwhile."""
         view = self._orders.view()
         ours = [each._replace(quantity=min(each.quantity, then)) for each, then in zip(view, held, strict=True)]
-        self._orders.hold_sells(short_of(books, ours, self._memory, self._settings))
+        settings = self._settings
+        short = short_of(books, ours, self._memory, settings)
+        selling = settings.lost.selling(books)
+        self._orders.hold_sells(short | {who for who, each in enumerate(ours) if each.token in selling})
 
     def _store(self) -> None:
         try:

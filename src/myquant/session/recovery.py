@@ -12,7 +12,20 @@ from myquant.errors import JournalError
 from myquant.journal import snapshot as snapshots
 from myquant.journal.disk import Disk
 from myquant.journal.reader import JournalReader, inputs
-from myquant.journal.record import BODY, DAY, HOLDS, NOTE, NOTE_VALUES, SNAPSHOT, Input, Note, Origin, record_dtype
+from myquant.journal.record import (
+    BODY,
+    DAY,
+    HOLDS,
+    INPUT,
+    NOTE,
+    NOTE_VALUES,
+    NUMBER,
+    SNAPSHOT,
+    Input,
+    Note,
+    Origin,
+    record_dtype,
+)
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock
 from myquant.session.engine import Engine
@@ -21,6 +34,7 @@ from myquant.session.runner import NoOrders, Orders
 
 ENGINE: Final = "engine"
 ORDERS: Final = "orders"
+INSTRUMENT, TIME_NS, RECEIVE_NS = (Event._fields.index(name) for name in ("instrument", "time_ns", "receive_ns"))
 
 
 class SavedOrders(Orders, Protocol):
@@ -125,16 +139,16 @@ def _look_through(engine: Engine, reader: JournalReader, first: int) -> _Seen:
     """Take up the days that were prepared before record `first`, and find the last input of each instrument."""
     seen = _Seen(None, {})
     for block in reader.blocks():
-        for note in block[(block[:, HOLDS] == DAY) & (block[:, 1] <= first)]:
+        holds, kinds = block[:, HOLDS], block[:, BODY]
+        for note in block[(holds == DAY) & (block[:, NUMBER] <= first)]:
             body: Any = note.view(record_dtype(DAY))[0]["body"]
             engine.days[int(body["instrument"])] = body["day"]
-        bodies = inputs(block)["body"]
-        market = bodies[np.isin(bodies["event"]["kind"], (codes.TICK, codes.QUOTE))]
-        if len(market):
-            who = market["event"]["instrument"]
-            for instrument in np.unique(who):
-                event, origin = market[who == instrument][-1].item()
-                seen.last_inputs[int(instrument)] = Input(Event(*event), Origin(*origin))
-            last = market[-1]["event"]
-            seen.offset_ns = int(last["time_ns"] - last["receive_ns"])
+        market = np.flatnonzero((holds == INPUT) & ((kinds == codes.TICK) | (kinds == codes.QUOTE)))
+        if len(market):  # no copy of the rows: there may be millions
+            instruments, places = np.unique(block[market[::-1], BODY + INSTRUMENT], return_index=True)
+            for instrument, place in zip(instruments.tolist(), market[::-1][places].tolist(), strict=True):
+                event, origin = inputs(block[place : place + 1])["body"][0].item()
+                seen.last_inputs[instrument] = Input(Event(*event), Origin(*origin))
+            newest = block[market[-1], BODY:]
+            seen.offset_ns = int(newest[TIME_NS] - newest[RECEIVE_NS])
     return seen

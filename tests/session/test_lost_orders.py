@@ -1,0 +1,119 @@
+"""Orders that left, and of which the journal knows nothing: a machine lost its power before they were on its disk."""
+
+import pytest
+
+from myquant.brokers.port import OpenOrder
+from myquant.core import codes, orders
+from myquant.core.codes import BUY, SELL
+from myquant.session.lost_orders import Lost
+from myquant.session.reconciliation import Finding, Kind, Ours, Settings
+from session.broker_books import KEY, PRODUCT, SECOND_NS, TOKENS, books, in_book
+from session.test_reconciliation import Day, ours
+from session.test_reconciling import Room
+
+LAST_ID = 4  # that the journal has
+STOP = in_book(6, SELL, 75, price=9_000, trigger=9_050)
+
+
+def of_lost(*rows: OpenOrder) -> Day:
+    """Return a day that begins with such orders in the books."""
+    lost = Lost.found(books(0, *rows), LAST_ID, KEY)
+    return Day(settings=Settings(KEY, PRODUCT, 35 * SECOND_NS, 0, lost))
+
+
+def of_kind(found: list[Finding], kind: Kind) -> list[Finding]:
+    return [each for each in found if each.kind == kind]
+
+
+def test_orders_above_the_last_id_of_the_journal_are_lost() -> None:
+    rows = [in_book(4, BUY, 75), in_book(5, BUY, 75), STOP, in_book(9, BUY, 75, tag="phone")]
+    lost = Lost.found(books(0, *rows), LAST_ID, KEY)
+    assert lost.ids == {5, 6}
+    assert [lost.has(row) for row in rows] == [False, True, True, False]
+    assert lost.selling(books(0, *rows)) == {TOKENS[0]}
+    assert not Lost().has(STOP)
+
+
+def test_a_lost_entry_is_cancelled_at_the_first_look_and_its_fills_are_named() -> None:
+    entry = in_book(5, BUY, 150, 75)
+    day = of_lost(entry)
+    found = day.look(books(0, entry, held={TOKENS[0]: 75}), ours())
+    assert [each.order for each in of_kind(found, Kind.ORPHAN)] == [entry]
+    assert [(each.order_id, each.quantity) for each in of_kind(found, Kind.LOST_ORDER)] == [(5, 75)]
+    assert "close it by hand" in of_kind(found, Kind.LOST_ORDER)[0].words
+    assert not of_kind(day.look(books(2, entry, held={TOKENS[0]: 75}), ours()), Kind.LOST_ORDER), "once for an amount"
+    more = in_book(5, BUY, 150, 150)
+    found = day.look(books(4, more, held={TOKENS[0]: 150}), ours())
+    assert [(each.order_id, each.quantity) for each in of_kind(found, Kind.LOST_ORDER)] == [(5, 150)]
+
+
+def test_the_stop_order_of_a_lost_entry_is_left_as_it_is() -> None:
+    rows = in_book(5, BUY, 75, 75), STOP
+    day = of_lost(*rows)
+    for at_s in (0, 2, 4):
+        found = of_kind(day.look(books(at_s, *rows, held={TOKENS[0]: 75}), ours()), Kind.ORPHAN)
+        assert [(each.order, each.order_id, each.is_new) for each in found] == [(None, 6, not at_s)]
+        assert "it protects" in found[0].words
+
+
+def test_a_lost_stop_order_of_what_is_held_is_cancelled_at_the_first_look() -> None:
+    day = of_lost(STOP)
+    entry = in_book(4, BUY, 75, 75)
+    found = day.look(books(0, entry, STOP, held={TOKENS[0]: 75}), ours(75))
+    assert [each.order for each in of_kind(found, Kind.ORPHAN)] == [STOP]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_a_lost_order_sold_is_taken_out_at_the_second_look(ended: bool) -> None:
+    entry, sale = in_book(4, BUY, 75, 75), in_book(5, SELL, 75, 75 if ended else 35, price=10_500)
+    gone = sale.filled
+    day = of_lost(sale)
+    at = {TOKENS[0]: 75 - gone}
+    assert not of_kind(day.look(books(0, entry, sale, held=at), ours(75)), Kind.FOREIGN_SALE)
+    assert day.unconfirmed
+    found = of_kind(day.look(books(2, entry, sale, held=at), ours(75)), Kind.FOREIGN_SALE)
+    assert [(each.quantity, each.value) for each in found] == [(gone, gone * 10_500)]
+    assert "the journal has lost" in found[0].words
+    day.look(books(4, entry, sale, held=at), ours(75 - gone))
+    for at_s in (6, 8):  # something else, which the lost order does not explain
+        assert not of_kind(day.look(books(at_s, entry, sale), ours(75)), Kind.FOREIGN_SALE)
+
+
+def test_ids_that_the_journal_lost_are_taken_before_the_engine_hears_of_its_orders() -> None:
+    room = Room(books(0, in_book(LAST_ID, BUY, 75, 75), STOP, held={TOKENS[0]: 75}))
+    room.records.desk["account"]["orders"] = LAST_ID
+    room.records.hold(0, 75)
+    then: list[int] = []
+    room.port.on_settle = lambda _: then.append(max(event.order_id for event in room.events))
+    room.run(1)
+    assert then == [6]
+    assert [line for _, line, _ in room.log.lines if "lost" in line] == [
+        "the journal has lost orders that the broker has"
+    ]
+
+
+def test_no_sell_leaves_beside_a_lost_one_and_the_next_look_comes_soon() -> None:
+    entry, gone = in_book(LAST_ID, BUY, 75, 75), STOP._replace(state=orders.CANCELLED)
+    looks = [books(0, entry, STOP, held={TOKENS[0]: 75})] * 2 + [books(0, entry, gone, held={TOKENS[0]: 75})]
+    room = Room(*looks)
+    room.records.desk["account"]["orders"] = LAST_ID
+    room.records.hold(0, 75)
+    held_back: list[frozenset[int] | None] = []
+    room.port.on_settle = lambda _: held_back.append(room.orders._held_back)
+    room.run(10)
+    assert room.looked_s == pytest.approx([0, 2, 4])
+    assert held_back == [{0}, {0}, frozenset()]
+    assert room.port.sent == [("cancel_orphan", "B6.0")] * 2
+
+
+def test_what_a_lost_order_filled_halts() -> None:
+    room = Room(books(0, in_book(5, BUY, 75, 75), held={TOKENS[0]: 75}))
+    room.run(1)
+    assert ("alarm", codes.BY_BOOKS) in room.told()
+    line = next(fields for kind, line, fields in room.log.lines if kind == "error" and line == Kind.LOST_ORDER)
+    assert (line["order_id"], line["broker_id"], line["quantity"]) == (5, "B5.0", 75)
+
+
+def test_a_view_without_orders_has_none_lost() -> None:
+    assert not Lost.found(books(0), 0, KEY).ids
+    assert isinstance(ours()[0], Ours)

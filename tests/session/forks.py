@@ -20,7 +20,9 @@ from typing import Any
 import myquant
 
 TESTS = Path(__file__).resolve().parents[1]
-SOURCES = Path(myquant.__file__).resolve().parents[1]  # those that the tests themselves run, wherever they were installed
+SOURCES = (
+    Path(myquant.__file__).resolve().parents[1]
+)  # those that the tests themselves run, wherever they were installed
 LOADED = (  # not polars: it begins threads, and a fork takes only one along
     "myquant.cli.app",
     "myquant.cli.settings",

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-paper demo-live demo-evidence test check warm storm bench bench-peers official-client lock format clean
+.PHONY: help setup demo demo-paper demo-live demo-evidence test check lint types warm storm bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,14 +41,20 @@ warm: setup # compile the engine once, so that parallel tests find it
 	@$(BIN)/python tests/warm.py
 
 test: setup warm ## run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-check: setup ## what CI runs: format, lint, types, imports, tests
+check: setup ## what CI runs: format, lint, imports, types, tests
+	$(MAKE) lint
+	$(MAKE) --jobs=2 --output-sync types warm
+	$(MAKE) test
+
+lint: setup # a second or two, so they come first
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) test
+
+types: setup # on one core, while `warm` compiles on another
+	$(BIN)/mypy
 
 storm: setup warm ## hours: 100,000 orders under faults in virtual time, and 10,000 kills
 	MYQUANT_LONG=1 $(BIN)/python -m pytest -p no:randomly tests/laws/test_broker_storm.py tests/laws/test_broker_kills.py

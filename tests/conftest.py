@@ -1,14 +1,23 @@
 """Fixtures that every room's tests may use."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-os.environ.setdefault(
-    "MYQUANT_STATE", tempfile.mkdtemp(prefix="myquant-state-")
-)  # fences of tests, not those of the user
+# Tests wait for fsync more than for anything else: their files are in memory, unless there is too little of it or `TMPDIR`
+# says where. What is to meet a real file system asks for `disk_path`.
+MEMORY = Path("/dev/shm")  # noqa: S108  (it is the place itself that is meant)
+ENOUGH_BYTES = 2 << 30
+DISK = os.environ.setdefault("MYQUANT_TESTS_DISK", tempfile.gettempdir())  # the same in every worker
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+if "MYQUANT_STATE" not in os.environ:  # fences of tests, not those of the user
+    os.environ["MYQUANT_STATE"] = tempfile.mkdtemp(prefix="myquant-state-")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -25,3 +34,34 @@ def shared_dir() -> Path:
 def real_day(shared_dir: Path) -> Path:
     """Return the recorded day of NIFTY option ticks (34,086 rows of 2025-10-03)."""
     return shared_dir / "data" / "nifty_option_2025-10-03.csv"
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """Return an empty folder on a real file system, where a sync takes its time and a process can be killed in one."""
+    with tempfile.TemporaryDirectory(dir=DISK, prefix="myquant-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+# What takes longest begins first, so that no worker is left alone with it at the end; and tests that need the same engine
+# compiled are one worker's, so that it is compiled once.
+LONGEST = (
+    "test_broker_kills.py",
+    "test_demo.py",
+    "test_kill.py",
+    "test_recovery.py",
+    "test_broker_crash_points.py",
+    "test_crash_at_every_call.py",
+)
+EXAMPLES = ("opening_range_breakout", "rsi_pullback")
+COMPILES = ("test_examples.py", "test_strategy_loading.py", "test_own_arrays.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests in order (see `LONGEST`), after they were shuffled and before xdist names their groups."""
+    for item in items:
+        if item.path.name in COMPILES:
+            own = [name for name in EXAMPLES if name in item.name]
+            item.add_marker(pytest.mark.xdist_group(own[0] if own else item.path.name))
+    items.sort(key=lambda item: item.path.name not in LONGEST)

@@ -72,7 +72,15 @@ def settings(values: Mapping[str, Any], strategy: LoadedStrategy | None = None) 
     for name, value in {**fixed, **values}.items():
         section, key = name.split(".")
         merged.setdefault(section, {})[key] = value
-    return load_config(file=None, values=merged, sections=own)
+    if own:
+        return load_config(file=None, values=merged, sections=own)
+    known = repr(merged)
+    if known not in _LOADED:
+        _LOADED[known] = load_config(file=None, values=merged)
+    return _LOADED[known]
+
+
+_LOADED: dict[str, LoadedConfig] = {}  # it changes no more; some laws ask for the same one a thousand times
 
 
 def run_engine(

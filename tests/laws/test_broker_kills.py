@@ -145,8 +145,8 @@ def play(folder: Path, kills: int, *, dedupe: bool) -> list[Play]:
 
 
 @pytest.mark.parametrize("dedupe", [False, True], ids=["no-dedupe", "dedupe"])
-def test_random_kills_lose_and_double_nothing(tmp_path: Path, *, dedupe: bool) -> None:
-    plays = play(tmp_path, KILLS // 2, dedupe=dedupe)
+def test_random_kills_lose_and_double_nothing(disk_path: Path, *, dedupe: bool) -> None:
+    plays = play(disk_path, KILLS // 2, dedupe=dedupe)
     orders = sum(each.held.orders for each in plays)
     protected_ms = [ms for each in plays for ms in each.protected_ms]
     assert orders >= KILLS // 2, "they hardly did anything"

@@ -50,15 +50,15 @@ def play(folder: Path, arguments: tuple[str, str, int], rng: np.random.Generator
 
 
 @pytest.mark.parametrize(("settings", "batch"), WAYS, ids=[f"{settings}-{batch}" for settings, batch in WAYS])
-def test_random_kills_change_nothing(settings: str, batch: int, tmp_path: Path) -> None:
+def test_random_kills_change_nothing(settings: str, batch: int, disk_path: Path) -> None:
     kills = seed = 0
     while kills < KILLS // len(WAYS):
         seed += 1
         rng = np.random.default_rng(seed)
-        inputs = tmp_path / f"{seed}.npy"
+        inputs = disk_path / f"{seed}.npy"
         np.save(inputs, day_inputs(seed, count=INPUTS))
         arguments = (str(inputs), settings, batch)
-        whole, killed = tmp_path / f"whole-{seed}", tmp_path / f"killed-{seed}"
+        whole, killed = disk_path / f"whole-{seed}", disk_path / f"killed-{seed}"
         play(whole, arguments, rng, 0)
         kills += play(killed, arguments, rng, KILLS // len(WAYS) - kills)
         context = f"seed {seed}, after {kills} kills"

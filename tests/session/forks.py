@@ -17,7 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import myquant
+
 TESTS = Path(__file__).resolve().parents[1]
+SOURCES = (
+    Path(myquant.__file__).resolve().parents[1]
+)  # those that the tests themselves run, wherever they were installed
 LOADED = (  # not polars: it begins threads, and a fork takes only one along
     "myquant.cli.app",
     "myquant.cli.settings",
@@ -71,7 +76,7 @@ class Forks:
     """The process that forks, as a test has it."""
 
     def __init__(self) -> None:
-        environ = os.environ | {"PYTHONPATH": str(TESTS), "OPENBLAS_NUM_THREADS": "1"}
+        environ = os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{SOURCES}", "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=environ)
         assert self._read() == "ready"

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -61,8 +62,12 @@ def has_compiled(adapter: str) -> bool:
     return any((cache_folder() / engine_name(adapter)).glob("__pycache__/*.nbi"))
 
 
+@cache
 def engine_name(adapter: str, probe: str = "") -> str:
-    """Return the name of an engine's folder, with which the names of its modules begin."""
+    """Return the name of an engine's folder, with which the names of its modules begin.
+
+    Asked once of a process: it has loaded the sources as they were, whatever becomes of the files.
+    """
     return f"myquant_{source_hash(adapter, probe=probe)}"
 
 

@@ -323,24 +323,6 @@ def test_a_blocked_loop_is_told_in_time(tmp_path: Path) -> None:
     asyncio.run(limited(run()))
 
 
-@pytest.mark.parametrize(("request_", "later"), [("status", "ask again"), ("stop", "stop takes effect then")])
-def test_one_that_compiles_says_so_instead_of_an_offer_to_kill_it(tmp_path: Path, request_: str, later: str) -> None:
-    async def run() -> None:
-        server = OperatorServer(tmp_path, Session().ask)
-        await server.start(operator.COMPILING)
-        with pytest.raises(MyquantError, match=rf"process {os.getpid()} is compiling the engine .*: wait; {later}$"):
-            ask_session(tmp_path, request_, timeout_s=0.05)
-        server.note_doing("")
-        with pytest.raises(MyquantError, match="its loop is blocked"):
-            ask_session(tmp_path, request_, timeout_s=0.05)
-        assert stat.S_IMODE((tmp_path / CARD).stat().st_mode) == 0o600
-        await server.close()
-        server.note_doing("")
-
-    asyncio.run(limited(run()))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_no_such_session(tmp_path: Path) -> None:
     with pytest.raises(MyquantError, match="nothing-here: no such session"):
         ask_session(tmp_path / "nothing-here", "status")

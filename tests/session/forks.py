@@ -71,7 +71,8 @@ class Forks:
     """The process that forks, as a test has it."""
 
     def __init__(self) -> None:
-        environ = os.environ | {"PYTHONPATH": str(TESTS), "OPENBLAS_NUM_THREADS": "1"}
+        places = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])  # the sources beside these tests, installed or not
+        environ = os.environ | {"PYTHONPATH": places, "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=environ)
         assert self._read() == "ready"

@@ -71,7 +71,7 @@ class Forks:
     """The process that forks, as a test has it."""
 
     def __init__(self) -> None:
-        places = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])  # the sources beside these tests, installed or not
+        places = f"{TESTS.parent / 'src'}{os.pathsep}{TESTS}"  # the sources beside these tests, whichever are installed
         environ = os.environ | {"PYTHONPATH": places, "OPENBLAS_NUM_THREADS": "1"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True, env=environ)

@@ -142,13 +142,14 @@ class OpenedAtBroker(Opened):
 class Left:
     """What a session left: its record (None: no usable tick came), where, and with which exit code.
 
-    `is_over`: its day has ended; else it can be gone on with.
+    `is_over`: its day has ended; else it can be gone on with. `cut_off`: why it may send nothing any more; empty: it may.
     """
 
     record: RunRecord | None
     folder: Path
     exit_code: int
     is_over: bool
+    cut_off: str = ""
 
 
 def today(zone: str) -> date:
@@ -284,7 +285,7 @@ async def _run_live(
         if plan.override is not None and recovered is None:
             session.supervisor.note_override(NO_REHEARSAL, override_number(plan.override))
         exit_code = await session.run()
-        return Left(session.end(close=False), folder, exit_code, session.loop.is_over)
+        return Left(session.end(close=False), folder, exit_code, session.loop.is_over, session.loop.cut_off)
 
 
 @dataclass(frozen=True)

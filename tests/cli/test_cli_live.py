@@ -164,3 +164,24 @@ def test_the_plan_is_what_was_asked_for(monkeypatch: pytest.MonkeyPatch, run: Ru
     assert "none, overridden: why" in ended.out
     assert "the same command goes on with it" in ended.out
     assert ConfigAudit(Path("runs")).read().lines == 1
+
+
+def test_a_session_that_was_fenced_off_says_by_whom_and_what_to_do(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    def begin(plan: LivePlan, _review: Callable[[OpenedAtBroker], None]) -> compose.Left:
+        why = "fenced off: myquant flatten, process 4711"
+        return compose.Left(None, plan.folder, 5, is_over=False, cut_off=why)
+
+    monkeypatch.setattr(compose, "live", begin)
+    ended = run(
+        "live", "--broker", "angelone", SYMBOL, "--i-understand", "--without-paper", "why",
+        "--set", "execution.fill_model=limit", "--session", "monday",
+    )  # fmt: skip
+    assert ended.code == 5
+    said = " ".join(ended.out.split())
+    assert (
+        "could send nothing any more, and left its orders and positions as they were: fenced off: myquant flatten, process 4711"
+        in said
+    )
+    assert "`myquant flatten --broker angelone` closes everything" in said
+    assert "takes the account back and goes on (runs/monday)" in said
+    assert "The session is not over" not in said

@@ -1,6 +1,7 @@
 """`myquant status`, `halt`, `resume`, `flatten`, `stop`: against a session that listens in this process."""
 
 import asyncio
+import copy
 import io
 import json
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from cli.ended import Run
+from myquant.cli.status_print import print_status
 from myquant.errors import MyquantError
 from myquant.session.operator import OperatorServer
 from myquant.session.status import PositionStatus, SessionStatus
@@ -35,10 +37,11 @@ STATUS: SessionStatus = {
     "kind": "paper",
     "pid": 4711,
     "time_zone": "Asia/Kolkata",
-    "now_ns": TIME_NS,
+    "wall_now_ns": TIME_NS + 86_400 * 10**9,
+    "exchange_now_ns": TIME_NS,
     "started_ns": TIME_NS - 700 * 10**9,
     "feed": {"healthy": False, "since_ns": TIME_NS, "reason": "connection 1 silent for 4 s"},
-    "entries": {"allowed": False, "reason": "the feed is stale"},
+    "entries": {"allowed": False, "reason": "the feed is stale", "broker_funds_paise": None},
     "day_pnl_paise": -1_234_567,
     "instruments": [
         {
@@ -60,8 +63,9 @@ STATUS: SessionStatus = {
             "stop_order": None,
         },
     ],
-    "orders": {"sent": 3, "working": 1, "rejected": 0, "unknown": 0},
+    "orders": {"sent": 3, "working": 1, "rejected": 0, "not_sent": 0, "unknown": 0},
     "journal": {"records": 123_456, "used_bytes": 23_703_552, "free_bytes": 5_000_000_000},
+    "errors": 2,
     "last_error": {"time_ns": TIME_NS, "text": "connection 1: reset by peer"},
 }
 
@@ -116,22 +120,37 @@ def session() -> Iterator[Path]:
 def test_the_status_for_people(run: Run) -> None:
     ended = run("status")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[:9] == [
+    assert ended.out.splitlines()[:10] == [
         "20251003-nifty (paper)",
-        "  Running     since 2025-10-03 09:09:27 +0530, process 4711",
-        "  Feed        stale since 09:21:07: connection 1 silent for 4 s",
+        "  Clocks      here 2025-10-04 09:21:07 +0530, exchange 2025-10-03 09:21:07 +0530",
+        "  Running     since 2025-10-03 09:09:27 +0530 (here), process 4711",
+        "  Feed        stale since 09:21:07 (here): connection 1 silent for 4 s",
         "  Entries     not allowed: the feed is stale",
         "  Day P&L     -12,345.67",
         "  Orders      3 sent, 1 working, 0 rejected, 0 unknown",
         "  Journal     123,456 records, 23.7 MB; 5,000.0 MB free on its disk",
-        "  Last error  09:21:07 connection 1: reset by peer",
+        "  Errors      2 logged, the last at 09:21:07 (here): connection 1: reset by peer",
         "",
     ]
-    assert [" ".join(line.split()) for line in ended.out.splitlines()[9:]] == [
-        "Instrument Ticks Last tick Price Position Entry Stop Trailing Target Open P&L Order",
+    assert [" ".join(line.split()) for line in ended.out.splitlines()[10:]] == [
+        "Instrument Ticks Last tick (exchange) Price Position Entry Stop Trailing Target Open P&L Order",
         "NIFTY07OCT2524900CE 12,345 09:21:07 295.05 75 290.05 275.05 - 295.05 375.00 sell 75 at 85.05, working",
         "BANKNIFTY28OCT2554900PE 0 - - flat",
     ]
+
+
+def test_the_status_tells_apart_what_was_not_sent_and_what_limits_entries(capsys: pytest.CaptureFixture[str]) -> None:
+    status = copy.deepcopy(STATUS)
+    status["orders"] |= {"rejected": 1, "not_sent": 4}
+    status["entries"] = {"allowed": True, "reason": "", "broker_funds_paise": 500_000}
+    status["exchange_now_ns"] = status["last_error"] = None
+    status["errors"] = 0
+    print_status(status)
+    lines = capsys.readouterr().out.splitlines()
+    assert "  Orders      3 sent, 1 working, 1 rejected, 4 not sent (held back here), 0 unknown" in lines
+    assert "  Entries     allowed; the broker's funds limit them to 5,000.00" in lines
+    assert "  Clocks      here 2025-10-04 09:21:07 +0530, exchange not told yet" in lines
+    assert "  Errors      none" in lines
 
 
 @pytest.mark.usefixtures("session")

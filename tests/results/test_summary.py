@@ -186,7 +186,7 @@ def test_counts_of_ticks_gates_denials_and_orders() -> None:
     assert figures["gates"] == {"warm_up": 0, "outside_hours": 0, "max_positions": 0, "green": 400, "signal": 50}
     assert figures["denied_entries"] == dict.fromkeys(codes.DENIAL_NAMES.values(), 0) | {"size": 4}
     assert figures["exposure_percent"] == 25.0
-    assert figures["orders"] == {"sent": 9, "rejected": 0, "stale_answers": 0}
+    assert figures["orders"] == {"sent": 9, "rejected": 0, "not_sent": 0, "stale_answers": 0}
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,10 @@ def test_halts() -> None:
 
 
 def test_order_counters() -> None:
-    record = counted(make_record(), COUNT_ORDER_REJECTS=2, COUNT_STALE_ORDER_EVENT=5)
-    assert summary(record)["orders"] == {"sent": 0, "rejected": 2, "stale_answers": 5}
+    record = make_record()
+    record = replace(record, account=record.account._replace(orders=7))
+    record = counted(record, COUNT_ORDER_REJECTS=2, COUNT_NOT_SENT=3, COUNT_STALE_ORDER_EVENT=5)
+    assert summary(record)["orders"] == {"sent": 4, "rejected": 2, "not_sent": 3, "stale_answers": 5}
 
 
 def test_the_same_record_gives_the_same_bytes() -> None:

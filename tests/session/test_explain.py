@@ -1,13 +1,18 @@
 """What a run says beyond its figures: why there was no entry, with the remedy."""
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
 
 from laws.driver import MemorySource, Ticks, random_ticks, settings
 from myquant import compose
+from myquant.core import codes
+from myquant.core.layout import dtype_of
+from myquant.core.records import Event
 from myquant.results.record import RunRecord
+from myquant.session.explain import FirstOfSize
 from myquant.strategies.loading import default_strategy
 from myquant.ticks.batch import InstrumentName
 
@@ -82,3 +87,18 @@ def test_a_lot_beyond_the_cash_is_told_with_its_price_and_the_remedy() -> None:
 def test_names_of_files_are_told_whose_contract_they_get() -> None:
     notice, *_ = backtest(rising("2025-10-03 10:00:00"), "day", labels=True).notices
     assert notice.startswith("day is no trading symbol: lot, charges and hours are those of NIFTY (instrument.symbol)")
+
+
+def test_a_lot_beyond_the_brokers_funds_names_them_and_not_the_capital(monkeypatch: pytest.MonkeyPatch) -> None:
+    funds = np.zeros(2, dtype_of(Event))
+    funds["kind"], funds["sequence"], funds["value"] = codes.FUNDS, [1, 10**6], [12_000_00, 90_000_00]
+
+    class AtBroker(FirstOfSize):
+        def take(self, commands: np.ndarray[Any, Any], events: np.ndarray[Any, Any] = funds) -> None:
+            super().take(commands, events)
+
+    monkeypatch.setattr(compose, "FirstOfSize", AtBroker)
+    (notice,) = backtest(rising("2025-10-03 10:00:00"), capital__initial_capital=20_000).notices
+    assert "risk.max_position_value_percent = 30 % of the broker's funds (first at" in notice
+    assert "the broker's funds were 12,000.00, our own cash 20,000.00); add funds at the broker" in notice
+    assert "raise capital.initial_capital" not in notice

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myquant.errors import MyquantError
-from myquant.session.log import TEXT_MAX, SessionLog, _clean, open_log, utc_text
+from myquant.session.log import SHORT_MAX, TEXT_MAX, SessionLog, _clean, open_log, utc_text
 
 TIME_NS = 1_759_463_467_120_400_300  # 2025-10-03 09:21:07.120400300 in India
 HIDDEN = "hunter22"
@@ -54,6 +54,18 @@ def test_a_line_for_machines_and_one_for_people(tmp_path: Path) -> None:
     ]
     assert stat.S_IMODE((tmp_path / "log.jsonl").stat().st_mode) == 0o600
     assert (log.lost, log.unshown) == (0, 0)
+
+
+def test_errors_are_counted_and_the_last_is_kept_without_secrets(tmp_path: Path) -> None:
+    log, _ = opened(tmp_path)
+    log.warning("not one")
+    assert (log.errors.count, log.errors.text) == (0, "")
+    log.error("first")
+    log.bind(symbol="NIFTY").error("second\nline", why=HIDDEN, long="x" * 2000, exc_info=ValueError("?"))
+    log.info("not one either")
+    assert (log.errors.count, log.errors.time_ns) == (2, TIME_NS)
+    assert log.errors.text.startswith("second line symbol=NIFTY why=*** long=xx")
+    assert len(log.errors.text) == SHORT_MAX
 
 
 def test_a_secret_gets_in_nowhere(tmp_path: Path) -> None:

@@ -80,6 +80,9 @@ def test_file_and_terminal_are_those_of_a_log_that_is_written_at_once(
         assert "hunter" not in text
         assert "***" in text
     assert (beside.lost, beside.unshown) == (0, 0)
+    assert beside.errors.count > 1
+    assert beside.errors == log.errors
+    assert "hunter" not in beside.errors.text
 
 
 def test_debugging_is_by_choice(tmp_path: Path, terminal: io.TextIOWrapper) -> None:

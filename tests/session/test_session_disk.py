@@ -194,6 +194,8 @@ def test_a_sync_that_fails_lets_exits_out_and_no_entries(tmp_path: Path, values:
     journal = assert_recovers(run, values)
     rejects = journal.events[journal.events["kind"] == codes.ORDER_REJECT]
     assert rejects["code"].tolist() == [codes.NOT_SENT]
+    counts = run.session.engine.instruments["counts"].sum(axis=0)
+    assert (counts[codes.COUNT_NOT_SENT], counts[codes.COUNT_ORDER_REJECTS]) == (1, 0)
     assert troubles(journal) == [JOURNAL_TROUBLE] * 2
 
 
@@ -215,7 +217,7 @@ def test_a_snapshot_that_fails_stops_nothing(tmp_path: Path) -> None:
 def test_a_loop_that_leaves_for_want_of_room_waits_for_the_exits(tmp_path: Path, values: dict[str, Any]) -> None:
     run = supervised(tmp_path / "s", values, inputs(), QUICK)
     loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=False, hide=lambda _: None)
-    run.take_until(lambda: run.has_position() and loop._is_at_rest())
+    run.take_until(lambda: run.has_position() and not loop._waits_for())
 
     async def feed() -> None:
         while True:

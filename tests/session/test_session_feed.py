@@ -19,7 +19,8 @@ from myquant.journal.disk import DISK
 from myquant.lab.angelone.server import AngelOneLab, day_packets
 from myquant.session.clock import ExchangeClock
 from myquant.session.loop import STOPPING, SessionLoop
-from myquant.session.supervisor import TELL_ALL, Supervisor
+from myquant.session.supervisor import Supervisor
+from myquant.session.telling import TELL_ALL
 from session.sessions import RICH, Session, open_session
 from session.stage import assert_forwards, assert_no_entry_while_stale, journal_of
 from session.supervised import Lines, SetClock, Supervised, market_inputs, supervised

@@ -1,5 +1,6 @@
 """Stopping a session and starting it again: signals, the operator, and what is not allowed."""
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,7 @@ def test_a_stop_leaves_no_entry_behind_and_what_is_held_protected(stage: Stage) 
     }
     assert int(buys[-1]["order_id"]) in ended
     assert "leaves with orders at work" not in stage.said()
+    assert "halted" not in stage.said()  # the stop's own wish
 
 
 def test_a_second_signal_does_not_wait_for_positions(stage: Stage) -> None:
@@ -114,6 +116,7 @@ def test_a_second_signal_does_not_wait_for_positions(stage: Stage) -> None:
     child.send(signal.SIGTERM)
     assert child.wait(5) == 0
     assert "hurry=True" in stage.said()
+    assert re.search(rf"the session leaves with orders at work orders={SYMBOL}: .* waited_s=", stage.said())
     journal = assert_sound(stage.session())
     sides = dict(journal.commands_of(codes.SUBMIT)[["order_id", "side"]].tolist())
     fills = journal.events[journal.events["kind"] == codes.FILL]
@@ -127,22 +130,22 @@ def test_the_operator_halts_resumes_flattens_and_stops(stage: Stage) -> None:
     assert status["kind"] == "paper"
     assert status["pid"] == child.pid
     assert status["feed"]["healthy"]
-    assert status["entries"] == {"allowed": True, "reason": ""}
-    assert status["last_error"] is None
+    assert status["entries"] == {"allowed": True, "reason": "", "broker_funds_paise": None}
+    assert (status["errors"], status["last_error"]) == (0, None)
     (instrument,) = status["instruments"]
     assert instrument["symbol"] == SYMBOL
     assert instrument["ticks"] > 0
     assert instrument["position"]["stop_paise"] < instrument["position"]["entry_price_paise"]
     folder = stage.session()
     assert "no new entries; 1 open" in ask_session(folder, "halt", "a test")["message"]
-    assert reach(stage, child, bool)["entries"] == {"allowed": False, "reason": "halted: operator"}
+    assert reach(stage, child, bool)["entries"]["reason"] == "halted: operator"
     assert ask_session(folder, "resume")["message"] == "entries are allowed again"
     assert reach(stage, child, bool)["entries"]["allowed"]
     reach(stage, child, has_position)
     assert ask_session(folder, "flatten")["message"] == "all positions are told to close; entries wait for resume"
     status = reach(stage, child, bool)
     assert not has_position(status)
-    assert status["entries"] == {"allowed": False, "reason": "flattened by the operator"}
+    assert status["entries"]["reason"] == "flattened by the operator"
     assert ask_session(folder, "stop")["message"] == "the session stops"
     assert child.wait() == 0
     journal = assert_sound(folder)

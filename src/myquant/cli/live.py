@@ -25,6 +25,12 @@ MEANING: Final = (
     "give --i-understand, or try `myquant paper` first: this session sends orders to the broker with real money, and whatever is wrong in a"
     " setting, a strategy or this program is paid with it"
 )
+CUT_OFF: Final = (
+    "The session could send nothing any more, and left its orders and positions as they were: {why}\n"
+    "Look at what the account holds now; `myquant flatten --broker {broker}` closes everything. Once no other session sends"
+    " orders for this account, the same command takes the account back and goes on ({folder}); entries then wait for"
+    " `myquant resume`"
+)
 # Every limit that halts entries, as people read it; 0 means that there is none.
 LIMITS: Final = (
     ("day loss, flattens", "risk.max_day_loss", "rupees"),
@@ -95,10 +101,10 @@ def live(
         record_use(opened, f"{KIND} --broker {broker} {' '.join(wanted)}", without_paper)
 
     plan = compose.LivePlan(broker, wanted, loaded, chosen, folder, os.environ, without_paper)
-    _print_end(compose.live(plan, review))
+    _print_end(compose.live(plan, review), broker)
 
 
-def _print_end(left: "Left") -> None:
+def _print_end(left: "Left", broker: str) -> None:
     """Print what a session left, and leave with its exit code."""
     from myquant.cli.output import console
     from myquant.cli.run import Finished
@@ -111,7 +117,9 @@ def _print_end(left: "Left") -> None:
         console().print(f"{left.folder}: no usable tick came; the journal has everything that did")
     else:
         print_summary(Finished(summary(left.record), left.folder / "results"), as_json=False)
-    if not left.is_over:
+    if left.cut_off:
+        console().print(CUT_OFF.format(why=left.cut_off, broker=broker, folder=left.folder))
+    elif not left.is_over:
         console().print(f"The session is not over: the same command goes on with it ({left.folder})")
     raise typer.Exit(left.exit_code)
 

@@ -10,12 +10,23 @@ from rich.table import Table
 from myquant.cli.output import NOTHING, console, money
 from myquant.results.text import counted
 from myquant.results.units import SECOND_NS, rupees
-from myquant.session.status import InstrumentStatus, SessionStatus
+from myquant.session.status import InstrumentStatus, OrdersStatus, SessionStatus
 
 WIDTH_MAX: Final = 1000  # a table is as wide as it is: a terminal wraps it, a file has it whole
 MEGABYTE: Final = 10**6
 COLUMNS: Final = (
-    *("Instrument", "Ticks", "Last tick", "Price", "Position", "Entry", "Stop", "Trailing", "Target", "Open P&L"),
+    *(
+        "Instrument",
+        "Ticks",
+        "Last tick (exchange)",
+        "Price",
+        "Position",
+        "Entry",
+        "Stop",
+        "Trailing",
+        "Target",
+        "Open P&L",
+    ),
     "Order",
 )
 
@@ -34,17 +45,32 @@ def print_status(status: SessionStatus) -> None:
 def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
     zone = ZoneInfo(status["time_zone"])
     feed, entries, orders, journal = status["feed"], status["entries"], status["orders"], status["journal"]
-    yield "Running", f"since {_date_time(status['started_ns'], zone)}, process {status['pid']}"
+    exchange_ns = status["exchange_now_ns"]
+    exchange = "not told yet" if exchange_ns is None else _date_time(exchange_ns, zone)
+    yield "Clocks", f"here {_date_time(status['wall_now_ns'], zone)}, exchange {exchange}"
+    yield "Running", f"since {_date_time(status['started_ns'], zone)} (here), process {status['pid']}"
     state = "healthy" if feed["healthy"] else "stale"
-    yield "Feed", f"{state} since {_time(feed['since_ns'], zone)}{_why(feed['reason'])}"
-    yield "Entries", f"{'allowed' if entries['allowed'] else 'not allowed'}{_why(entries['reason'])}"
+    yield "Feed", f"{state} since {_time(feed['since_ns'], zone)} (here){_why(feed['reason'])}"
+    funds = entries["broker_funds_paise"]
+    limit = "" if funds is None else f"; the broker's funds limit them to {money(rupees(funds))}"
+    yield "Entries", f"{'allowed' if entries['allowed'] else 'not allowed'}{_why(entries['reason'])}{limit}"
     yield "Day P&L", money(rupees(status["day_pnl_paise"]))
-    counts = (("sent", orders["sent"]), ("working", orders["working"]), ("rejected", orders["rejected"]))
-    yield "Orders", ", ".join(f"{count:,} {name}" for name, count in (*counts, ("unknown", orders["unknown"])))
+    yield "Orders", ", ".join(f"{count:,} {name}" for name, count in _counts(orders))
     used, free = (f"{size / MEGABYTE:,.1f} MB" for size in (journal["used_bytes"], journal["free_bytes"]))
     yield "Journal", f"{counted(journal['records'], 'record')}, {used}; {free} free on its disk"
     last = status["last_error"]
-    yield "Last error", "none" if last is None else f"{_time(last['time_ns'], zone)} {last['text']}"
+    error = "" if last is None else f" logged, the last at {_time(last['time_ns'], zone)} (here): {last['text']}"
+    yield "Errors", f"{status['errors']:,}{error}" if error else "none"
+
+
+def _counts(orders: OrdersStatus) -> Iterator[tuple[str, int]]:
+    """Yield the counts of orders with their names."""
+    yield "sent", orders["sent"]
+    yield "working", orders["working"]
+    yield "rejected", orders["rejected"]
+    if orders["not_sent"]:
+        yield "not sent (held back here)", orders["not_sent"]
+    yield "unknown", orders["unknown"]
 
 
 def _instruments(status: SessionStatus) -> Table:

@@ -235,4 +235,5 @@ COUNT_CHANGE_TIMEOUTS: Final = 7
 COUNT_REJECTED: Final = 8  # + reason
 COUNT_GATES: Final = 16  # + gate
 COUNT_DENIED: Final = 24  # + reason
+COUNT_NOT_SENT: Final = 39  # orders that we held back ourselves
 COUNTS: Final = 40

@@ -136,8 +136,10 @@ def answer_order(
         return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
     if happening == ON_REJECT and state != order.state:
         order = order._replace(asked_ns=event.time_ns)
-        counts[codes.COUNT_ORDER_REJECTS] += 1
-        if event.code != codes.NOT_SENT:
+        if event.code == codes.NOT_SENT:
+            counts[codes.COUNT_NOT_SENT] += 1
+        else:
+            counts[codes.COUNT_ORDER_REJECTS] += 1
             account = account._replace(rejects_in_row=account.rejects_in_row + 1)
         if account.rejects_in_row >= rules.max_rejects:
             account = halt(account, codes.BY_REJECTS, event, commands)

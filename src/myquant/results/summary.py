@@ -236,7 +236,8 @@ def _ticks(record: RunRecord) -> dict[str, Any]:
 def _orders(record: RunRecord) -> dict[str, int]:
     total = record.counts.sum(axis=0)
     return {
-        "sent": record.account.orders,
+        "sent": record.account.orders - int(total[codes.COUNT_NOT_SENT]),
         "rejected": int(total[codes.COUNT_ORDER_REJECTS]),
+        "not_sent": int(total[codes.COUNT_NOT_SENT]),
         "stale_answers": int(total[codes.COUNT_STALE_ORDER_EVENT]),
     }

@@ -2,19 +2,22 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.orders import AT_WORK, STATE_NAMES, UNKNOWN
+from myquant.core.orders import AT_WORK, UNKNOWN
 from myquant.core.records import NEVER
 from myquant.journal.disk import explained
 from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
 from myquant.session.engine import Engine
+from myquant.session.open_ends import order_text
 from myquant.session.status import (
     EntriesStatus,
+    ErrorStatus,
     InstrumentStatus,
     JournalStatus,
     Message,
@@ -29,13 +32,18 @@ _WISHES: Final = {HALT: codes.ASK_HALT, RESUME: codes.ASK_RESUME, FLATTEN: codes
 
 
 class Answers:
-    """Answers the requests of one session's operator."""
+    """Answers the requests of one session's operator.
+
+    Attributes:
+        waits_for: returns what a stop has to wait for, in words; empty: nothing.
+    """
 
     def __init__(self, supervisor: Supervisor, folder: Path, kind: str) -> None:
         self._supervisor = supervisor
         self._folder = folder
         self._kind = kind
         self._started_ns = supervisor.clock.wall_ns()
+        self.waits_for: Callable[[], str] = str
 
     def ask(self, request: str, reason: str, who: str) -> dict[str, Any]:
         """Do what is asked and return the answer."""
@@ -44,8 +52,9 @@ class Answers:
         supervisor = self._supervisor
         supervisor.log.warning("operator", request=request, reason=reason, who=who)
         if request == STOP:
+            waits_for = self.waits_for()
             supervisor.ask_to_stop()
-            return dict(Message(message="the session stops"))
+            return dict(Message(message=_stopping(waits_for, hurries=supervisor.hurries)))
         supervisor.event(codes.OPERATOR, _WISHES[request])
         return dict(Message(message=self._done(request)))
 
@@ -68,13 +77,15 @@ class Answers:
         supervisor = self._supervisor
         engine, feed, journal = supervisor.runner.engine, supervisor.feed, supervisor.journal
         account = engine.account()
-        error = supervisor.last_error
+        errors, exchange = supervisor.errors, supervisor.exchange_clock
+        last: ErrorStatus = {"time_ns": errors.time_ns, "text": errors.text}
         return SessionStatus(
             session=self._folder.name,
             kind=self._kind,
             pid=os.getpid(),
             time_zone=engine.loaded.config.session.timezone,
-            now_ns=supervisor.exchange_clock.now_ns(),
+            wall_now_ns=supervisor.clock.wall_ns(),
+            exchange_now_ns=exchange.now_ns() if exchange.known else None,
             started_ns=self._started_ns,
             feed={"healthy": not feed.stale, "since_ns": feed.since_ns, "reason": feed.reason if feed.stale else ""},
             entries=_entries(engine, stale=feed.stale),
@@ -82,8 +93,15 @@ class Answers:
             instruments=[_instrument(engine, who) for who in range(len(engine.names))],
             orders=_orders(engine),
             journal=_journal(self._folder / JOURNAL_FOLDER, int(journal.cursor[0])),
-            last_error=None if error is None else {"time_ns": error[0], "text": error[1]},
+            errors=errors.count,
+            last_error=last if errors.count else None,
         )
+
+
+def _stopping(waits_for: str, *, hurries: bool) -> str:
+    if hurries:
+        return "the session stops and waits for nothing any more"
+    return f"the session stops; first it waits for {waits_for}" if waits_for else "the session stops"
 
 
 def _entries(engine: Engine, *, stale: bool) -> EntriesStatus:
@@ -97,7 +115,8 @@ def _entries(engine: Engine, *, stale: bool) -> EntriesStatus:
         reasons.append("the day's loss limit is reached")
     if stale:
         reasons.append("the feed is stale")
-    return {"allowed": not reasons, "reason": ", ".join(reasons)}
+    funds = account.cash - account.reserved - account.shortfall if account.shortfall else None
+    return {"allowed": not reasons, "reason": ", ".join(reasons), "broker_funds_paise": funds}
 
 
 def _instrument(engine: Engine, who: int) -> InstrumentStatus:
@@ -110,19 +129,9 @@ def _instrument(engine: Engine, who: int) -> InstrumentStatus:
         "last_tick_ns": int(tape["last_ns"]) if seen else None,
         "last_price_paise": int(tape["last_price"]) if seen else None,
         "position": _position(core) if core["position"]["quantity"] else None,
-        "order": _at_work(core["order"]),
-        "stop_order": _at_work(core["stop_order"]),
+        "order": order_text(core["order"]),
+        "stop_order": order_text(core["stop_order"]),
     }
-
-
-def _at_work(order: np.void) -> str | None:
-    """Return an order that works, in words; None: it has ended, or there is none."""
-    state = int(order["state"])
-    if state not in AT_WORK:
-        return None
-    side = "buy" if order["side"] == codes.BUY else "sell"
-    trigger = f" at {int(order['trigger']) / 100:.2f}" if order["trigger"] else ""
-    return f"{side} {int(order['quantity'] - order['filled'])}{trigger}, {STATE_NAMES[state]}"
 
 
 def _position(core: np.void) -> PositionStatus:
@@ -147,11 +156,13 @@ def _journal(segments: Path, records: int) -> JournalStatus:
 
 
 def _orders(engine: Engine) -> OrdersStatus:
-    core = engine.instruments["core"]
+    core, counts = engine.instruments["core"], engine.instruments["counts"]
     states = np.concatenate([core["order"]["state"], core["stop_order"]["state"]])
+    not_sent = int(counts[:, codes.COUNT_NOT_SENT].sum())
     return {
-        "sent": engine.account().orders,
+        "sent": engine.account().orders - not_sent,
         "working": int(np.isin(states, AT_WORK).sum()),
-        "rejected": int(engine.instruments["counts"][:, codes.COUNT_ORDER_REJECTS].sum()),
+        "rejected": int(counts[:, codes.COUNT_ORDER_REJECTS].sum()),
+        "not_sent": not_sent,
         "unknown": int((states == UNKNOWN).sum()),
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.records import Event
-from myquant.journal.reader import JournalReader, commands, days
+from myquant.journal.reader import JournalReader, commands, days, inputs
 from myquant.journal.record import BODY, HOLDS, INPUT
 from myquant.results.record import RejectedExample, RunRecord
 from myquant.session.collector import Collector
@@ -42,7 +42,7 @@ def session_record(folder: Path, engine: Engine) -> RunRecord | None:
             engine.prepare_day(int(note["instrument"]), int(note["day"]["start_ns"]))
         found = np.ascontiguousarray(commands(block)["body"])
         collector.take(found)
-        first_of_size.take(found)
+        first_of_size.take(found, inputs(block)["body"]["event"])
         _keep_examples(examples, found, folder, quality.rejected_examples)
     if not engine.instruments["counts"][:, codes.COUNT_TICKS].any():
         return None

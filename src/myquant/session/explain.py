@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from myquant.core import codes
+from myquant.core.layout import dtype_of
+from myquant.core.records import Event
 from myquant.results.text import counted, grouped, listed
 from myquant.session.engine import Engine
 from myquant.session.rules import SECOND_NS, DayRules
@@ -15,17 +17,32 @@ from myquant.session.rules import SECOND_NS, DayRules
 LATER_GATES: Final = (codes.MAX_POSITIONS, codes.GREEN, codes.SIGNAL)  # asked on ticks within the hours of entry only
 
 
+NO_EVENTS: Final = np.zeros(0, dtype_of(Event))
+
+
 class FirstOfSize:
-    """Keeps the first entry that was denied for its size."""
+    """Keeps the first entry that was denied for its size, and what a broker let be spent then.
+
+    Attributes:
+        found: the command; None: there was none.
+        funds_paise: the broker's funds; None: it has not said.
+    """
 
     def __init__(self) -> None:
         self.found: np.void | None = None
+        self.funds_paise: int | None = None
 
-    def take(self, commands: np.ndarray[Any, Any]) -> None:
-        """Take some commands in order."""
-        if self.found is None:
-            denied = commands[(commands["kind"] == codes.DENIED) & (commands["reason"] == codes.SIZE)]
-            self.found = denied[0] if len(denied) else None
+    def take(self, commands: np.ndarray[Any, Any], events: np.ndarray[Any, Any] = NO_EVENTS) -> None:
+        """Take some commands in order, and the events among which they arose."""
+        if self.found is not None:
+            return
+        denied = commands[(commands["kind"] == codes.DENIED) & (commands["reason"] == codes.SIZE)]
+        self.found = denied[0] if len(denied) else None
+        funds = events[events["kind"] == codes.FUNDS]
+        if self.found is not None:
+            funds = funds[funds["sequence"] < self.found["event_sequence"]]
+        if len(funds):
+            self.funds_paise = int(funds["value"][-1])
 
 
 def notices(engine: Engine, first_of_size: FirstOfSize) -> tuple[str, ...]:
@@ -99,13 +116,17 @@ def _size(engine: Engine, first: FirstOfSize) -> Iterator[str]:
     config, command = engine.loaded.config, first.found
     who, time_ns, price = int(command["instrument"]), int(command["time_ns"]), int(command["price"])
     zone = config.session.timezone
-    lot = engine.day_rules[who, engine.date_of(time_ns)].contract.lot_size
+    lot, cash = engine.day_rules[who, engine.date_of(time_ns)].contract.lot_size, int(command["cash"])
+    whose, had, remedy = "the cash", f"the cash was {_rupees(cash)}", "raise capital.initial_capital or"
+    if first.funds_paise is not None and first.funds_paise < cash:
+        whose = "the broker's funds"
+        had = f"the broker's funds were {_rupees(first.funds_paise)}, our own cash {_rupees(cash)}"
+        remedy = "add funds at the broker, as capital.initial_capital changes nothing, or raise"
     yield (
         f"size: {counted(denied, 'entry', 'entries')} denied, as one lot cost more than"
-        f" risk.max_position_value_percent = {config.risk.max_position_value_percent.normalize():f} % of the cash"
+        f" risk.max_position_value_percent = {config.risk.max_position_value_percent.normalize():f} % of {whose}"
         f" (first at {_clock(time_ns, zone)}: {lot} {engine.names[who].symbol} at {_rupees(price)} are"
-        f" {_rupees(lot * price)}, the cash was {_rupees(int(command['cash']))});"
-        " raise capital.initial_capital or risk.max_position_value_percent"
+        f" {_rupees(lot * price)}, {had}); {remedy} risk.max_position_value_percent"
     )
 
 

@@ -13,6 +13,7 @@ import select
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from itertools import pairwise
@@ -38,6 +39,19 @@ Redact = Callable[[str], str]
 
 _SECOND: Final = "%Y-%m-%dT%H:%M:%S"
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+@dataclass
+class Errors:
+    """What was logged as an error since the log was opened: how many lines, and when (ns, UTC) and what the last one was."""
+
+    count: int = 0
+    time_ns: int = 0
+    text: str = ""
+
+    def note(self, time_ns: int, fields: Mapping[str, Any], redact: Redact) -> None:
+        """Take a line: its event and fields."""
+        self.count, self.time_ns, self.text = self.count + 1, time_ns, redact(_short_text(fields))[:SHORT_MAX]
 
 
 class SessionLog(structlog.BoundLoggerBase):
@@ -68,6 +82,12 @@ class SessionLog(structlog.BoundLoggerBase):
     def exception(self, event: str, **fields: object) -> None:
         """Log an error with the traceback of the exception that is being handled."""
         self.error(event, exc_info=True, **fields)
+
+    @property
+    def errors(self) -> Errors:
+        """What was logged as an error."""
+        errors: Errors = self._logger.errors
+        return errors
 
     @property
     def lost(self) -> int:
@@ -135,7 +155,10 @@ def open_log(
         return f"{datetime.fromtimestamp(second, UTC):{_SECOND}}", f"{datetime.fromtimestamp(second, zone):%H:%M:%S}"
 
     def rendered(_logger: WrappedLogger, _method: str, fields: EventDict) -> Any:
-        second, rest_ns = divmod(clock(), SECOND_NS)
+        time_ns = clock()
+        if fields["level"] == "error":
+            sink.errors.note(time_ns, fields, redact)
+        second, rest_ns = divmod(time_ns, SECOND_NS)
         utc, local = texts_of(second)
         head = {"time": f"{utc}.{rest_ns:09d}Z", "level": fields["level"], "event": fields["event"], "session": session}
         short = f"{local} {_short_line(fields)}\n"
@@ -196,12 +219,17 @@ def _json_line(fields: Mapping[str, Any]) -> bytes:
 
 
 def _short_line(fields: Mapping[str, Any]) -> str:
-    """Return level, event and fields in one line of printable characters; the traceback is in the file."""
+    """Return the line for people; the traceback is in the file."""
+    return f"{fields['level']}: {_short_text(fields)}"[:SHORT_MAX]
+
+
+def _short_text(fields: Mapping[str, Any]) -> str:
+    """Return event and fields in one line of printable characters."""
     parts = [f"{name}={value}" for name, value in fields.items() if name not in _NOT_SHOWN]
-    text = " ".join([f"{fields['level']}: {fields['event']}", *parts])
+    text = " ".join([str(fields["event"]), *parts])
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text[:SHORT_MAX]
+    return text
 
 
 class _Sink:
@@ -211,6 +239,7 @@ class _Sink:
         self, path: Path, stderr: TextIO, bytes_max: int, write: Callable[[int, bytes], int], *, is_debug: bool
     ) -> None:
         self.is_debug = is_debug
+        self.errors = Errors()
         self.lost = 0
         self.unshown = 0
         self._untold = 0

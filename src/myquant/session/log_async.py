@@ -24,7 +24,7 @@ from structlog.processors import format_exc_info
 from myquant.brokers.secrets import Redactor
 from myquant.core import codes
 from myquant.errors import MyquantError
-from myquant.session.log import BYTES_MAX, DEPTH_MAX, RESERVED, SessionLog, open_log
+from myquant.session.log import BYTES_MAX, DEPTH_MAX, RESERVED, Errors, SessionLog, open_log
 from myquant.session.spsc import Ring
 
 RING_BYTES: Final = 1 << 20  # some 5,000 lines
@@ -138,6 +138,11 @@ class AsyncLog:
         self.error(event, exc_info=True, **fields)
 
     @property
+    def errors(self) -> Errors:
+        """What was logged as an error."""
+        return self._post.errors
+
+    @property
     def lost(self) -> int:
         """How many lines did not get into the file: dropped, or not taken by the disk."""
         return self._post.lost
@@ -161,6 +166,7 @@ class Post:
 
     def __init__(self, place: Place, redactor: Redactor, clock: Callable[[], int], stderr: TextIO | None) -> None:
         self.is_debug = place.debug
+        self.errors = Errors()
         self._place, self._redactor, self._clock, self._stderr = place, redactor, clock, stderr
         self._told_secrets = -1
         self._dropped = 0
@@ -189,6 +195,8 @@ class Post:
             fields = dict(format_exc_info(None, "", fields))
         if not _PLAIN.issuperset(map(type, fields.values())):
             fields = {name: _plain(value) for name, value in fields.items()}
+        if level == ERROR:
+            self.errors.note(time_ns, {**fields, "event": event}, self._redactor.text)
         payload = dumps((event, fields), _FORMAT)
         if (
             self._told_secrets != self._redactor.learnt

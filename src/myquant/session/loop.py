@@ -9,16 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
-
 from myquant.brokers.packets import HANDOFF_FULL
 from myquant.core import codes
-from myquant.core.orders import AT_WORK, PARTIAL, WORKING
 from myquant.errors import BrokerError, MyquantError
 from myquant.session.answers import Answers
 from myquant.session.hours import Hours
-from myquant.session.operator import OperatorServer
+from myquant.session.open_ends import open_ends
+from myquant.session.operator import COMPILING, OperatorServer
 from myquant.session.rules import SECOND_NS
+from myquant.session.runner import is_ready
 from myquant.session.supervisor import Supervisor
 
 TIMER_S: Final = 1.0
@@ -71,6 +70,10 @@ class SessionLoop:
         hours: from an exchange time to the hours of its day; None: the markets are closed then.
         flatten_on_stop: whether a stop closes positions, or keeps them for the next start.
         hide: takes a secret that no log may show.
+
+    Attributes:
+        is_over: the day ended, not only this process.
+        cut_off: why nothing can be sent any more; empty: it can.
     """
 
     def __init__(
@@ -84,15 +87,15 @@ class SessionLoop:
         hide: Callable[[str], None],
     ) -> None:
         self.supervisor = supervisor
-        self.is_over = False  # the day ended, not only this process
+        self.is_over = False
+        self.cut_off = ""
         self._answers = Answers(supervisor, folder, kind)
+        self._answers.waits_for = self._waits_for
         self._operator = OperatorServer(folder, self._ask)
         self._hours = hours
         self._flatten_on_stop = flatten_on_stop
         self.hide = hide
         self.companion: Companion | None = None
-        self._is_cut_off = False  # nothing can be sent any more
-        self._signals = 0
         self._told_failure = ""
         self._failure: BaseException | None = None
         self._woken = asyncio.Event()
@@ -105,10 +108,13 @@ class SessionLoop:
         loop = asyncio.get_running_loop()
         for number in STOPPING:
             loop.add_signal_handler(number, self._on_signal, number)
-        await self._operator.start()
+        has_code = is_ready(self.supervisor.runner.engine.strategy)
+        await self._operator.start("" if has_code else COMPILING)
         self.hide(self._operator.token)
         self.supervisor.started(os.getpid())
-        self.supervisor.start()
+        self.supervisor.start()  # its event is the first that runs the engine's code
+        if not has_code:
+            self._operator.note_doing("")
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -195,10 +201,10 @@ class SessionLoop:
 
     def stop(self, exit_code: int, why: str) -> None:
         """End the session, with this exit code and as it stands: it may send nothing any more."""
-        if self.supervisor.stopping is None:
+        if not self.cut_off:
+            self.cut_off = why
             self.supervisor.log.error("the session stops", why=why)
-            self.supervisor.stopping = exit_code
-            self._is_cut_off = True
+            self.supervisor.stopping = self.supervisor.stopping or exit_code
         self._woken.set()
 
     def _fail(self, error: BaseException) -> None:
@@ -212,10 +218,9 @@ class SessionLoop:
                 self.supervisor.log.error("the session failed", error=f"{type(error).__name__}: {error}")
 
     def _on_signal(self, number: signal.Signals) -> None:
-        self._signals += 1
-        self.supervisor.tell_waiting()
-        self.supervisor.log.warning("signal", name=signal.Signals(number).name, hurry=self._signals > 1)
         self.supervisor.ask_to_stop()
+        self.supervisor.tell_waiting()
+        self.supervisor.log.warning("signal", name=signal.Signals(number).name, hurry=self.supervisor.hurries)
         self._woken.set()
 
     async def _tick_timers(self, feed: FeedPort) -> None:
@@ -261,41 +266,41 @@ class SessionLoop:
             return
         if not supervisor.feed.stale:
             supervisor.event(codes.FEED_STATUS, codes.FEED_IS_STALE)  # no new entries
-        if self.is_over or self._is_cut_off:
+        if self.is_over or self.cut_off:
             return
-        if self._flatten_on_stop or supervisor.closing:
-            await self._wish(codes.ASK_FLATTEN, self._is_flat)
-        elif not self._is_at_rest():
-            await self._wish(codes.ASK_HALT, self._is_at_rest)
+        if self._flattens():
+            await self._wish(codes.ASK_FLATTEN)
+        elif self._waits_for():
+            await self._wish(codes.ASK_HALT)
 
-    async def _wish(self, wish: int, done: Callable[[], bool]) -> None:
+    async def _wish(self, wish: int) -> None:
         """Ask the engine for something as an operator would, and wait until it is done; a second signal ends the wait."""
         supervisor, loop = self.supervisor, asyncio.get_running_loop()
         account: Any = supervisor.runner.engine.desk[0]["account"]
         was_free = account["halt"] == codes.NOT_HALTED and not account["flatten"]
+        began, told = loop.time(), self._waits_for()
+        supervisor.untold.is_leaving = True
         supervisor.event(codes.OPERATOR, wish)
-        deadline = loop.time() + LEAVE_S
-        while not done() and self._signals < 2 and loop.time() < deadline:
+        if told:
+            supervisor.tell_waiting()
+            supervisor.log.warning("the stop waits", orders=told, at_most_s=LEAVE_S, hurry="a second signal or stop")
+        while (
+            (left := self._waits_for()) and not (supervisor.hurries or self.cut_off) and loop.time() < began + LEAVE_S
+        ):
             await asyncio.sleep(TIMER_S / 10)
             supervisor.event(codes.TIMER)
-        if not done():
-            supervisor.log.error("the session leaves with orders at work", for_s=LEAVE_S)
+        waited_s = round(loop.time() - began, 1)
+        supervisor.tell_waiting()
+        if left:
+            supervisor.log.error("the session leaves with orders at work", orders=left, waited_s=waited_s)
+        elif told:
+            supervisor.log.info("the stop has waited", waited_s=waited_s)
         if was_free:  # the wish was ours: the next start is not to wait for a person
             supervisor.event(codes.OPERATOR, codes.ASK_RESUME)
 
-    def _is_flat(self) -> bool:
-        """Return whether nothing is held, and nothing works."""
-        core = self.supervisor.runner.engine.instruments["core"]
-        return not core["position"]["quantity"].any() and self._is_at_rest()
+    def _flattens(self) -> bool:
+        return self._flatten_on_stop or self.supervisor.closing
 
-    def _is_at_rest(self) -> bool:
-        """Return whether no entry or exit works, and what is held is protected as it is to be."""
-        engine = self.supervisor.runner.engine
-        core, rules = engine.instruments["core"], engine.desk[0]["rules"]
-        stops = core["stop_order"]
-        if np.isin(core["order"]["state"], AT_WORK).any():
-            return False
-        if not rules["protects"]:
-            return True
-        covered = np.where(np.isin(stops["state"], (WORKING, PARTIAL)), stops["quantity"] - stops["filled"], 0)
-        return bool((covered == core["position"]["quantity"]).all())
+    def _waits_for(self) -> str:
+        """Return what a stop has to wait for, in words; empty: nothing."""
+        return ", ".join(open_ends(self.supervisor.runner.engine, flat=self._flattens()))

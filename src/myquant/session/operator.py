@@ -5,7 +5,7 @@ One connection carries one request and its answer, a line of JSON each:
     {"token": "...", "request": "halt", "reason": "news at ten"}
     {"answer": {"message": "entries halted"}}        or        {"refused": "wrong token"}
 
-The token is in `operator.json`, which only the session's owner can read. Both files go when the session ends; a killed one
+The token is in `operator.json`, which only the session's owner can read, and what keeps the session from answering, if it knows. Both files go when the session ends; a killed one
 leaves them behind, and then nobody listens at the socket. A socket's address holds 107 bytes, less than a path may have, so
 it is reached as `/proc/self/fd/N/operator.sock`, N being the open folder.
 """
@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from myquant.errors import MyquantError, cannot_write
 
@@ -35,6 +35,7 @@ STATUS, HALT, RESUME, FLATTEN, STOP = REQUESTS = ("status", "halt", "resume", "f
 
 LINE_BYTES_MAX: Final = 4096
 ANSWER_BYTES_MAX: Final = 2**24
+COMPILING: Final = "compiling the engine (machine code is made, up to a minute, once for each version of it)"
 REASON_MAX: Final = 200
 REASON_RULE: Final = f"reason: must be at most {REASON_MAX} printable characters on one line"
 CONNECTIONS_MAX: Final = 8
@@ -76,10 +77,10 @@ class OperatorServer:
         self._listening: socket.socket | None = None
         self._arriving: set[asyncio.Task[Any]] = set()
 
-    async def start(self) -> None:
+    async def start(self, doing: str = "") -> None:
         """Listen. Raises MyquantError where a session listens already or nothing can be made in the folder.
 
-        What a dead process left is replaced. Two processes that start at the same moment are kept apart by the lock of
+        `doing`: what keeps the loop from answering until `note_doing`, for those who ask meanwhile; empty: nothing. What a dead process left is replaced. Two processes that start at the same moment are kept apart by the lock of
         the session's journal, not here.
         """
         try:
@@ -87,11 +88,20 @@ class OperatorServer:
                 raise MyquantError(f"{self._folder}: a session runs here already: ask it with `myquant status`")
             self._listening = _listening(self._folder)
             asyncio.get_running_loop().add_reader(self._listening, self._accept)
-            card = {"format": FORMAT, "pid": os.getpid(), "token": self.token}
-            _put_private(self._folder / CARD, json.dumps(card).encode())
+            self._put_card(doing)
         except OSError as error:
             await self.close()
             raise cannot_write(self._folder / SOCKET, error, "take a folder of your own on a local disk") from error
+
+    def note_doing(self, doing: str) -> None:
+        """Say what keeps the loop from answering from now on; empty: nothing. A disk that refuses it is not told."""
+        if self._listening is not None:
+            with suppress(OSError):
+                self._put_card(doing)
+
+    def _put_card(self, doing: str) -> None:
+        card = {"format": FORMAT, "pid": os.getpid(), "token": self.token, "doing": doing}
+        _put_private(self._folder / CARD, json.dumps(card).encode())
 
     async def close(self) -> None:
         """Stop listening, end all connections and take the files away."""
@@ -217,6 +227,14 @@ class _Connection(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(self._server.idle_s, self.abort)
 
 
+class _Card(NamedTuple):
+    """What operator.json says. `doing`: what keeps the loop from answering; empty: nothing."""
+
+    token: str
+    pid: int
+    doing: str
+
+
 def ask_session(folder: Path, request: str, reason: str = "", timeout_s: float = ANSWER_S) -> dict[str, Any]:
     """Send a request to the session of a folder and return its answer.
 
@@ -224,25 +242,33 @@ def ask_session(folder: Path, request: str, reason: str = "", timeout_s: float =
     """
     if not _is_reason(reason):
         raise MyquantError(REASON_RULE)
-    pid = 0
+    card = _Card("", 0, "")
     try:
-        token, pid = _card(folder)
-        message = {"token": token, "request": request, "reason": reason}
+        card = _card(folder)
+        message = {"token": card.token, "request": request, "reason": reason}
         line = _exchange(folder, json.dumps(message).encode() + b"\n", timeout_s)
     except (FileNotFoundError, ConnectionRefusedError):
         raise MyquantError(f"{folder}: no session runs here; {_last_written(folder)}") from None
     except PermissionError:
         raise MyquantError(f"{folder}: the session is another user's: ask as that user") from None
     except (TimeoutError, BlockingIOError):
-        raise MyquantError(
-            f"{folder}: no answer within {timeout_s:g} s: process {pid} is there, but its loop is blocked; if it goes on,"
-            f" {request} still takes effect; `kill -KILL {pid}` ends it at once, and its journal keeps everything"
-        ) from None
+        raise MyquantError(f"{folder}: {_unanswered(card, request, timeout_s)}") from None
     except ConnectionError:
         raise MyquantError(f"{folder}: the session ended the connection without an answer: its log says why") from None
     except OSError as error:
         raise MyquantError(f"{folder}: the session can't be asked ({error.strerror or error})") from error
     return _answer_of(folder, line)
+
+
+def _unanswered(card: _Card, request: str, timeout_s: float) -> str:
+    """Return what to say of a session that listens and does not answer."""
+    if card.doing:
+        later = "ask again" if request == STATUS else f"{request} takes effect then"
+        return f"process {card.pid} is {card.doing}: wait; {later}"
+    return (
+        f"no answer within {timeout_s:g} s: process {card.pid} is there, but its loop is blocked; if it goes on,"
+        f" {request} still takes effect; `kill -KILL {card.pid}` ends it at once, and its journal keeps everything"
+    )
 
 
 def is_running(folder: Path) -> bool:
@@ -329,18 +355,17 @@ def _put_private(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _card(folder: Path) -> tuple[str, int]:
-    """Return the token and the process of operator.json; FileNotFoundError where no session runs."""
+def _card(folder: Path) -> _Card:
+    """Return what operator.json says; FileNotFoundError where no session runs."""
     if not folder.is_dir():
         raise MyquantError(f"{folder}: no such session")
     try:
-        card = json.loads((folder / CARD).read_bytes())
-        known, token, pid = card["format"] == FORMAT, card["token"], card["pid"]
-    except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
-        raise MyquantError(f"{folder / CARD}: damaged, or written by another version of myquant: ask with that version")
-    return token, pid
+        table = json.loads((folder / CARD).read_bytes())
+        if table["format"] == FORMAT:
+            return _Card(table["token"], table["pid"], table.get("doing", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise MyquantError(f"{folder / CARD}: damaged, or written by another version of myquant: ask with that version")
 
 
 def _answer_of(folder: Path, line: bytes) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class SessionProcess:
             durable_orders=config.journal.durability == "power",
             pipeline=self._pipeline,
         )
+        self.supervisor.errors = work.log.errors
         self.loop = SessionLoop(
             self.supervisor,
             work.folder,

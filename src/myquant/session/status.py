@@ -17,7 +17,7 @@ class PositionStatus(TypedDict):
 
     quantity: int
     entry_price_paise: int
-    opened_ns: int
+    opened_ns: int  # exchange time
     stop_paise: int
     trailing_stop_paise: int | None  # None: not turned on yet
     target_paise: int | None  # None: no tier is left
@@ -40,7 +40,7 @@ class FeedStatus(TypedDict):
     """Whether the feed is healthy, since when, and why not (empty when healthy)."""
 
     healthy: bool
-    since_ns: int
+    since_ns: int  # the machine's clock
     reason: str
 
 
@@ -49,6 +49,7 @@ class EntriesStatus(TypedDict):
 
     allowed: bool
     reason: str
+    broker_funds_paise: int | None  # what the broker lets us spend, where that is less than our books hold; else None
 
 
 class OrdersStatus(TypedDict):
@@ -56,7 +57,8 @@ class OrdersStatus(TypedDict):
 
     sent: int
     working: int
-    rejected: int
+    rejected: int  # by the broker or the exchange
+    not_sent: int  # held back here
     unknown: int
 
 
@@ -69,25 +71,30 @@ class JournalStatus(TypedDict):
 
 
 class ErrorStatus(TypedDict):
-    """The last thing that went wrong."""
+    """The last line that was logged as an error; its time is the machine's."""
 
     time_ns: int
     text: str
 
 
 class SessionStatus(TypedDict):
-    """The answer to `status`. Times: ns since the epoch (UTC); `time_zone`: the zone in which people read them."""
+    """The answer to `status`. Times: ns since the epoch (UTC); `time_zone`: the zone in which people read them.
+
+    Two clocks: the machine's, and the exchange's, which is that of another day where a lab plays one.
+    """
 
     session: str
     kind: str
     pid: int
     time_zone: str
-    now_ns: int
-    started_ns: int  # when this process began
+    wall_now_ns: int  # the machine's clock
+    exchange_now_ns: int | None  # the exchange's; None: no packet has told it yet
+    started_ns: int  # when this process began; the machine's clock
     feed: FeedStatus
     entries: EntriesStatus
     day_pnl_paise: int  # realised plus open, after charges
     instruments: list[InstrumentStatus]
     orders: OrdersStatus
     journal: JournalStatus
+    errors: int  # lines that this process logged as errors
     last_error: ErrorStatus | None

@@ -4,7 +4,6 @@ It has no loop and no socket of its own: whoever has them calls it, one call at 
 """
 
 import gc
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +19,11 @@ from myquant.journal.record import NOTE, NOTE_VALUES, Note
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock, ExchangeClock
 from myquant.session.later import Later, at_once
+from myquant.session.log import Errors
 from myquant.session.needs import Decoder, Log
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import Runner, words_of
-from myquant.session.telling import DECISIONS, TOLD, fields_of
+from myquant.session.telling import TELL_ALL, Untold
 
 if TYPE_CHECKING:
     from myquant.session.pipeline import Pipeline
@@ -34,7 +34,6 @@ IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
 REHEARSE_NS: Final = SECOND_NS // 1000
 USED: Final = (TICKED, QUOTED)
-TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
 HELD: Final = -1  # likewise
@@ -62,6 +61,9 @@ class Supervisor:
     Attributes:
         stopping: the exit code with which the session is to leave, once it is asked to.
         closing: whether positions are to be closed before it leaves, while the journal has room to say so.
+        hurries: a person has asked twice: nothing is waited for.
+        untold: the commands of which people are still to be told.
+        errors: what was logged as an error; of the log, where it keeps that.
         later: calls what it is given once there is time for it: what comes next from the feed goes before lines of the log.
         pipeline: what is done around each decision; None: nothing.
         heed: takes new commands once their orders have left.
@@ -94,6 +96,9 @@ class Supervisor:
         self.feed = Feed(since_ns=clock.wall_ns())
         self.stopping: int | None = None
         self.closing = False
+        self.hurries = False
+        self.errors = Errors()
+        self._asks = 0
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
         self.later: Later = at_once
@@ -103,8 +108,7 @@ class Supervisor:
         self.look_on: Callable[[Any], None] | None = None
         self.rehearse: Callable[[int], None] | None = None
         self._rehearse_ns = 0
-        self._told = TOLD if pipeline is None or pipeline.lines is None else DECISIONS
-        self._untold: deque[Command] = deque()
+        self.untold = Untold(runner.engine, decisions=pipeline is not None and pipeline.lines is not None)
         self._save = save
         self._snapshot_interval_ns = snapshot_interval_ns
         self._saved_ns = clock.monotonic_ns()
@@ -196,7 +200,9 @@ class Supervisor:
         self._heed(HELD, True, "released")
 
     def ask_to_stop(self) -> None:
-        """Ask whoever runs the session to end it."""
+        """Ask whoever runs the session to end it; a second time, at once."""
+        self._asks += 1
+        self.hurries = self._asks > 1
         if self.stopping is None:
             self.stopping = 0
 
@@ -351,17 +357,15 @@ class Supervisor:
 
     def _tell_people(self, commands: list[Command]) -> None:
         for command in commands:
-            if command.kind in self._told:
-                self._untold.append(command)
+            if self.untold.take(command):
                 if command.kind == codes.HALTED:
                     self.tell_waiting()
-                elif len(self._untold) == 1:
+                elif len(self.untold) == 1:
                     self.later(self._tell_next)
 
     def tell_waiting(self) -> None:
         """Log all that is still to be told, so that a line that must not wait comes behind it."""
-        while self._untold:
-            self._tell_one(self._untold.popleft())
+        self.untold.tell(self.log, len(self.untold))
 
     def put_off(self, later: Later) -> None:
         """Let `later` do what can wait, from now on: lines of a log that takes its time, batches of rows."""
@@ -377,16 +381,9 @@ class Supervisor:
 
     def _tell_next(self) -> None:
         """Log one line, more where many wait: each takes 0.1 ms from a session at work."""
-        if len(self._untold) > 1:
+        if len(self.untold) > 1:
             self.later(self._tell_next)
-        for _ in range(-(-len(self._untold) // TELL_ALL)):
-            self._tell_one(self._untold.popleft())
-
-    def _tell_one(self, command: Command) -> None:
-        symbol = self.runner.engine.names[command.instrument].symbol
-        alarming = command.kind == codes.HALTED and command.reason != codes.BY_OPERATOR
-        said = self.log.error if alarming else self.log.info
-        said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **fields_of(command))
+        self.untold.tell(self.log, -(-len(self.untold) // TELL_ALL))
 
 
 def _nothing(_commands: list[Command]) -> None:

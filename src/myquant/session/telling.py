@@ -1,12 +1,67 @@
 """Which commands a session tells people of, and what of them."""
 
+from collections import deque
 from typing import Any, Final
 
 from myquant.core import codes
 from myquant.core.records import Command
+from myquant.session.engine import Engine
+from myquant.session.needs import Log
 
 TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED, codes.RESUMED))
 DECISIONS: Final = TOLD | {codes.SUBMIT, codes.DENIED}  # where each decision is a line
+TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
+TOO_SMALL: Final = "an entry was denied for its size: the broker's funds buy no lot"
+
+
+class Untold:
+    """Commands of which people are still to be told, in order. `decisions`: each decision is told.
+
+    Attributes:
+        is_leaving: a wish to halt is the stop's own, and not told.
+    """
+
+    def __init__(self, engine: Engine, *, decisions: bool) -> None:
+        self.is_leaving = False
+        self._engine = engine
+        self._told = DECISIONS if decisions else TOLD
+        self._waiting: deque[Command] = deque()
+        self._are_funds_told = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, command: Command) -> bool:
+        """Take a command; return whether people are to be told of it."""
+        is_told = command.kind in self._told
+        if command.kind == codes.HALTED and command.reason == codes.BY_OPERATOR:
+            is_told = not self.is_leaving
+        elif command.kind == codes.DENIED and command.reason == codes.SIZE:
+            were_told, self._are_funds_told = self._are_funds_told, self._shortfall() > 0
+            is_told |= self._are_funds_told and not were_told
+        if is_told:
+            self._waiting.append(command)
+        return is_told
+
+    def tell(self, log: Log, count: int) -> None:
+        """Log the first so many of them."""
+        for _ in range(count):
+            command = self._waiting.popleft()
+            symbol = self._engine.names[command.instrument].symbol
+            if command.kind == codes.DENIED and command.reason == codes.SIZE and self._shortfall():
+                log.warning(TOO_SMALL, symbol=symbol, **fields_of(command), broker_funds=self._funds() / 100)
+                continue
+            alarming = command.kind == codes.HALTED and command.reason != codes.BY_OPERATOR
+            said = log.error if alarming else log.info
+            said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **fields_of(command))
+
+    def _shortfall(self) -> int:
+        """Return by how much the broker lets us spend less than our books hold, paise."""
+        return int(self._engine.desk[0]["account"]["shortfall"])
+
+    def _funds(self) -> int:
+        account: Any = self._engine.desk[0]["account"]
+        return int(account["cash"] - account["reserved"] - account["shortfall"])
 
 
 def fields_of(command: Command) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""What a stop waits for, what it says of that, and what ends the wait."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from journal.journal_samples import QUICK
+from myquant.session.loop import LEAVE_S, SessionLoop
+from session.sessions import LIMIT
+from session.supervised import Supervised, market_inputs, supervised
+
+
+@contextmanager
+def at_work(folder: Path, *, flat: bool = False) -> Iterator[tuple[Supervised, SessionLoop]]:
+    """Give a session an order of which is under way."""
+    run = supervised(folder / "s", LIMIT, market_inputs(1, 3000), QUICK)
+    loop = SessionLoop(run.supervisor, folder / "s", "s", lambda _: None, flatten_on_stop=flat, hide=lambda _: None)
+    run.take_until(run.has_position if flat else lambda: bool(loop._waits_for()))
+    run.log.lines.clear()
+    yield run, loop
+    run.session.journal.close()
+
+
+def stop(loop: SessionLoop, meanwhile: Callable[[], None], times: int) -> None:
+    """Stop it; `meanwhile` is called so many times, until it has stopped."""
+
+    async def often() -> None:
+        for _ in range(times):
+            meanwhile()
+            await asyncio.sleep(0.001)
+
+    async def both() -> None:
+        beside = asyncio.create_task(often())
+        await asyncio.wait_for(loop._stop(), LEAVE_S / 2)
+        beside.cancel()
+
+    asyncio.run(both())
+
+
+def test_it_says_once_what_it_waits_for_and_when_that_is_over(tmp_path: Path) -> None:
+    with at_work(tmp_path) as (run, loop):
+        left = loop._waits_for()
+        assert left.split(": ")[1].startswith("buy ")
+        stop(loop, lambda: run.take(1), 2000)
+        told = [(level, event, fields) for level, event, fields in run.log.lines if "stop" in event]
+        hurry = {"at_most_s": LEAVE_S, "hurry": "a second signal or stop"}
+        assert told[0] == ("warning", "the stop waits", {"orders": left} | hurry)
+        assert [(level, event) for level, event, _ in told[1:]] == [("info", "the stop has waited")]
+        assert not [event for _, event, _ in run.log.lines if event == "halted"]
+        assert loop._waits_for() == ""
+        account = run.session.engine.account()
+        assert account.halt == 0, "the next start is not to wait for a person"
+
+
+def test_one_that_closes_names_what_is_held(tmp_path: Path) -> None:
+    with at_work(tmp_path, flat=True) as (_, loop):
+        assert " held" in loop._waits_for()
+
+
+def test_a_second_stop_ends_the_wait(tmp_path: Path) -> None:
+    with at_work(tmp_path) as (run, loop):
+        left = loop._waits_for()
+        assert loop._ask("stop", "", "uid 0")["message"] == f"the session stops; first it waits for {left}"
+        answers: list[str] = []
+        stop(loop, lambda: answers.append(loop._ask("stop", "", "uid 0")["message"]), 1)
+        assert answers == ["the session stops and waits for nothing any more"]
+        ((event, fields),) = [(event, fields) for level, event, fields in run.log.lines if level == "error"]
+        assert event == "the session leaves with orders at work"
+        assert fields["orders"].split(": ")[1].startswith("buy ")
+        assert fields["waited_s"] < LEAVE_S
+
+
+def test_one_that_is_fenced_off_meanwhile_waits_no_longer(tmp_path: Path) -> None:
+    with at_work(tmp_path) as (run, loop):
+        loop.supervisor.ask_to_stop()
+        stop(loop, lambda: loop.stop(5, "fenced off: myquant flatten, process 4711"), 2)
+        assert loop.cut_off == "fenced off: myquant flatten, process 4711"
+        assert loop.supervisor.stopping == 5
+        assert [line for line in run.log.of("error") if "the session stops" in line] == [
+            "the session stops {'why': 'fenced off: myquant flatten, process 4711'}"
+        ]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_nothing_under_way_is_nothing_to_wait_for(tmp_path: Path, flat: bool) -> None:
+    run = supervised(tmp_path / "s", LIMIT, market_inputs(1, 10), QUICK)
+    loop = SessionLoop(run.supervisor, tmp_path / "s", "s", lambda _: None, flatten_on_stop=flat, hide=lambda _: None)
+    assert loop._waits_for() == ""
+    stop(loop, lambda: None, 1)
+    assert not [event for _, event, _ in run.log.lines if "stop" in event]
+    run.session.journal.close()

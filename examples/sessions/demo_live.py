@@ -137,10 +137,10 @@ def print_shadow(folder: Path) -> None:
     shadow = json.loads(path.read_text())
     filled = f"{shadow['both_filled']} filled at both, {shadow['only_real_filled']} at the lab only"
     print(f"The shadow      of {shadow['orders']} orders {filled}, {shadow['only_shadow_filled']} simulated only")
-    if shadow["worse_mean"] is not None:
-        worst = f"{shadow['worse_p95']:.1f} paise in 95 % of them at most"
+    if shadow["worse_mean_paise"] is not None:
+        worst = f"{shadow['worse_p95_paise']:.1f} paise in 95 % of them at most"
         print(
-            f"                the lab's prices were worse by {shadow['worse_mean']:.1f} paise a unit on average, {worst}"
+            f"                the lab's prices were worse by {shadow['worse_mean_paise']:.1f} paise a unit on average, {worst}"
         )
 
 

@@ -51,22 +51,6 @@ DOUBTFUL = [
 CERTAIN = ["AB1002", "AB1008", "AB1009", "AB1012", "AB4006", "AG8004", "AB1007"]
 
 
-def test_a_rehearsal_writes_nothing_and_changes_nothing() -> None:
-    async def scenario(stage: Stage) -> None:
-        for _ in range(1000):  # more than the rate allows
-            stage.port.rehearse(new_order())
-        assert stage.wire.written == []
-        stage.port.submit(new_order())
-        assert len(stage.wire.written) == 1
-        with pytest.raises(ValueError, match="order 1 was sent before"):
-            stage.port.rehearse(new_order())
-        stage.port.rehearse(new_order(2))
-        stage.wire.answer(success("b1"))
-        assert [told[:2] for told in stage.told()] == [(codes.ORDER_ACK, 1)]
-
-    play(scenario)
-
-
 def test_the_bytes_are_written_before_submit_returns() -> None:
     async def scenario(stage: Stage) -> None:
         stage.port.submit(new_order())

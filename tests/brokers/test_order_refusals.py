@@ -42,6 +42,28 @@ def test_other_words_are_no_refusal_of_the_address(words: str) -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(408, b"<html>408 Request Timeout. Your IP: 10.0.0.1</html>"),
+        Reply(499, b"client closed request; ip=10.0.0.1"),
+        failure("AB9999", "Request timed out at OMS (ip 10.2.3.4:8080)"),
+        failure("", "Connection to static address pool lost, order state unknown"),
+        Reply(409, failure("", "Duplicate request from IP").body),
+        Reply(403, b"Request limit reached for IP 10.0.0.1"),
+        Reply(403, b"Your IP 10.0.0.1: requests are being throttled"),
+    ],
+)
+def test_words_that_name_an_address_and_something_else_leave_the_order_unknown(reply: Reply) -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.port.submit(new_order())
+        stage.wire.answer(reply)
+        assert stage.answers == []
+        assert stage.doubts
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("kind", ["modify", "cancel"])
 def test_a_change_of_an_order_that_has_just_ended_is_no_warning_but_the_books_are_looked_at(kind: str) -> None:
     def ask(stage: Stage) -> None:

@@ -56,13 +56,26 @@ def test_a_rehearsal_is_of_the_last_order_and_none_before_the_first_or_behind_a_
     assert desk.port.sent == []
 
 
+def test_a_fill_of_an_order_that_the_engine_has_forgotten_is_a_doubt() -> None:
+    desk = Desk().attached()
+    desk.orders.submit(BUY_150)
+    doubts: list[str] = []
+    desk.orders.on_doubt = doubts.append
+    desk.records.set_order(1, "order", id=1)
+    desk.port.on_answer(answer(codes.FILL, filled=75, value=750_000))
+    assert doubts == []
+    desk.records.set_order(1, "order", id=2)
+    desk.port.on_answer(answer(codes.FILL, filled=150, value=1_500_000))
+    assert doubts == ["a fill of order 1, which the engine has forgotten"]
+
+
 def answer(
     kind: int, order_id: int = 1, *, filled: int = 0, value: int = 0, code: int = 0, words: str = ""
 ) -> OrderAnswer:
     return OrderAnswer(kind, order_id, filled, value, code, words)
 
 
-def test_no_sell_leaves_before_the_books_were_looked_at_nor_of_what_they_have_less_of() -> None:
+def test_nothing_leaves_before_the_books_were_looked_at_nor_of_what_they_have_less_of() -> None:
     desk = Desk()
     desk.orders.attach(desk.stage.host)
     desk.orders.submit(STOP_150)
@@ -71,10 +84,12 @@ def test_no_sell_leaves_before_the_books_were_looked_at_nor_of_what_they_have_le
     assert [(event.kind, event.code) for event in desk.stage.events] == [(codes.ORDER_REJECT, codes.NOT_SENT)]
     desk.orders.hold_sells(frozenset({STOP_150.instrument}))
     desk.orders.submit(STOP_150)
-    desk.orders.submit(BUY_150)
-    assert len(desk.port.sent) == 1
+    desk.orders.submit(BUY_150)  # what it bought could not be protected
+    assert desk.port.sent == []
+    assert [line for line in desk.log.of("warning") if "no sell leaves" in line]
     desk.orders.hold_sells(frozenset())
     desk.orders.submit(STOP_150)
+    desk.orders.submit(BUY_150._replace(order_id=3))
     assert len(desk.port.sent) == 2
 
 

@@ -34,6 +34,24 @@ def test_what_is_known_to_be_held_is_sold_without_waiting_for_the_end_of_the_ent
     assert (stage.units(), stage.order()) == (0, "cancelled")
 
 
+def test_refused_sells_beside_an_entry_wait_before_the_next_one() -> None:
+    works(execution__exit_retry_s=2).play(LEFT).play("""
+        10:00:03.3    reject #3           | stop 150 at 85.05 #4
+        10:00:03.301  reject #4           |
+        10:00:03.302  tick 100            |
+        10:00:04      timer               |
+        10:00:05.4    timer               | sell 150 at 100.00 #5 operator
+    """)
+
+
+def test_a_young_stop_order_delays_no_exit_of_which_none_was_refused() -> None:
+    works(execution__exit_retry_s=30).play(HALF).play("""
+        10:00:01    ack #2                |
+        10:00:03    timer                 | cancel 150 of #1
+        10:00:03    operator flatten      | cancel 150 of #2
+    """)
+
+
 def test_an_exit_beside_its_entry_is_repriced() -> None:
     left().play("""
         10:00:04.5  tick 99               | modify #3 to 99.00

@@ -7,7 +7,7 @@ from myquant.core import codes, orders
 from myquant.core.codes import BUY, SELL
 from myquant.session.lost_orders import Lost
 from myquant.session.reconciliation import Finding, Kind, Ours, Settings
-from session.broker_books import KEY, PRODUCT, SECOND_NS, TOKENS, books, in_book
+from session.broker_books import KEY, PRODUCT, SECOND_NS, TOKENS, books, command, in_book
 from session.test_reconciliation import Day, ours
 from session.test_reconciling import Room
 
@@ -32,6 +32,45 @@ def test_orders_above_the_last_id_of_the_journal_are_lost() -> None:
     assert [lost.has(row) for row in rows] == [False, True, True, False]
     assert lost.selling(books(0, *rows)) == {TOKENS[0]}
     assert not Lost().has(STOP)
+
+
+def test_a_lost_sell_whose_state_can_not_be_read_may_work() -> None:
+    lost = Lost.found(books(0, STOP), LAST_ID, KEY)
+    assert lost.selling(books(0, STOP._replace(state=orders.UNKNOWN))) == {TOKENS[0]}
+    assert not lost.selling(books(0, STOP._replace(state=orders.CANCELLED)))
+
+
+def test_what_an_entry_bought_and_a_lost_order_sold_is_not_sold_again() -> None:
+    entry, sale = in_book(4, BUY, 75, 75), in_book(5, SELL, 75, 75, price=9_000, trigger=9_050)
+    room = Room(books(0, entry, sale, held={}))
+    room.records.desk["account"]["orders"] = LAST_ID
+    room.records.set_order(0, "order", id=4, state=orders.SENT, side=BUY, quantity=75, price=10_000)
+
+    def settle(_: object) -> None:
+        """Do what the engine does when it hears of the fill: it sends a stop order."""
+        if room.records.instruments[0]["core"]["order"]["state"] == orders.SENT:
+            room.records.set_order(0, "order", state=orders.FILLED, filled=75)
+            room.records.hold(0, 75)
+            room.orders.submit(command(codes.SUBMIT, 6, side=SELL, quantity=75, price=9_050, stop=9_050))
+
+    room.port.on_settle = settle
+    room.run(1)
+    assert [sent for sent in room.port.sent if sent[0] == "submit"] == []
+
+
+def test_a_second_restart_knows_a_lost_sell_as_the_first_did() -> None:
+    look = books(0, in_book(LAST_ID, BUY, 75, 75), STOP, held={TOKENS[0]: 75})
+    last_id, kept = LAST_ID, None
+    for _ in range(2):
+        room = Room(look)
+        room.kept = kept or room.kept
+        room.records.desk["account"]["orders"] = last_id
+        room.records.hold(0, 75)
+        room.run(0.5)
+        assert room.orders._held_back == frozenset({0})
+        last_id = max((event.order_id for event in room.events if event.kind == codes.FUNDS), default=last_id)
+        kept = room.kept
+    assert last_id == 6
 
 
 def test_a_lost_entry_is_cancelled_at_the_first_look_and_its_fills_are_named() -> None:

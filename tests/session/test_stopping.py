@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from journal.journal_samples import QUICK
+from myquant.core import codes
 from myquant.session.loop import LEAVE_S, SessionLoop
 from session.sessions import LIMIT
 from session.supervised import Supervised, market_inputs, supervised
@@ -53,6 +54,22 @@ def test_it_says_once_what_it_waits_for_and_when_that_is_over(tmp_path: Path) ->
         assert loop._waits_for() == ""
         account = run.session.engine.account()
         assert account.halt == 0, "the next start is not to wait for a person"
+
+
+@pytest.mark.parametrize("code", [codes.BY_BOOKS, codes.BY_FOREIGN_TRADE])
+def test_a_halt_that_is_not_its_own_outlives_it(tmp_path: Path, code: int) -> None:
+    with at_work(tmp_path) as (run, loop):
+        loop.supervisor.event(codes.OPERATOR, codes.ASK_RESUME)  # not halted before
+        halted: list[int] = []
+
+        def meanwhile() -> None:
+            if not halted:
+                halted.append(code)
+                loop.supervisor.event(codes.ALARM, code)
+            run.take(1)
+
+        stop(loop, meanwhile, 2000)
+        assert run.session.engine.account().halt == code
 
 
 def test_one_that_closes_names_what_is_held(tmp_path: Path) -> None:

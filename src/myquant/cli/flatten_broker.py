@@ -1,7 +1,8 @@
 """`myquant flatten --broker`: an account flat, whether an engine runs or not."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -57,18 +58,22 @@ async def _flatten(
     config, own = loaded.config, account_secrets(broker, os.environ)
     cache, key = cache_folder() / broker, new_key()
     on = today(config.session.timezone)
-    async with open_at_broker(loaded, own, cache=cache, today=on) as at:
+    place = fence_folder(state_folder(), config, own.client_code)
+    if (
+        confirm is None
+    ):  # nobody is to be asked, so the fence waits for nothing: not for a broker that can't be reached, either
+        _fence(place)
+    async with _told_unfenced(is_fenced=confirm is None), open_at_broker(loaded, own, cache=cache, today=on) as at:
         contracts, port = at.contracts(), at.orders(key)
         listed = await contracts.instruments(symbols) if symbols else ()
         scope = Scope(config.angelone.product, frozenset(each.token for each in listed) or None)
-        place = fence_folder(state_folder(), config, own.client_code)
         for note in at.account.notes:
             _tell(f"  note    {note}")
         _print_plan(await port.books(), scope)
-        _print_fenced(place)
         if confirm is not None:
+            _print_fenced(place)
             confirm(QUESTION)
-        _fence(place)
+            _fence(place)
         reprice_s = max(float(config.execution.reprice_s), 2 * LOOK_S)
         times = Times(LOOK_S, reprice_s, float(config.broker.settle_s))
         work = Flattening(
@@ -88,6 +93,21 @@ async def _flatten(
                 f"not waited: an order that was under way may still fill in the next {times.settle_s:g} s; look again then"
             )
     return is_flat
+
+
+@asynccontextmanager
+async def _told_unfenced(*, is_fenced: bool) -> AsyncIterator[None]:
+    """Say of an account that could not be looked at whether engines can still send orders for it."""
+    try:
+        yield
+    except BrokerError:
+        if is_fenced:
+            _tell(
+                "fenced, but not flat: no engine of this machine closes what is held; it stays until the broker can be reached"
+            )
+        else:
+            _tell("an engine that runs can go on sending orders; `--yes` fences it off before the broker is asked")
+        raise
 
 
 def _print_fenced(folder: Path) -> None:
@@ -112,8 +132,9 @@ def _fence(folder: Path) -> None:
     from myquant.session.fence import Fence, NotSyncedError, holder
 
     before = None
-    try:
+    with suppress(JournalError):  # it serves messages only
         before = holder(folder, disk.DISK)
+    try:
         epoch = Fence.raise_epoch(folder, NAME, disk.DISK)
     except JournalError as error:
         is_in_memory = isinstance(error, NotSyncedError)

@@ -8,6 +8,7 @@ import typer
 
 from myquant.cli.options import examples
 from myquant.cli.runs import session_folder
+from myquant.errors import JournalError
 
 if TYPE_CHECKING:
     from myquant.session.divergence import Divergence
@@ -31,7 +32,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def replay(session: SessionFolder, *, as_json: AsJson = False) -> None:
     """Run a session's recorded inputs through the engine again; every decision must come out byte for byte.
 
-    Exit code 1 at a difference, which is named with what the journal holds and what the replay makes.
+    Exit code 1 at a difference, which is named with what the journal holds and what the replay makes; 4 where records behind
+    the replayed ones are damaged.
     """
     from myquant.cli.output import console
     from myquant.session.replay import replay as run
@@ -42,7 +44,7 @@ def replay(session: SessionFolder, *, as_json: AsJson = False) -> None:
     else:
         for line in _lines(found):
             console().print(line)
-    raise typer.Exit(DIFFERS if found.difference else 0)
+    raise typer.Exit(DIFFERS if found.difference else JournalError.exit_code if found.is_damaged else 0)
 
 
 def _lines(found: "Replayed") -> list[str]:

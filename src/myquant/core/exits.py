@@ -205,4 +205,4 @@ def _was_refused(instrument: Instrument, enters: bool, event: Event, rules: Rule
         return is_refused_of_late(order, event.time_ns, rules)
     if stop.trigger == 0:
         return is_refused_of_late(stop, event.time_ns, rules)
-    return is_working(stop.state) and not stop.cancel_sent and event.time_ns - stop.sent_ns < rules.exit_retry_ns
+    return stop.refused_ns != 0 and not stop.cancel_sent and event.time_ns - stop.refused_ns < rules.exit_retry_ns

@@ -109,6 +109,7 @@ class Order(NamedTuple):
     cost: int  # of an entry: the paise that it may cost in all, charges included
     leave_ns: int  # of an entry: from here on what still works of it is cancelled
     sent_ns: int
+    refused_ns: int  # of a stop order: when the exit before it in its place was refused; 0: it was not
     cancel_sent: bool
 
 
@@ -281,5 +282,5 @@ class Command(NamedTuple):
 NEVER: Final = 2**62  # a price above every price, a time after every time
 
 NO_COMMAND = Command(*[0] * len(Command._fields))
-NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
+NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
 NO_POSITION = Position(*[0] * len(Position._fields))

@@ -242,7 +242,9 @@ def protect(
         and instrument.tape.last_price > stop_trigger(position)
         and (stop.trigger == 0 or not is_refused_of_late(stop, event.time_ns, rules))
     ):
+        refused_ns = stop.asked_ns if stop.trigger == 0 and is_refused_of_late(stop, event.time_ns, rules) else 0
         account, stop = submit_stop(account, position, wanted, event, commands)
+        stop = stop._replace(refused_ns=refused_ns)
     return account, instrument._replace(stop_order=stop)
 
 

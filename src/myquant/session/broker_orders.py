@@ -61,7 +61,8 @@ class Fenced(Protocol):
 class BrokerOrders:
     """The runner's `Orders` over a broker's order port. Before `attach` an order is an error: nothing may leave yet.
 
-    Before the first look at the books no sell leaves (`hold_sells`): what the engine holds may be gone.
+    Before the first look at the books no order leaves (`hold_sells`): what the engine holds may be gone, and what could not be
+    sold is not to be bought.
 
     Arguments: the engine; the port; each instrument as the broker lists it, in the engine's order; the fence, taken; the log;
     the simulated exchange beside it, if there is one.
@@ -101,6 +102,7 @@ class BrokerOrders:
         self._refused: deque[Command] = deque()
         self._is_fenced = False
         self._held_back: frozenset[int] | None = None
+        self._told_held_back: set[int] = set()
         self._channel_max_ns = int(config.broker.channel_max_s * SECOND_NS)
         self._channel_lost_ns: int | None = None
         self._is_channel_told = False
@@ -129,8 +131,9 @@ class BrokerOrders:
             self._note_fenced()
             self._refuse(command)
             return
-        who, side = command.instrument, command.side
-        if side == codes.SELL and (self._held_back is None or who in self._held_back):
+        who = command.instrument
+        if self._held_back is None or who in self._held_back:  # an entry could not be protected then
+            self._note_held_back(command)
             self._refuse(command)
             return
         self._port.submit(self._new_order(command, who))
@@ -194,8 +197,9 @@ class BrokerOrders:
                 self.on_doubt(f"order {command.order_id} is of unknown state")
 
     def hold_sells(self, instruments: frozenset[int]) -> None:
-        """Let no sell of these instruments leave: by the broker's books less is held of them. Before the first call, of none."""
+        """Let no order of these instruments leave: by the books less is held, or a lost order sells. Before the first call, of none."""
         self._held_back = instruments
+        self._told_held_back &= instruments
 
     def on_timer(self) -> None:
         """Do what is due once a second: halt when the way to the broker has been lost for too long, heed the fence."""
@@ -247,6 +251,7 @@ class BrokerOrders:
             frozenset(prices),
             order["state"] in UNANSWERED,
             bool(order["asked_price"] > 0 or order["cancel_sent"]),
+            int(order["side"] * order["filled"]),
         )
 
     def _new_order(self, command: Command, who: int) -> NewOrder:
@@ -283,6 +288,17 @@ class BrokerOrders:
         self._refused.append(command)
         self._host.soon(self._tell_refused)
 
+    def _note_held_back(self, command: Command) -> None:
+        """Say once, until the next look, that what is held can't be sold or protected."""
+        who = command.instrument
+        if command.side == codes.SELL and who not in self._told_held_back:
+            self._told_held_back.add(who)
+            symbol = self._instruments[who].symbol
+            why = "the books have not been looked at yet" if self._held_back is None else "the broker has less of it"
+            self._host.later(
+                partial(self._log.warning, "no sell leaves", symbol=symbol, order=command.order_id, why=why)
+            )
+
     def _tell_refused(self) -> None:
         command = self._refused.popleft()
         self._host.tell(codes.ORDER_REJECT, command.instrument, order_id=command.order_id, code=codes.NOT_SENT)
@@ -304,6 +320,8 @@ class BrokerOrders:
             self.strays += 1
             self._log.warning("an answer of an order that this session does not know", order=answer.order_id)
             return
+        if answer.kind == codes.FILL and not self._knows(who, answer.order_id):
+            self.on_doubt(f"a fill of order {answer.order_id}, which the engine has forgotten")
         if answer.kind in ENDED:
             self._asked.pop(answer.order_id, None)
         host = self._host
@@ -317,6 +335,10 @@ class BrokerOrders:
             host.later(partial(self._tell_words, who, answer))
         if answer.kind == codes.ORDER_REJECT and is_about_margin(answer.words):
             host.tell(codes.ALARM, code=codes.BY_MARGIN)
+
+    def _knows(self, who: int, order_id: int) -> bool:
+        core = self._engine.instruments["core"][who]
+        return any(core[name]["id"] == order_id for name in ("order", "stop_order"))
 
     def _has_filled(self, who: int, answer: OrderAnswer) -> bool:
         """Return whether the engine has fills of an order, perhaps of an earlier process: then it can't be refused as a whole."""

@@ -295,7 +295,8 @@ class SessionLoop:
             supervisor.log.error("the session leaves with orders at work", orders=left, waited_s=waited_s)
         elif told:
             supervisor.log.info("the stop has waited", waited_s=waited_s)
-        if was_free:  # the wish was ours: the next start is not to wait for a person
+        is_ours = account["halt"] in (codes.NOT_HALTED, codes.BY_OPERATOR) and not account["unknown"]
+        if was_free and is_ours:  # the wish was ours: the next start is not to wait for a person
             supervisor.event(codes.OPERATOR, codes.ASK_RESUME)
 
     def _flattens(self) -> bool:

@@ -37,6 +37,7 @@ class OurOrder(NamedTuple):
     prices: frozenset[tuple[int, int]]  # limit and trigger: those it has, and those that were asked for
     is_unanswered: bool
     is_changing: bool  # a modification or cancellation is under way
+    signed_filled: int = 0  # units that the engine has heard of, below 0: sold
 
 
 class Ours(NamedTuple):
@@ -148,9 +149,8 @@ def short_of(books: Books, ours: Sequence[Ours], memory: Memory, settings: Setti
 
 def is_tag_of_ours(tag: str) -> bool:
     """Return whether a tag has the form of `port.order_tag`, of whichever session."""
-    if len(tag) != TAG_LENGTH or not set(tag) <= _TAG_DIGITS:
-        return False
-    key = int(tag[:_KEY_DIGITS], 36)
+    is_well_formed = len(tag) == TAG_LENGTH and set(tag) <= _TAG_DIGITS
+    key = int(tag[:_KEY_DIGITS], 36) if is_well_formed else KEY_LIMIT
     return key < KEY_LIMIT and order_of_tag(tag, key) is not None
 
 

@@ -16,7 +16,7 @@ from myquant.journal.disk import Disk, discard, explained, let_go, put_file, rea
 from myquant.session.broker_orders import BrokerOrders, Host
 from myquant.session.lost_orders import Lost
 from myquant.session.needs import Log
-from myquant.session.reconciliation import FIRST, Finding, Key, Kind, Known, Memory, Settings, reconcile, short_of
+from myquant.session.reconciliation import FIRST, Finding, Key, Kind, Known, Memory, Ours, Settings, reconcile, short_of
 from myquant.session.rules import SECOND_NS, paise
 
 FILE: Final = "others.json"  # in the session's folder
@@ -119,12 +119,17 @@ class Reconciler:
         self._doubted.clear()
         if doubts:
             self._log.info("the books are looked at", why="; ".join(doubts))
-        held = [each.quantity for each in self._orders.view()]
+        view = self._orders.view()
         try:
             books = await self._port.books()
         except BrokerError as error:
             self._doubts = dict.fromkeys([*doubts, *self._doubts])
             return self._fail(error)
+        held = [each.quantity for each in view]
+        if (
+            not self.is_ready
+        ):  # what an earlier process's orders have bought is about to be told, and may be sold already
+            held = [each.quantity + _unheard(books, each, self._settings.session_key) for each in view]
         self._backoff.reset()
         self.looks += 1
         self._good_ns, self._is_blind = books.begun_ns, False
@@ -148,7 +153,7 @@ class Reconciler:
         orders, self._symbols = self._orders, books.symbols
         if not self.is_ready:
             self._take_lost(books)
-        self._hold_sells(books, held)
+        self._hold_sells(books, held, is_to_hear=not self.is_ready)
         self._port.settle(books, self._settings.settle_ns)
         view = orders.view()
         outcome = reconcile(books, view, self._memory, self._settings)
@@ -168,18 +173,22 @@ class Reconciler:
 
     def _take_lost(self, books: Books) -> None:
         """Note which orders the journal has lost, and take their ids, before anything can be sent with one of them."""
-        lost = Lost.found(books, self._last_id, self._settings.session_key)
+        at_work = {order.order_id for each in self._orders.view() for order in each.orders}
+        lost = Lost.found(books, self._last_id, self._settings.session_key, at_work)
+        self._settings = self._settings._replace(lost=lost)
         if lost.ids:
-            self._settings = self._settings._replace(lost=lost)
             self._log.warning("the journal has lost orders that the broker has", orders=sorted(lost.ids))
             funds = min(books.funds.net, books.funds.available_cash)
             self._host.tell(codes.FUNDS, value=funds, order_id=max(lost.ids))
 
-    def _hold_sells(self, books: Books, held: Sequence[int]) -> None:
+    def _hold_sells(self, books: Books, held: Sequence[int], *, is_to_hear: bool = False) -> None:
         """Hold back sells of what the books have too little of, or a lost order sells; the books lack what was bought meanwhile."""
         view = self._orders.view()
-        ours = [each._replace(quantity=min(each.quantity, then)) for each, then in zip(view, held, strict=True)]
         settings = self._settings
+        ours = [
+            each._replace(quantity=then if is_to_hear else min(each.quantity, then))
+            for each, then in zip(view, held, strict=True)
+        ]
         short = short_of(books, ours, self._memory, settings)
         selling = settings.lost.selling(books)
         self._orders.hold_sells(short | {who for who, each in enumerate(ours) if each.token in selling})
@@ -270,3 +279,11 @@ def _memory_of(table: Any) -> Memory:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _unheard(books: Books, ours: Ours, session_key: int) -> int:
+    """Return the units that the books say the engine's orders at work have bought, less sold, beyond what it has heard."""
+    heard = {order.order_id: order.signed_filled for order in ours.orders}
+    named = ((row, order_of_tag(row.tag, session_key)) for row in books.orders)
+    told = sum(row.side * row.filled for row, found in named if found is not None and found[0] in heard)
+    return max(0, told - sum(heard.values()))

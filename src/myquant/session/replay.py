@@ -7,6 +7,7 @@ from typing import Any
 from myquant.errors import MyquantError
 from myquant.journal.disk import DISK, Disk
 from myquant.journal.reader import JournalReader
+from myquant.journal.scan import DAMAGE
 from myquant.session import archive
 from myquant.session.engine import Engine
 from myquant.session.playback import Difference, DifferenceError, Playback
@@ -18,7 +19,8 @@ class Replayed:
     """What a replay found.
 
     Attributes:
-        records: sound records of the journal; behind: what stands behind them, "" for nothing.
+        records: sound records of the journal; behind: what stands behind them, "" for nothing; `is_damaged`: that was more than
+            one torn record, so that not all of the session was replayed.
         inputs, commands: played back, and compared.
         states: snapshots at which the whole state was compared.
         unwritten: commands that the last process died before writing; a restart of the session writes them.
@@ -28,6 +30,7 @@ class Replayed:
     session: str
     records: int
     behind: str
+    is_damaged: bool
     inputs: int
     commands: int
     states: int
@@ -71,6 +74,7 @@ def replay(folder: Path, disk: Disk = DISK) -> tuple[Replayed, Engine]:
         session=folder.name,
         records=end.last,
         behind=end.text,
+        is_damaged=end.what == DAMAGE,
         inputs=playback.inputs,
         commands=playback.commands,
         states=playback.states,

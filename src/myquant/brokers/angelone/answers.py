@@ -47,7 +47,15 @@ CODE_MAX: Final = 40
 # Orders are accepted from the registered static address only. How one from another is refused is not documented: it is known
 # by its words. Those of a limit per address are about something else.
 _ADDRESS: Final = re.compile(r"\bIP(?:v4)?(?:s|\b)|white-?list|static (?:public )?address", re.IGNORECASE)
-_RATE: Final = re.compile(r"\brate\b|exceed|too (?:many|often)", re.IGNORECASE)
+# Certain only where they also say that it is not the right one, and nothing of time, rate or an unknown outcome.
+_WRONG: Final = re.compile(
+    r"not (?:\w+ ){0,2}(?:registered|allowed|permitted|whitelisted|authori[sz]ed|match\w*)|un(?:registered|authori[sz]ed)"
+    r"|invalid|mismatch|denied|different|forbidden|register|white-?list",
+    re.IGNORECASE,
+)
+_OTHER: Final = re.compile(
+    r"\brate\b|limit|exceed|\bmany\b|often|throttl|time[d -]*out|unknown|duplicate", re.IGNORECASE
+)
 OWN_ADDRESS: Final = "angelone.public_ip"
 
 
@@ -84,7 +92,7 @@ def refusal(request: str, code: str, words: str, status: int) -> RequestError:
 
 def is_about_address(words: str) -> bool:
     """Return whether a refusal says that the request came from an address which is not registered."""
-    return bool(_ADDRESS.search(words)) and not _RATE.search(words)
+    return bool(_ADDRESS.search(words) and _WRONG.search(words)) and not _OTHER.search(words)
 
 
 def text_of(request: str, data: Any, name: str) -> str:

@@ -85,7 +85,7 @@ def judge(request: str, reply: Reply, redactor: Redactor, *, places: bool) -> Ve
         data = opened(request, reply.body, reply.status, redactor)
     except (ValueError, RecursionError):
         words = redactor.line(reply.body[:READ_MAX].decode("utf-8", "replace"))
-        if reply.status >= 400 and is_about_address(words):
+        if reply.status in {400, 401, 403} and is_about_address(words):
             return Verdict(Said.REFUSED, "", str(refusal(request, "", words, reply.status)))
         unsure = Said.TOO_OFTEN if reply.status == 403 else Said.UNSURE
         return Verdict(unsure, "", f"{request}: {reply.said(redactor)} is no JSON")

@@ -265,7 +265,7 @@ class _Companion:
     def start(self) -> None:
         loop, supervisor = self._loop, self._loop.supervisor
         supervisor.heed = self._orders.watch
-        supervisor.rehearse = self._orders.rehearse
+        supervisor.prime = self._orders.prime
         host = Host(
             take=loop.guarded(supervisor.take),
             now_ns=supervisor.exchange_clock.now_ns,

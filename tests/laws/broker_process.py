@@ -253,7 +253,7 @@ class Process:
         self._packets.last = event.time_ns, self.world.monotonic_ns()
         self.supervisor.take(event._replace(receive_ns=self.world.wall_ns()))
         if not self.seam.is_dead:
-            self.orders.rehearse(event.instrument)
+            self.orders.prime(event.instrument)
 
     def _on_timer(self) -> None:
         if not self.seam.is_dead:

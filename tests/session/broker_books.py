@@ -125,7 +125,7 @@ class Port:
         self.looks = looks
         self.asked = 0
         self.sent: list[tuple[Any, ...]] = []
-        self.rehearsed: list[NewOrder] = []
+        self.primed: list[NewOrder] = []
         self.settled: list[tuple[Books, int]] = []
         self.on_settle: Callable[[Books], None] = nothing
         self.on_answer: Callable[[OrderAnswer], None] = nothing
@@ -138,8 +138,8 @@ class Port:
     def submit(self, order: NewOrder) -> None:
         self.sent.append(("submit", order))
 
-    def rehearse(self, order: NewOrder) -> None:
-        self.rehearsed.append(order)
+    def prime(self, order: NewOrder) -> None:
+        self.primed.append(order)
 
     def modify(self, order_id: int, limit: int, trigger: int) -> None:
         self.sent.append(("modify", order_id, limit, trigger))

@@ -42,15 +42,15 @@ class Desk:
         return self
 
 
-def test_a_rehearsal_is_of_the_last_order_and_none_before_the_first_or_behind_a_shut_fence() -> None:
+def test_what_is_primed_is_the_way_of_the_last_order_and_none_before_the_first_or_behind_a_shut_fence() -> None:
     desk = Desk().attached()
-    desk.orders.rehearse(1)
-    assert desk.port.rehearsed == []
+    desk.orders.prime(1)
+    assert desk.port.primed == []
     desk.records.latest_command = STOP_150._replace(sequence=7)
-    desk.orders.rehearse(0)
+    desk.orders.prime(0)
     desk.gate.is_open = False
-    desk.orders.rehearse(0)
-    (order,) = desk.port.rehearsed
+    desk.orders.prime(0)
+    (order,) = desk.port.primed
     assert order.instrument.token == TOKENS[0]
     assert (order.side, order.quantity, order.is_exit) == (codes.SELL, 150, True)
     assert desk.port.sent == []

@@ -231,7 +231,7 @@ class OrderPort(Protocol):
     def submit(self, order: NewOrder) -> None:
         """Send an order; the bytes are written before it returns, unless the rate or the connection makes it wait."""
 
-    def rehearse(self, order: NewOrder) -> None:
+    def prime(self, order: NewOrder) -> None:
         """Go the way of `submit` up to the write and change nothing: what is not used for a while is slow, and orders are rare.
 
         Raises ValueError at an id that was sent before.

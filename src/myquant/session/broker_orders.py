@@ -27,7 +27,7 @@ MARGIN_WORDS: Final = (
 )  # in what brokers refuse with
 ENDED: Final = (codes.ORDER_REJECT, codes.CANCELLED)
 UNANSWERED: Final = (SENT, UNKNOWN)
-REHEARSED: Final = 36**4 - 1  # the highest id that a tag can hold: no session comes so far
+NEVER_SENT: Final = 36**4 - 1  # the highest id that a tag can hold: no session comes so far
 ASKED_MAX: Final = 4  # prices of an order that are remembered beside the engine's: of requests whose answer was lost
 
 
@@ -141,11 +141,11 @@ class BrokerOrders:
         if self._shadow is not None:
             self._shadow.order(command)
 
-    def rehearse(self, who: int) -> None:
-        """Go the way of an order for an instrument up to the write, as `OrderPort.rehearse` does; nothing changes."""
+    def prime(self, who: int) -> None:
+        """Go the way of an order for an instrument up to the write, as `OrderPort.prime` does; nothing changes."""
         command = self._engine.latest_command()
         if command.sequence and self._tick[who] and self._holds():
-            self._port.rehearse(self._new_order(command, who)._replace(order_id=REHEARSED))
+            self._port.prime(self._new_order(command, who)._replace(order_id=NEVER_SENT))
 
     def modify(self, command: Command) -> None:
         """Take a MODIFY command."""

@@ -65,7 +65,7 @@ class BrokerSide:
             stop=self._stop,
         )
         adopted = parts.orders.attach(host)
-        supervisor.rehearse = parts.orders.rehearse
+        supervisor.prime = parts.orders.prime
         if adopted:
             supervisor.log.warning("orders of an earlier process: the books will tell", orders=adopted)
         reconciler = Reconciler(

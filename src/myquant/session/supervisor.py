@@ -32,7 +32,7 @@ ALL: Final = -1
 LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are closed while there is room to say so
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
-REHEARSE_NS: Final = SECOND_NS // 1000
+PRIME_NS: Final = SECOND_NS // 1000
 USED: Final = (TICKED, QUOTED)
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
@@ -69,7 +69,7 @@ class Supervisor:
         heed: takes new commands once their orders have left.
         each_second: called once a second, with the house.
         look_on: takes the words of each tick and quote that the engine has taken.
-        rehearse: takes the instrument of such an input, once a millisecond at most: goes the way that its order would go.
+        prime: takes the instrument of such an input, once a millisecond at most: goes the way that its order would go.
     """
 
     def __init__(
@@ -106,8 +106,8 @@ class Supervisor:
         self.heed: Callable[[list[Command]], None] = _nothing
         self.each_second: list[Callable[[], None]] = []
         self.look_on: Callable[[Any], None] | None = None
-        self.rehearse: Callable[[int], None] | None = None
-        self._rehearse_ns = 0
+        self.prime: Callable[[int], None] | None = None
+        self._prime_ns = 0
         self.untold = Untold(runner.engine, decisions=pipeline is not None and pipeline.lines is not None)
         self._save = save
         self._snapshot_interval_ns = snapshot_interval_ns
@@ -141,9 +141,9 @@ class Supervisor:
                     self.pipeline.take(decoder.words)
                 if self.look_on is not None:
                     self.look_on(decoder.words[0])
-                if self.rehearse is not None and arrived_ns >= self._rehearse_ns:
-                    self._rehearse_ns = arrived_ns + REHEARSE_NS
-                    self.rehearse(int(decoder.words[0, 1]))
+                if self.prime is not None and arrived_ns >= self._prime_ns:
+                    self._prime_ns = arrived_ns + PRIME_NS
+                    self.prime(int(decoder.words[0, 1]))
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection."""

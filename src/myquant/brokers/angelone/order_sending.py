@@ -138,7 +138,7 @@ class Sender:
         """
         return self._place(new, tag, self._wire.send)
 
-    def rehearse(self, new: NewOrder, tag: str) -> None:
+    def prime(self, new: NewOrder, tag: str) -> None:
         """Go the way of `place` up to the write, so that the processor has it at hand when an order comes."""
         self._place(new, tag, self._write_nothing)
 

@@ -119,9 +119,9 @@ class AngelOneOrders:
         for piece in ledger.open(order):
             sender.send(Request(Kind.PLACE, order.is_exit, piece))
 
-    def rehearse(self, order: NewOrder) -> None:
+    def prime(self, order: NewOrder) -> None:
         """Go the way of `submit` up to the write."""
-        self._sender.rehearse(order, self._ledger.new_tag(order.order_id))
+        self._sender.prime(order, self._ledger.new_tag(order.order_id))
 
     def modify(self, order_id: int, limit: int, trigger: int) -> None:
         """Ask for another limit and trigger of what lives of an order; a slice that was not sent yet leaves with them."""

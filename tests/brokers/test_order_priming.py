@@ -1,4 +1,4 @@
-"""Rehearsals of an order: the way to the write, so that it is quick when an order comes."""
+"""The way of an order to the write, primed, so that it is quick when an order comes."""
 
 import pytest
 
@@ -6,16 +6,16 @@ from brokers.order_stage import Stage, new_order, play, success
 from myquant.core import codes
 
 
-def test_a_rehearsal_writes_nothing_and_changes_nothing() -> None:
+def test_priming_writes_nothing_and_changes_nothing() -> None:
     async def scenario(stage: Stage) -> None:
         for _ in range(1000):  # more than the rate allows
-            stage.port.rehearse(new_order())
+            stage.port.prime(new_order())
         assert stage.wire.written == []
         stage.port.submit(new_order())
         assert len(stage.wire.written) == 1
         with pytest.raises(ValueError, match="order 1 was sent before"):
-            stage.port.rehearse(new_order())
-        stage.port.rehearse(new_order(2))
+            stage.port.prime(new_order())
+        stage.port.prime(new_order(2))
         stage.wire.answer(success("b1"))
         assert [told[:2] for told in stage.told()] == [(codes.ORDER_ACK, 1)]
 

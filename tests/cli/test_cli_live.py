@@ -1,5 +1,6 @@
 """`myquant live`: what it refuses before it does anything, and what it shows and keeps before it trades."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -102,7 +103,10 @@ def test_evidence_is_a_session_a_reason_or_an_error() -> None:
     shown = evidence(Path("runs/monday"), loaded, strategy, None)
     assert shown == "friday ran with these settings, strategy and engine"
     begun = session("live", "monday", settings("risk.base_sl_points=20"))
-    assert evidence(begun, settings("risk.base_sl_points=20"), strategy, None) == "asked for when the session was made"
+    assert evidence(begun, settings("risk.base_sl_points=20"), strategy, None) == "asked for when the session began"
+    shutil.rmtree(begun / "journal")  # as where it was refused before it began
+    with pytest.raises(ConfigError, match="no paper session has shown"):
+        evidence(begun, settings("risk.base_sl_points=20"), strategy, None)
 
 
 def test_the_review_shows_account_limits_and_what_differs(capsys: pytest.CaptureFixture[str]) -> None:

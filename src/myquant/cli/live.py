@@ -149,14 +149,15 @@ def refuse_other_fills(loaded: "LoadedConfig") -> None:
 def evidence(folder: Path, loaded: "LoadedConfig", strategy: "LoadedStrategy", override: str | None) -> str:
     """Return what shows that these settings were rehearsed, or why not when that was overridden. Raises ConfigError else.
 
-    A session that goes on was asked when it was made.
+    A session that goes on was asked when it began; one that was refused before it had a journal has not begun.
     """
     from myquant.errors import ConfigError
+    from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
     from myquant.session import archive
     from myquant.session.evidence_of import rehearsal
 
-    if archive.is_session(folder):
-        return "asked for when the session was made"
+    if archive.is_session(folder) and (folder / JOURNAL_FOLDER).is_dir():
+        return "asked for when the session began"
     runs = Path(loaded.config.results.directory)
     found = rehearsal(runs, REHEARSED, loaded, strategy)
     if found.folder is not None:

@@ -276,7 +276,7 @@ class _Companion:
             stop=_ignore,
         )
         self._orders.attach(host)
-        self._orders.hold_sells(frozenset())
+        self._orders.hold_back(frozenset())
         self._port.start()
 
     def on_timer(self) -> None:

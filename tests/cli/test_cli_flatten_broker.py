@@ -146,21 +146,25 @@ def test_a_person_is_asked(
     assert fenced.holds() == (code != 0)  # who says no has stopped nothing
 
 
-def test_one_who_is_not_asked_is_fenced_though_the_broker_can_not_be_reached(
-    run: Run, fenced: Fence, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "holds", "said"),
+    [(("--yes",), False, "fenced, but not flat: "), ((), True, "NOT FENCED: an engine that runs can send orders")],
+)
+def test_a_broker_that_can_not_be_reached_delays_only_the_fence_of_one_who_is_asked(
+    run: Run, fenced: Fence, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], holds: bool, said: str
 ) -> None:
     @asynccontextmanager
     async def opened(*_: Any, **__: Any) -> AsyncIterator[Any]:
-        if not fenced.holds():
+        if fenced.holds() == holds:
             raise BrokerError("Angel One: instrument master failed: it can't be reached")
         yield
 
     monkeypatch.setattr(at_broker, "open_at_broker", opened)
-    ended = run("flatten", "--broker", "angelone", "--yes")
+    monkeypatch.setattr(sys, "stdin", Terminal("yes\n"))
+    ended = run("flatten", "--broker", "angelone", *words)
     assert ended.code == 5
-    assert not fenced.holds()
-    assert "\nfenced: no engine" in f"\n{ended.out}"
-    assert "fenced, but not flat: " in ended.out
+    assert fenced.holds() == holds
+    assert said in ended.out
 
 
 def test_who_holds_the_fence_need_not_be_known(run: Run, port: Port, fenced: Fence, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Desk:
 
     def attached(self) -> "Desk":
         self.orders.attach(self.stage.host)
-        self.orders.hold_sells(frozenset())
+        self.orders.hold_back(frozenset())
         return self
 
 
@@ -82,12 +82,12 @@ def test_nothing_leaves_before_the_books_were_looked_at_nor_of_what_they_have_le
     assert desk.port.sent == []
     desk.stage.turn()
     assert [(event.kind, event.code) for event in desk.stage.events] == [(codes.ORDER_REJECT, codes.NOT_SENT)]
-    desk.orders.hold_sells(frozenset({STOP_150.instrument}))
+    desk.orders.hold_back(frozenset({STOP_150.instrument}))
     desk.orders.submit(STOP_150)
     desk.orders.submit(BUY_150)  # what it bought could not be protected
     assert desk.port.sent == []
     assert [line for line in desk.log.of("warning") if "no sell leaves" in line]
-    desk.orders.hold_sells(frozenset())
+    desk.orders.hold_back(frozenset())
     desk.orders.submit(STOP_150)
     desk.orders.submit(BUY_150._replace(order_id=3))
     assert len(desk.port.sent) == 2
@@ -158,7 +158,7 @@ def test_a_lost_fence_holds_everything_back() -> None:
 
 def test_nothing_is_asked_of_an_order_that_was_held_back() -> None:
     desk = Desk().attached()
-    desk.orders.hold_sells(frozenset({1}))
+    desk.orders.hold_back(frozenset({1}))
     desk.orders.submit(STOP_150)
     desk.orders.modify(command(codes.MODIFY, 2, instrument=1, side=codes.SELL, price=9_500, stop=9_500))
     desk.orders.cancel(command(codes.CANCEL, 2, instrument=1))

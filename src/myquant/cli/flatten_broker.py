@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,11 +60,10 @@ async def _flatten(
     cache, key = cache_folder() / broker, new_key()
     on = today(config.session.timezone)
     place = fence_folder(state_folder(), config, own.client_code)
-    if (
-        confirm is None
-    ):  # nobody is to be asked, so the fence waits for nothing: not for a broker that can't be reached, either
-        _fence(place)
-    async with _told_unfenced(is_fenced=confirm is None), open_at_broker(loaded, own, cache=cache, today=on) as at:
+    fencing = _Fencing(place)
+    if confirm is None:  # nobody is asked: the fence waits for nothing, not for a broker that can't be reached, either
+        fencing.raise_epoch()
+    async with fencing.told(), open_at_broker(loaded, own, cache=cache, today=on) as at:
         contracts, port = at.contracts(), at.orders(key)
         listed = await contracts.instruments(symbols) if symbols else ()
         scope = Scope(config.angelone.product, frozenset(each.token for each in listed) or None)
@@ -73,7 +73,7 @@ async def _flatten(
         if confirm is not None:
             _print_fenced(place)
             confirm(QUESTION)
-            _fence(place)
+            fencing.raise_epoch()
         reprice_s = max(float(config.execution.reprice_s), 2 * LOOK_S)
         times = Times(LOOK_S, reprice_s, float(config.broker.settle_s))
         work = Flattening(
@@ -95,19 +95,31 @@ async def _flatten(
     return is_flat
 
 
-@asynccontextmanager
-async def _told_unfenced(*, is_fenced: bool) -> AsyncIterator[None]:
-    """Say of an account that could not be looked at whether engines can still send orders for it."""
-    try:
-        yield
-    except BrokerError:
-        if is_fenced:
-            _tell(
-                "fenced, but not flat: no engine of this machine closes what is held; it stays until the broker can be reached"
-            )
-        else:
-            _tell("an engine that runs can go on sending orders; `--yes` fences it off before the broker is asked")
-        raise
+@dataclass
+class _Fencing:
+    """The fence of an account, and whether it was raised."""
+
+    place: Path
+    is_done: bool = False
+
+    def raise_epoch(self) -> None:
+        self.is_done = _fence(self.place)
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator[None]:
+        """Say, where the broker fails, whether engines can still send orders."""
+        try:
+            yield
+        except BrokerError:
+            if self.is_done:
+                _tell(
+                    "fenced, but not flat: no engine of this machine closes what is held, till the broker can be reached"
+                )
+            else:
+                _tell(
+                    "NOT FENCED: an engine that runs can send orders; `--yes` fences it off before the broker is asked"
+                )
+            raise
 
 
 def _print_fenced(folder: Path) -> None:
@@ -123,8 +135,8 @@ def _print_fenced(folder: Path) -> None:
         _tell(f"  fence   session {before.name} (process {before.pid}): it can send nothing any more, and leaves")
 
 
-def _fence(folder: Path) -> None:
-    """Raise the fence's epoch; where that fails, say so and go on: a failing disk must not keep anybody from getting out.
+def _fence(folder: Path) -> bool:
+    """Raise the fence's epoch, and return whether it is; else say so: a failing disk must not keep anybody from getting out.
 
     What that risks is bounded: orders of an engine that goes on are in the books, where each look finds and cancels them.
     """
@@ -148,9 +160,10 @@ def _fence(folder: Path) -> None:
         _tell(
             f"an engine {may} send orders again: end it now, in another terminal ({end}); flattening goes on meanwhile"
         )
-        return
+        return is_in_memory
     whom = f" (the last was {before.name}, process {before.pid})" if before is not None else ""
     _tell(f"fenced: no engine on this machine that began before can send orders for this account{whom}; epoch {epoch}")
+    return True
 
 
 def _print_plan(books: "Books", scope: "Scope") -> None:

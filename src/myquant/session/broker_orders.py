@@ -61,7 +61,7 @@ class Fenced(Protocol):
 class BrokerOrders:
     """The runner's `Orders` over a broker's order port. Before `attach` an order is an error: nothing may leave yet.
 
-    Before the first look at the books no order leaves (`hold_sells`): what the engine holds may be gone, and what could not be
+    Before the first look at the books no order leaves (`hold_back`): what the engine holds may be gone, and what could not be
     sold is not to be bought.
 
     Arguments: the engine; the port; each instrument as the broker lists it, in the engine's order; the fence, taken; the log;
@@ -196,7 +196,7 @@ class BrokerOrders:
             elif command.kind == codes.HALTED and command.reason == codes.BY_UNKNOWN_ORDER:
                 self.on_doubt(f"order {command.order_id} is of unknown state")
 
-    def hold_sells(self, instruments: frozenset[int]) -> None:
+    def hold_back(self, instruments: frozenset[int]) -> None:
         """Let no order of these instruments leave: by the books less is held, or a lost order sells. Before the first call, of none."""
         self._held_back = instruments
         self._told_held_back &= instruments

@@ -153,7 +153,7 @@ class Reconciler:
         orders, self._symbols = self._orders, books.symbols
         if not self.is_ready:
             self._take_lost(books)
-        self._hold_sells(books, held, is_to_hear=not self.is_ready)
+        self._hold_back(books, held, is_to_hear=not self.is_ready)
         self._port.settle(books, self._settings.settle_ns)
         view = orders.view()
         outcome = reconcile(books, view, self._memory, self._settings)
@@ -162,7 +162,7 @@ class Reconciler:
         for finding in outcome.findings:
             self._act(finding, last_id)
         before, self._memory = self._memory, outcome.memory
-        self._hold_sells(books, held)
+        self._hold_back(books, held)
         if (before.known, before.fills) != (outcome.memory.known, outcome.memory.fills):
             self._store()
         if not self.is_ready:
@@ -181,7 +181,7 @@ class Reconciler:
             funds = min(books.funds.net, books.funds.available_cash)
             self._host.tell(codes.FUNDS, value=funds, order_id=max(lost.ids))
 
-    def _hold_sells(self, books: Books, held: Sequence[int], *, is_to_hear: bool = False) -> None:
+    def _hold_back(self, books: Books, held: Sequence[int], *, is_to_hear: bool = False) -> None:
         """Hold back sells of what the books have too little of, or a lost order sells; the books lack what was bought meanwhile."""
         view = self._orders.view()
         settings = self._settings
@@ -191,7 +191,7 @@ class Reconciler:
         ]
         short = short_of(books, ours, self._memory, settings)
         selling = settings.lost.selling(books)
-        self._orders.hold_sells(short | {who for who, each in enumerate(ours) if each.token in selling})
+        self._orders.hold_back(short | {who for who, each in enumerate(ours) if each.token in selling})
 
     def _store(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """The writer: numbers and places of records, segments, room, locks."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from myquant.journal.record import BODY, HOLDS, INPUT, NOTE, NUMBER, PADDING, WO
 from myquant.journal.rows import BEFORE, RECORDS
 from myquant.journal.rows import KEY as KEY_PLACE
 from myquant.journal.scan import NOTHING, TORN
-from myquant.journal.segment import FOLDER
+from myquant.journal.segment import FOLDER, segment_name
 from myquant.journal.writer import AHEAD_RECORDS, SLICE_RECORDS, JournalWriter, has_journal
 
 
@@ -107,9 +108,36 @@ def test_rows_are_made_ready_far_ahead_and_handed_out_in_slices(tmp_path: Path) 
         if disk.calls[before:]:
             written.append((number, disk.calls[before:]))
     assert lengths == [*range(SLICE_RECORDS, last, SLICE_RECORDS), last]
-    assert written == [(SLICE_RECORDS + 1, ["write"]), (2 * SLICE_RECORDS + 1, ["write"])]  # then all are ready
+    half = -(-AHEAD_RECORDS // 2 // SLICE_RECORDS) * SLICE_RECORDS  # from there on they are made ready as they are used
+    assert written == [(half + 1, ["write"]), (half + SLICE_RECORDS + 1, ["write"])]  # then all are ready
     assert writer.rows_left() == last  # of the reserved segment
     assert codes_of(read_all(tmp_path / "s")[0]) == [*range(1, last + 1)]
+
+
+def test_rows_made_ready_are_synced_aside(tmp_path: Path) -> None:
+    disk, asked = FaultyDisk(), list[Callable[[], None]]()
+    writer = create(tmp_path / "s", segment_records=3 * AHEAD_RECORDS, disk=disk)
+    writer.aside = asked.append
+    writer.reserve()
+    assert not asked  # nothing was used
+    write_notes(writer, 1, 1)
+    before = len(disk.calls)
+    writer.reserve()
+    assert disk.calls[before:] == ["write"]
+    (sync,) = asked
+    sync()
+    assert disk.calls[before + 1 :] == ["open_to_write", "sync_data", "close"]
+    (tmp_path / "s" / FOLDER / segment_name(1)).unlink()
+    sync()  # what fails there is for `sync` to tell
+
+
+def test_the_next_segment_is_synced_aside(tmp_path: Path) -> None:
+    asked: list[Callable[[], None]] = []
+    writer = create(tmp_path / "s", segment_records=5)
+    writer.aside = asked.append
+    write_notes(writer, 1, 6)  # takes the reserved one
+    writer.reserve()
+    assert len(asked) == 1
 
 
 def test_a_disk_that_refuses_leaves_the_rows_that_are_ready(tmp_path: Path) -> None:
@@ -140,7 +168,7 @@ def test_a_past_refusal_does_not_keep_the_next_segment_away(tmp_path: Path) -> N
     writer = create(tmp_path / "s", segment_records=AHEAD_RECORDS + SLICE_RECORDS, disk=disk)
     write_notes(writer, 1, AHEAD_RECORDS + SLICE_RECORDS + 1)  # in the second segment
     disk.refuses = True
-    write_notes(writer, 0, SLICE_RECORDS - 1)  # to the end of what is handed out, and one further
+    write_notes(writer, 1, AHEAD_RECORDS // 2 + SLICE_RECORDS)  # so that further rows are wanted
     disk.refuses = False
     assert writer.rows_left() < AHEAD_RECORDS
     with pytest.raises(JournalError, match="can't be written"):

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -119,6 +120,8 @@ class SessionLoop:
         gc.freeze()
         gc.disable()
         self.supervisor.put_off(self.later)
+        if self.supervisor.durable_orders:
+            self.supervisor.journal.aside = partial(loop.run_in_executor, None)
         try:
             if self.companion is not None:
                 self.companion.start()

@@ -69,6 +69,7 @@ class Supervisor:
         heed: takes new commands once their orders have left.
         each_second: called once a second, with the house.
         look_on: takes the words of each tick and quote that the engine has taken.
+        durable_orders: whether the journal is made durable before orders leave.
         prime: takes the instrument of such an input, once a millisecond at most: goes the way that its order would go.
     """
 
@@ -123,6 +124,7 @@ class Supervisor:
         for decoder in decoders:
             self._connect(decoder)
         runner.on_commands = self._tell
+        self.durable_orders = durable_orders
         if durable_orders:
             runner.before_order = self._make_durable
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import direct
+from myquant.core.compiled import direct, jit_enabled
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command, Event
 from myquant.exchange.handle import DONE, HAS_ORDERS, LACKS_DAY, LACKS_ROOM, STATUS
@@ -117,11 +117,14 @@ def words_of_batch(batch: TickBatch) -> Words:
 
 
 def is_ready(strategy: LoadedStrategy) -> bool:
-    """Return whether the machine code that a session of this strategy runs is on disk; else it compiles for a while."""
+    """Return whether the machine code that a session of this strategy runs is loaded or on disk; else it compiles for a while."""
+    handle: Any = _handle_of(strategy)
+    if jit_enabled() and handle.overloads:
+        return True
     words, rows = np.zeros((1, BODY_WORDS), np.int64), np.zeros((1, WORDS), np.int64)
     instruments, desk = np.zeros(1, strategy.instrument_dtype()), np.zeros(1, strategy.desk_dtype())
     engine = (desk, instruments, instruments["day"].copy(), np.zeros(1, dtype_of(Command)), words)
-    return is_compiled(_handle_of(strategy), (words, 0, 1, 0, rows, np.zeros(4, np.int64), *engine))
+    return is_compiled(handle, (words, 0, 1, 0, rows, np.zeros(4, np.int64), *engine))
 
 
 def _handle_of(strategy: LoadedStrategy) -> Callable[..., int]:

@@ -210,6 +210,7 @@ class Stage:
         path = os.pathsep.join(filter(None, (str(jobs.ROOT), os.environ.get("PYTHONPATH"))))
         places = {"MYQUANT_CACHE": str(self.cache), "MYQUANT_STATE": str(folder / "state"), "PYTHONPATH": path}
         self._environ = {**os.environ, **lab.environment(), **places}
+        self._environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as what is installed has its bytecode
         self._process: subprocess.Popen[str] | None = None
         self._read_to = 1
         self._rng = random.Random(1)  # noqa: S311  (a repeatable choice of moments)

@@ -73,5 +73,6 @@ def test_a_context_must_verify() -> None:
     lax.verify_mode = ssl.CERT_NONE
     with pytest.raises(ConfigError, match="must verify"):
         verifying(lax)
+    assert verifying(None) is verifying(None)  # read once: 25 ms
     assert verifying(None).verify_mode == ssl.CERT_REQUIRED
     assert verifying(None).check_hostname

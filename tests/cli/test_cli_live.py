@@ -1,5 +1,6 @@
 """`myquant live`: what it refuses before it does anything, and what it shows and keeps before it trades."""
 
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from myquant import compose
 from myquant.brokers.port import Funds
 from myquant.cli.live import LIMITS, MEANING, evidence, print_review
 from myquant.cli.starting import record_use
-from myquant.compose import LivePlan, OpenedAtBroker
+from myquant.compose import LivePlan, OpenedAtBroker, PaperPlan
 from myquant.config.audit import ConfigAudit
 from myquant.config.loading import LoadedConfig, load_config
 from myquant.errors import ConfigError, DataError
@@ -189,3 +190,17 @@ def test_a_session_that_was_fenced_off_says_by_whom_and_what_to_do(monkeypatch: 
     assert "`myquant flatten --broker angelone` closes everything" in said
     assert "takes the account back and goes on (runs/monday)" in said
     assert "The session is not over" not in said
+
+
+@pytest.mark.parametrize("words", [("live", "--i-understand", "--without-paper", "a test"), ("paper",)])
+def test_a_start_looks_for_no_garbage(monkeypatch: pytest.MonkeyPatch, run: Run, words: tuple[str, ...]) -> None:
+    looks: list[bool] = []
+
+    def begin(plan: PaperPlan, review: object) -> None:  # noqa: ARG001  (the caller's names)
+        looks.append(gc.isenabled())
+        raise DataError("no further")
+
+    monkeypatch.setattr(compose, words[0], begin)
+    ended = run(*words, "--broker", "angelone", SYMBOL, "--set", "execution.fill_model=limit")
+    assert ended.code == 3
+    assert [*looks, gc.isenabled()] == [False, True]

@@ -70,6 +70,17 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert modules_after("import myquant") & (HEAVY | {"typer"}) == set()
 
 
+def test_a_session_imports_nothing_heavy_that_only_its_end_or_others_need() -> None:
+    """While a position waits for its stop order, every tenth of a second counts."""
+    rooms = ("at_broker", "evidence_of", "process", "broker_orders", "broker_side", "fence", "shadow", "simulated")
+    imports = ", ".join(f"myquant.session.{name}" for name in rooms)
+    modules = modules_after(
+        f"import myquant.compose, myquant.cli.run, myquant.cli.starting, myquant.cli.live, {imports}"
+    )
+    assert "numba" in modules
+    assert modules & {"polars", "pyarrow", "pandas", "structlog", "jinja2", "xlsxwriter", "keyring", "aiohttp"} == set()
+
+
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ([], ["ticks"], ["config"])])
 def test_help_has_examples_and_fits_the_terminal(run: Run, command: list[str]) -> None:
     ended = run(*command, "--help")

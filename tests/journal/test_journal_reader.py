@@ -46,6 +46,14 @@ def test_reading_begins_anywhere(tmp_path: Path, first: int) -> None:
     assert numbers == [*range(first, 13)]
 
 
+@pytest.mark.parametrize(("known", "read"), [(0, 7), (7, 7), (8, 12), (12, 12)])
+def test_records_that_were_looked_at_are_not_looked_at_again(tmp_path: Path, known: int, read: int) -> None:
+    notes_written(tmp_path / "s", 12)
+    flip(segment(tmp_path / "s", 2), record_at(2) + 100)  # in number 8
+    blocks = JournalReader(tmp_path / "s", known=known).blocks()
+    assert [number for block in blocks for number in block[:, NUMBER]] == [*range(1, read + 1)]
+
+
 def test_a_block_is_not_copied_and_not_longer_than_asked_for(tmp_path: Path) -> None:
     notes_written(tmp_path / "s", 4)
     block = JournalReader(tmp_path / "s").read(2, limit=2)

@@ -1,7 +1,10 @@
 """Machine code on disk is used as long as no source in the rooms it may depend on has changed."""
 
 import importlib.util
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -40,6 +43,33 @@ def test_code_of_other_sources_is_compiled_again(tmp_path: Path) -> None:
         return sum(twice.stats.cache_hits.values())
 
     assert [hits("a"), hits("a"), hits("b"), hits("b"), hits("a")] == [0, 1, 0, 1, 0]
+
+
+QUICK = """
+import json, sys
+import small
+from myquant.ticks.compiled import quick_to_load
+
+twice = quick_to_load(small.twice)
+found = [[twice(value), "numba.np.arraymath" in sys.modules] for value in json.loads(sys.argv[1])]
+print(json.dumps([found, sum(twice.stats.cache_hits.values())]))
+"""
+
+
+@pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled")
+def test_code_on_disk_is_loaded_without_what_only_compiling_needs(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SOURCE, encoding="utf-8")
+
+    def run(*values: float) -> list[object]:
+        command = [sys.executable, "-c", QUICK, json.dumps(values)]
+        ended = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        found: list[object] = json.loads(ended.stdout)
+        return found
+
+    assert run(21) == [[[42, True]], 0]
+    assert run(21) == [[[42, False]], 1]
+    assert run(21, 2.5) == [[[42, False], [5.0, True]], 1]  # what is not on disk is compiled after what is
+    assert run(2.5, 21) == [[[5.0, False], [42, False]], 2]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import ssl
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -46,7 +47,13 @@ def verifying(context: ssl.SSLContext | None) -> ssl.SSLContext:
     Raises ConfigError for one that does not verify.
     """
     if context is None:
-        return ssl.create_default_context()
+        return _of_the_system()
     if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
         raise ConfigError("a TLS context must verify the certificate and the name of the host")
     return context
+
+
+@cache
+def _of_the_system() -> ssl.SSLContext:
+    """Return the one for all connections: it takes 25 ms to read the system's authorities."""
+    return ssl.create_default_context()

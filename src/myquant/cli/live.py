@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.starting import listed_contracts, print_lines, record_use, session_folder, uncollected
 
 if TYPE_CHECKING:
     from myquant.compose import Left, OpenedAtBroker
@@ -45,6 +46,7 @@ LIMITS: Final = (
 )
 
 
+@uncollected()
 def live(
     symbols: Annotated[
         list[str] | None,
@@ -81,7 +83,6 @@ def live(
     from myquant import compose
     from myquant.cli.run import announce_compiling
     from myquant.cli.settings import load_settings
-    from myquant.cli.starting import record_use, session_folder
     from myquant.session.at_broker import refuse_unknown
     from myquant.session.runner import is_ready
     from myquant.strategies.loading import load_strategy
@@ -173,7 +174,6 @@ def evidence(folder: Path, loaded: "LoadedConfig", strategy: "LoadedStrategy", o
 def print_review(opened: "OpenedAtBroker", shown: str) -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
-    from myquant.cli.starting import listed_contracts, print_lines
     from myquant.config.kinds import write
     from myquant.session.at_broker import masked
     from myquant.session.earlier import last_like

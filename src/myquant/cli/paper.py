@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.starting import listed_contracts, print_lines, record_use, session_folder, uncollected
 
 if TYPE_CHECKING:
     from myquant.compose import Opened
@@ -24,6 +25,7 @@ EXIT_CODES: Final = """\b
 Exit codes: 0 the day is over, or stopped in order; 1 failed; 2 configuration; 3 data; 4 journal or disk; 5 broker"""
 
 
+@uncollected()
 def paper(
     symbols: Annotated[
         list[str] | None,
@@ -48,7 +50,6 @@ def paper(
     from myquant.cli.output import console
     from myquant.cli.run import Finished, announce_compiling
     from myquant.cli.settings import load_settings
-    from myquant.cli.starting import record_use, session_folder
     from myquant.cli.summary import print_summary
     from myquant.results.summary import summary
     from myquant.session.runner import is_ready
@@ -80,7 +81,6 @@ def paper(
 def _review(opened: "Opened") -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
-    from myquant.cli.starting import listed_contracts, print_lines
     from myquant.config.kinds import write
 
     config, facts = opened.loaded.config, opened.facts

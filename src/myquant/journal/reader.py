@@ -21,7 +21,7 @@ BLOCK_RECORDS: Final = 1 << 14  # 3 MB: stays in the processor's cache while it 
 
 
 class JournalReader:
-    """The sound records of a journal, in order.
+    """The sound records of a journal, in order. Those up to number `known` are taken for sound: they were looked at just now.
 
     Attributes:
         header: of the first segment.
@@ -30,9 +30,10 @@ class JournalReader:
     Raises JournalError where there is no journal, or its first segment can't be used.
     """
 
-    def __init__(self, folder: Path, disk: Disk = DISK) -> None:
+    def __init__(self, folder: Path, disk: Disk = DISK, *, known: int = 0) -> None:
         self._folder = folder
         self._disk = disk
+        self._known = known
         if not segment_paths(folder, disk):
             raise JournalError(f"{folder}: its journal has no segment: the session was never started; start it again")
         self._index, self._segment = 1, read_segment(self._path(1), disk)
@@ -56,7 +57,9 @@ class JournalReader:
             self._index, self._segment = index, segment
         header, rows = self._segment.header, self._segment.rows
         at = first - header.first
-        return rows[at : sound_until(rows, at, min(at + limit, len(rows)), header.first, header.key)]
+        end = min(at + limit, len(rows))
+        unknown = min(max(at, self._known + 1 - header.first), end)
+        return rows[at : sound_until(rows, unknown, end, header.first, header.key)]
 
     def blocks(self, first: int = 1) -> Iterator[Rows]:
         """Yield the sound records from number `first` on in blocks of `read`, to the first that is not sound."""

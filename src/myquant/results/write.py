@@ -9,7 +9,6 @@ from typing import Final
 from myquant.errors import ConfigError, cannot_write
 from myquant.results.record import RunRecord
 from myquant.results.summary import summary, summary_json
-from myquant.results.trades import csv_text, equity_frame, trades_frame
 
 FILES: Final = ("trades.csv", "equity.csv", "summary.json", "config.toml", "report.html", "workbook.xlsx")
 STRATEGY: Final = "strategy"  # the folder of a user's file
@@ -66,6 +65,8 @@ def _refuse_foreign(place: Path, folder: Path) -> None:
 
 def _write_files(record: RunRecord, draft: Path, *, report: bool, excel: bool) -> list[str]:
     """Write the files and return their names."""
+    from myquant.results.trades import csv_text, equity_frame, trades_frame  # noqa: PLC0415  (polars, once there are any)
+
     figures = summary(record)
     texts = {
         "trades.csv": csv_text(trades_frame(record)),

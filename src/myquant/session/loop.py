@@ -116,8 +116,7 @@ class SessionLoop:
         self.supervisor.start()  # its event is the first that runs the engine's code
         if not has_code:
             self._operator.note_doing("")
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # as it is: what a start leaves for the collector is not worth the 0.07 s of a look
         gc.disable()
         self.supervisor.put_off(self.later)
         if self.supervisor.durable_orders:

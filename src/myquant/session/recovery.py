@@ -102,8 +102,10 @@ def recover(
 
     Raises JournalError when the journal's inputs lead to other decisions than it holds.
     """
-    reader = JournalReader(folder, disk)
     last = int(journal.cursor[0])
+    reader = JournalReader(
+        folder, disk, known=last
+    )  # the writer has looked at every record when it took the journal over
     found = snapshots.newest_valid(folder, hashes.engine, hashes.config, last, disk)
     first = 0
     if found.snapshot is not None:
@@ -145,8 +147,10 @@ def _look_through(engine: Engine, reader: JournalReader, first: int) -> _Seen:
             engine.days[int(body["instrument"])] = body["day"]
         market = np.flatnonzero((holds == INPUT) & ((kinds == codes.TICK) | (kinds == codes.QUOTE)))
         if len(market):  # no copy of the rows: there may be millions
-            instruments, places = np.unique(block[market[::-1], BODY + INSTRUMENT], return_index=True)
-            for instrument, place in zip(instruments.tolist(), market[::-1][places].tolist(), strict=True):
+            places = np.full(len(engine.instruments), -1)
+            places[block[market, BODY + INSTRUMENT]] = market  # the last one counts
+            for instrument in np.flatnonzero(places >= 0).tolist():
+                place = places[instrument]
                 event, origin = inputs(block[place : place + 1])["body"][0].item()
                 seen.last_inputs[instrument] = Input(Event(*event), Origin(*origin))
             newest = block[market[-1], BODY:]

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.compiled import direct
+from myquant.core.compiled import direct, jit_enabled
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command, Event
 from myquant.exchange.handle import DONE, HAS_ORDERS, LACKS_DAY, LACKS_ROOM, STATUS
@@ -21,6 +21,7 @@ from myquant.session.engine import Engine
 from myquant.strategies.loading import LoadedStrategy
 from myquant.strategies.specialise import is_compiled
 from myquant.ticks.batch import TickBatch
+from myquant.ticks.compiled import quick_to_load
 
 EVENT_WORDS: Final = len(Event._fields)
 _INSTRUMENT, _TIME_NS, _RECEIVE_NS = (Event._fields.index(name) for name in ("instrument", "time_ns", "receive_ns"))
@@ -116,11 +117,20 @@ def words_of_batch(batch: TickBatch) -> Words:
 
 
 def is_ready(strategy: LoadedStrategy) -> bool:
-    """Return whether the machine code that a session of this strategy runs is on disk; else it compiles for a while."""
+    """Return whether the machine code that a session of this strategy runs is loaded or on disk; else it compiles for a while."""
+    handle: Any = _handle_of(strategy)
+    if jit_enabled() and handle.overloads:
+        return True
     words, rows = np.zeros((1, BODY_WORDS), np.int64), np.zeros((1, WORDS), np.int64)
     instruments, desk = np.zeros(1, strategy.instrument_dtype()), np.zeros(1, strategy.desk_dtype())
     engine = (desk, instruments, instruments["day"].copy(), np.zeros(1, dtype_of(Command)), words)
-    return is_compiled(strategy.handle.handle, (words, 0, 1, 0, rows, np.zeros(4, np.int64), *engine))
+    return is_compiled(handle, (words, 0, 1, 0, rows, np.zeros(4, np.int64), *engine))
+
+
+def _handle_of(strategy: LoadedStrategy) -> Callable[..., int]:
+    """Return a strategy's `handle`; a user's may count references, and loads as Numba has it."""
+    handle: Callable[..., int] = strategy.handle.handle
+    return quick_to_load(handle) if strategy.path is None else handle
 
 
 class Runner:
@@ -194,8 +204,7 @@ class Runner:
         if self.records.rows is not self._rows:  # there was no room left in the last ones
             self._use_rows()
         if self._handle is None:
-            handle = engine.strategy.handle.handle
-            self._handle = direct(handle, words, at, end, engine.inputs, *self._arrays)
+            self._handle = direct(_handle_of(engine.strategy), words, at, end, engine.inputs, *self._arrays)
         taken = self._handle(words, at, end, engine.inputs, *self._arrays)
         engine.inputs += taken - at
         return taken

@@ -21,7 +21,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kept(function: Function) -> Function:
     """Compile a function that Python calls and keep its machine code until a source in `ROOMS` changes."""
-    return keyed(entry_point(function), sources_hash())
+    return quick_to_load(keyed(entry_point(function), sources_hash()))
+
+
+def quick_to_load(function: Function) -> Function:
+    """Load an entry point's machine code without Numba's declarations, 0.35 s of imports that only compiling needs.
+
+    Numba refreshes its context before each look into the cache; where there is nothing to be loaded, the compiler does that
+    anyway. Not for code that counts references (`_nrt`), which needs the functions that come with them.
+    """
+    if jit_enabled():
+        kept_code = function._cache  # type: ignore[attr-defined]  # noqa: SLF001  (Numba has no public way)
+        kept_code.load_overload = kept_code._load_overload  # noqa: SLF001  (likewise)
+    return function
 
 
 def keyed(function: Function, sources: str) -> Function:

@@ -78,7 +78,7 @@ def test_a_session_imports_nothing_heavy_that_only_its_end_or_others_need() -> N
         f"import myquant.compose, myquant.cli.run, myquant.cli.starting, myquant.cli.live, {imports}"
     )
     assert "numba" in modules
-    assert modules & {"polars", "pyarrow", "pandas", "structlog", "jinja2", "xlsxwriter", "keyring", "aiohttp"} == set()
+    assert modules & {"polars", "pyarrow", "pandas", "jinja2", "xlsxwriter", "keyring", "aiohttp"} == set()
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ([], ["ticks"], ["config"])])

@@ -11,7 +11,6 @@ import math
 import os
 import select
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,9 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from myquant.errors import cannot_write
 
@@ -52,7 +54,7 @@ class Errors:
         self.count, self.time_ns, self.text = self.count + 1, time_ns, redact(_short_text(fields))[:SHORT_MAX]
 
 
-class SessionLog:
+class SessionLog(structlog.BoundLoggerBase):
     """What a session logs to; `bind(name=value)` returns one that adds fields to every line.
 
     `waits`: a call returns when its line is written.
@@ -60,60 +62,51 @@ class SessionLog:
 
     waits: Final = True
 
-    def __init__(self, sink: "_Sink", take: Callable[[dict[str, Any]], None], context: Mapping[str, Any]) -> None:
-        self._sink = sink
-        self._take = take
-        self._context = context
-
-    def bind(self, **fields: object) -> "SessionLog":
-        """Return one that adds fields to every line; the log's own names it would not show."""
-        return SessionLog(self._sink, self._take, {**self._context, **fields})
-
     def debug(self, event: str, **fields: object) -> None:
         """Log what helps to find a defect: nothing, in 0.2 us, unless the log was opened for it."""
-        if self._sink.is_debug:
-            self._line("debug", event, fields)
+        if self._logger.is_debug:
+            self._proxy_to_logger("write", event, level="debug", **_apart(fields))
 
     def info(self, event: str, **fields: object) -> None:
         """Log what is as it should be."""
-        self._line("info", event, fields)
+        self._proxy_to_logger("write", event, level="info", **_apart(fields))
 
     def warning(self, event: str, **fields: object) -> None:
         """Log what a person should look at some time."""
-        self._line("warning", event, fields)
+        self._proxy_to_logger("write", event, level="warning", **_apart(fields))
 
     def error(self, event: str, **fields: object) -> None:
         """Log what a person should look at now; `exc_info=error` adds its traceback."""
-        self._line("error", event, fields)
+        self._proxy_to_logger("write", event, level="error", **_apart(fields))
 
     def exception(self, event: str, **fields: object) -> None:
         """Log an error with the traceback of the exception that is being handled."""
         self.error(event, exc_info=True, **fields)
 
-    def _line(self, level: str, event: str, fields: Mapping[str, object]) -> None:
-        self._take({**self._context, **_apart(fields), "level": level, "event": event})
-
     @property
     def errors(self) -> Errors:
         """What was logged as an error."""
-        return self._sink.errors
+        errors: Errors = self._logger.errors
+        return errors
 
     @property
     def lost(self) -> int:
         """How many lines did not get into the file since it was opened."""
-        return self._sink.lost
+        lost: int = self._logger.lost
+        return lost
 
     @property
     def unshown(self) -> int:
         """How many lines stderr could not take at once; they are in the file."""
-        return self._sink.unshown
+        unshown: int = self._logger.unshown
+        return unshown
 
     def look(self) -> None:
         """See to it that lines get written: nobody else has to."""
 
     def close(self) -> None:
         """Close the file; what is logged after that goes to stderr only."""
-        self._sink.close()
+        self._logger.close()
 
 
 def open_log(
@@ -148,9 +141,9 @@ def open_log(
     except OSError as error:
         raise cannot_write(folder / FILE, error, "take a folder of your own") from error
 
-    def redacted(fields: dict[str, Any]) -> dict[str, Any]:
+    def redacted(logger: WrappedLogger, method: str, fields: EventDict) -> EventDict:
         if "exc_info" in fields:
-            fields = with_traceback(fields)
+            fields = structlog.processors.format_exc_info(logger, method, fields)
         if _is_plain(fields) and redact(whole := "\n".join(map(str, (*fields, *fields.values())))) == whole:
             return fields
         names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
@@ -161,27 +154,19 @@ def open_log(
         """Return a second as the file has it and as people read it: 25 us, and lines often come by the second."""
         return f"{datetime.fromtimestamp(second, UTC):{_SECOND}}", f"{datetime.fromtimestamp(second, zone):%H:%M:%S}"
 
-    def take(given: dict[str, Any]) -> None:
-        fields = redacted(given)
+    def rendered(_logger: WrappedLogger, _method: str, fields: EventDict) -> Any:
         time_ns = clock()
         if fields["level"] == "error":
             sink.errors.note(time_ns, fields, redact)
         second, rest_ns = divmod(time_ns, SECOND_NS)
         utc, local = texts_of(second)
         head = {"time": f"{utc}.{rest_ns:09d}Z", "level": fields["level"], "event": fields["event"], "session": session}
-        sink.write(head, {**head, **fields, **head}, f"{local} {_short_line(fields)}\n")
+        short = f"{local} {_short_line(fields)}\n"
+        return (head, {**head, **fields, **head}, short), {}
 
-    return SessionLog(sink, take, {})
-
-
-def with_traceback(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with the traceback of `exc_info` as `exception`; it is an exception, or true: the one being handled."""
-    raised = fields["exc_info"]
-    others = {name: value for name, value in fields.items() if name != "exc_info"}
-    if not raised:
-        return others
-    error = raised if isinstance(raised, BaseException) else sys.exc_info()[1]
-    return {**others, "exception": "".join(traceback.format_exception(error)).rstrip()}
+    processors: list[Processor] = [redacted, rendered]
+    log: SessionLog = structlog.wrap_logger(sink, processors, wrapper_class=SessionLog, context_class=dict).bind()
+    return log
 
 
 def utc_text(time_ns: int) -> str:

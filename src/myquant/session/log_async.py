@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 from zoneinfo import ZoneInfo
 
+from structlog.processors import format_exc_info
+
 from myquant.brokers.secrets import Redactor
 from myquant.core import codes
 from myquant.errors import MyquantError
-from myquant.session.log import BYTES_MAX, DEPTH_MAX, RESERVED, Errors, SessionLog, open_log, with_traceback
+from myquant.session.log import BYTES_MAX, DEPTH_MAX, RESERVED, Errors, SessionLog, open_log
 from myquant.session.spsc import Ring
 
 RING_BYTES: Final = 1 << 20  # some 5,000 lines
@@ -190,7 +192,7 @@ class Post:
         """Take a line."""
         time_ns = self._clock()
         if "exc_info" in fields:
-            fields = with_traceback(fields)
+            fields = dict(format_exc_info(None, "", fields))
         if not _PLAIN.issuperset(map(type, fields.values())):
             fields = {name: _plain(value) for name, value in fields.items()}
         if level == ERROR:

@@ -36,6 +36,8 @@ class Answers:
 
     Attributes:
         waits_for: returns what a stop has to wait for, in words; empty: nothing.
+        keeps: returns what a stop leaves open, in words, as it stands; empty: nothing.
+        halts: how often entries were halted at a person's word.
     """
 
     def __init__(self, supervisor: Supervisor, folder: Path, kind: str) -> None:
@@ -44,6 +46,8 @@ class Answers:
         self._kind = kind
         self._started_ns = supervisor.clock.wall_ns()
         self.waits_for: Callable[[], str] = str
+        self.keeps: Callable[[], str] = str
+        self.halts = 0
 
     def ask(self, request: str, reason: str, who: str) -> dict[str, Any]:
         """Do what is asked and return the answer."""
@@ -54,7 +58,9 @@ class Answers:
         if request == STOP:
             waits_for = self.waits_for()
             supervisor.ask_to_stop()
-            return dict(Message(message=_stopping(waits_for, hurries=supervisor.hurries)))
+            stopping, keeps = _stopping(waits_for, hurries=supervisor.hurries), self.keeps()
+            return dict(Message(message=f"{stopping}; it keeps {keeps}" if keeps else stopping))
+        self.halts += request in (HALT, FLATTEN)
         supervisor.event(codes.OPERATOR, _WISHES[request])
         return dict(Message(message=self._done(request)))
 

@@ -48,6 +48,7 @@ class BrokerSide:
         if parts.shadow is not None:
             supervisor.look_on = parts.shadow.see
         supervisor.hold(UNREAD)
+        loop.broker_ids = parts.port.broker_ids
 
     def start(self) -> None:
         """Take up the orders of the recovered engine, connect, and look at the books."""

@@ -14,10 +14,12 @@ from myquant.core.records import NEVER
 from myquant.journal.disk import explained
 from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
 from myquant.session.engine import Engine
+from myquant.session.halts import HALTS
 from myquant.session.open_ends import order_text
 from myquant.session.status import (
     EntriesStatus,
     ErrorStatus,
+    HaltStatus,
     InstrumentStatus,
     JournalStatus,
     Message,
@@ -95,6 +97,7 @@ class Answers:
             started_ns=self._started_ns,
             feed={"healthy": not feed.stale, "since_ns": feed.since_ns, "reason": feed.reason if feed.stale else ""},
             entries=_entries(engine, stale=feed.stale),
+            halt=_halt(account.halt, supervisor.halted_ns.get(account.halt)),
             day_pnl_paise=account.cash + account.open_value - account.day_start_equity,
             instruments=[_instrument(engine, who) for who in range(len(engine.names))],
             orders=_orders(engine),
@@ -123,6 +126,13 @@ def _entries(engine: Engine, *, stale: bool) -> EntriesStatus:
         reasons.append("the feed is stale")
     funds = account.cash - account.reserved - account.shortfall if account.shortfall else None
     return {"allowed": not reasons, "reason": ", ".join(reasons), "broker_funds_paise": funds}
+
+
+def _halt(code: int, since_ns: int | None) -> HaltStatus | None:
+    if code == codes.NOT_HALTED:
+        return None
+    text, remedy = HALTS[code]
+    return {"reason": codes.HALT_NAMES[code], "text": text, "remedy": remedy, "since_ns": since_ns}
 
 
 def _instrument(engine: Engine, who: int) -> InstrumentStatus:

@@ -298,10 +298,8 @@ class SessionLoop:
             supervisor.log.error("the session leaves with orders at work", orders=left, waited_s=waited_s)
         elif told:
             supervisor.log.info("the stop has waited", waited_s=waited_s)
-        is_ours = account["halt"] in (codes.NOT_HALTED, codes.BY_OPERATOR) and not account["unknown"]
-        if (
-            was_free and is_ours and self._answers.halts == halts
-        ):  # the wish was ours: the next start is not to wait for a person
+        nobody_else = account["halt"] in (codes.NOT_HALTED, codes.BY_OPERATOR) and not account["unknown"]
+        if was_free and nobody_else and self._answers.halts == halts:  # the next start is not to wait for a person
             supervisor.event(codes.OPERATOR, codes.ASK_RESUME)
 
     def _tell_held(self) -> None:

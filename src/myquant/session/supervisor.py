@@ -61,6 +61,7 @@ class Supervisor:
         stopping: the exit code with which the session is to leave, once it is asked to.
         closing: whether positions are to be closed before it leaves, while the journal has room to say so.
         hurries: a person has asked twice: nothing is waited for.
+        halted_ns: when entries were halted last, by the reason; the machine's clock.
         untold: the commands of which people are still to be told.
         errors: what was logged as an error; of the log, where it keeps that.
         later: calls what it is given once there is time for it: what comes next from the feed goes before lines of the log.
@@ -97,6 +98,7 @@ class Supervisor:
         self.closing = False
         self.hurries = False
         self.errors = Errors()
+        self.halted_ns: dict[int, int] = {}
         self._asks = 0
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
@@ -350,6 +352,8 @@ class Supervisor:
 
     def _tell_people(self, commands: list[Command]) -> None:
         for command in commands:
+            if command.kind == codes.HALTED:
+                self.halted_ns[command.reason] = self.clock.wall_ns()
             if self.untold.take(command):
                 if command.kind == codes.HALTED:
                     self.tell_waiting()

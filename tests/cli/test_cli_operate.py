@@ -42,6 +42,7 @@ STATUS: SessionStatus = {
     "started_ns": TIME_NS - 700 * 10**9,
     "feed": {"healthy": False, "since_ns": TIME_NS, "reason": "connection 1 silent for 4 s"},
     "entries": {"allowed": False, "reason": "the feed is stale", "broker_funds_paise": None},
+    "halt": None,
     "day_pnl_paise": -1_234_567,
     "instruments": [
         {
@@ -129,7 +130,7 @@ def test_the_status_for_people(run: Run) -> None:
         "  Day P&L     -12,345.67",
         "  Orders      3 sent, 1 working, 0 rejected, 0 unknown",
         "  Journal     123,456 records, 23.7 MB; 5,000.0 MB free on its disk",
-        "  Errors      2 logged, the last at 09:21:07 (here): connection 1: reset by peer",
+        "  Errors      2 since this process began, the last at 09:21:07 (here): connection 1: reset by peer",
         "",
     ]
     assert [" ".join(line.split()) for line in ended.out.splitlines()[10:]] == [
@@ -150,7 +151,15 @@ def test_the_status_tells_apart_what_was_not_sent_and_what_limits_entries(capsys
     assert "  Orders      3 sent, 1 working, 1 rejected, 4 not sent (held back here), 0 unknown" in lines
     assert "  Entries     allowed; the broker's funds limit them to 5,000.00" in lines
     assert "  Clocks      here 2025-10-04 09:21:07 +0530, exchange not told yet" in lines
-    assert "  Errors      none" in lines
+    assert "  Errors      none since this process began" in lines
+    halt: Any = {"reason": "margin", "text": "no funds", "remedy": "see to them", "since_ns": TIME_NS}
+    status["halt"] = halt
+    print_status(status)
+    halt["since_ns"] = None
+    print_status(status)
+    lines = capsys.readouterr().out.splitlines()
+    assert "  Halted      since 09:21:07 (here): no funds. What to do: see to them" in lines
+    assert "  Halted      since before this process began: no funds. What to do: see to them" in lines
 
 
 @pytest.mark.usefixtures("session")

@@ -140,13 +140,32 @@ def test_stats_count(session: Path) -> None:
     assert lines["Records"] == "7 (input 3, command 2, day 1, note 1)"
     assert lines["Inputs"] == "tick 2, operator 1"
     assert lines["Commands"] == "submit 1, halted 1"
-    assert lines["First"] == "2025-10-03T03:45:01.000000000Z"
+    first, last = "2025-10-03T03:45:01.000000000Z", "2025-10-03T03:45:03.000000000Z"
+    assert lines["Exchange"] == f"{first} to {last} (its clock, of ticks and quotes)"
+    assert lines["Arrived"].endswith("Z (this machine's clock)")
     assert lines["Bytes"] == "1,344 in 2 segments"
     figures = json.loads(run("stats", session, "--json").out)
     assert figures["inputs"] == {"tick": 2, "operator": 1}
-    assert figures["last_time"] == "2025-10-03T03:45:03.000000000Z"
+    assert figures["last_time"] == last
+    assert (
+        lines["Arrived"] == f"{figures['first_arrived_time']} to {figures['last_arrived_time']} (this machine's clock)"
+    )
     assert figures["records_per_s"] == pytest.approx(7 / 2)
     assert (figures["last_record"], figures["end"], figures["snapshots"]) == (7, "nothing", 1)
+
+
+def test_stats_do_not_take_the_machines_clock_for_the_exchanges(tmp_path: Path) -> None:
+    """A session's own inputs before the first packet have the machine's time; the exchange may play a day of the past."""
+    journal, packet, begin = create(tmp_path / "s"), tick(1), event(2, codes.FEED_STATUS)
+    later_ns = packet.event.time_ns + 400 * 86_400 * 10**9
+    own = begin.event._replace(time_ns=later_ns, receive_ns=later_ns)
+    journal.append(INPUT, begin._replace(event=own))
+    journal.append(INPUT, packet._replace(event=packet.event._replace(receive_ns=later_ns + 10**9)))
+    journal.close()
+    figures = json.loads(run("stats", tmp_path / "s", "--json").out)
+    assert figures["first_ns"] == figures["last_ns"] == packet.event.time_ns
+    assert (figures["first_arrived_ns"], figures["last_arrived_ns"]) == (later_ns, later_ns + 10**9)
+    assert figures["records_per_s"] == 2
 
 
 def test_stats_of_no_records(tmp_path: Path) -> None:

@@ -153,6 +153,9 @@ class Port:
     def cancel_orphan(self, order: OpenOrder) -> None:
         self.sent.append(("cancel_orphan", order.broker_id))
 
+    def broker_ids(self, order_id: int) -> tuple[str, ...]:
+        return (f"B{order_id}",)
+
     async def books(self) -> Books:
         look = self.looks[min(self.asked, len(self.looks) - 1)]
         self.asked += 1

@@ -192,6 +192,15 @@ def test_a_refusal_for_want_of_margin_halts_and_its_words_are_told_later() -> No
     ]
 
 
+def test_what_we_held_back_ourselves_is_not_put_into_the_brokers_mouth() -> None:
+    desk = Desk().attached()
+    desk.orders.submit(BUY_150)
+    desk.port.on_answer(answer(codes.ORDER_REJECT, code=codes.NOT_SENT, words="the order rate is spent"))
+    desk.stage.turn()
+    fields = {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "why": "the order rate is spent"}
+    assert desk.log.lines == [("warning", "not sent", fields)]
+
+
 def test_other_refusals_do_not_halt_by_margin() -> None:
     desk = Desk().attached()
     desk.orders.submit(BUY_150)

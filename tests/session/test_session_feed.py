@@ -13,7 +13,7 @@ import pytest
 from lab.labs import SYMBOL, small_day
 from myquant.brokers.angelone.decode import FrameDecoder
 from myquant.brokers.angelone.tokens import NO_INSTRUMENT, Token, TokenTable
-from myquant.brokers.packets import OUT_OF_ORDER
+from myquant.brokers.packets import DUPLICATE, HEARTBEATS, IMPOSSIBLE_PRICE, NOTHING_NEW, OUT_OF_ORDER, QUOTES
 from myquant.core import codes
 from myquant.journal.disk import DISK
 from myquant.lab.angelone.server import AngelOneLab, day_packets
@@ -126,17 +126,61 @@ def test_a_feed_of_which_nothing_can_be_used_is_stale(tmp_path: Path) -> None:
     stage = supervised(tmp_path / "s", RICH, market_inputs(3, 100), DISK)
     stage.take(20)
     assert not stage.supervisor.feed.stale
+    stage.tape.counts[IMPOSSIBLE_PRICE] += 100  # long ago
+    take_ticks(stage)
+    stage.supervisor.on_timer()
     for second in range(7):
-        for _ in range(3):
-            stage.supervisor.frames += 1
-            stage.tape.counts[OUT_OF_ORDER] += 1
+        stage.tape.counts[OUT_OF_ORDER] += 3
+        stage.tape.counts[HEARTBEATS] += 1
         assert stage.supervisor.feed.stale == (second >= 5)
         stage.supervisor.on_timer()
-    assert stage.supervisor.feed.reason == "every packet is refused, mostly out_of_order"
-    assert any("every packet is refused" in line for line in stage.log.of("warning"))
-    stage.supervisor.frames += 1
+    assert stage.supervisor.feed.reason == "nothing of it is used: packets are refused, mostly out_of_order"
+    assert any("nothing of it is used" in line for line in stage.log.of("warning"))
+    take_ticks(stage)
     stage.supervisor.on_timer()
     assert not stage.supervisor.feed.stale
+    stage.session.journal.close()
+
+
+def take_ticks(stage: Supervised) -> None:
+    """Take frames until there was a tick among them that the engine took."""
+    counts = stage.session.engine.instruments["counts"]
+    before = counts[:, codes.COUNT_TICKS].sum()
+    stage.take_until(lambda: counts[:, codes.COUNT_TICKS].sum() > before)
+
+
+@pytest.mark.parametrize("has_quotes", [False, True])
+def test_a_day_that_begins_anew_is_of_no_use(tmp_path: Path, has_quotes: bool) -> None:
+    """The engine refuses ticks of times that were, though the feed, which has begun anew, has nothing against them."""
+    inputs = market_inputs(3, 200)
+    stage = supervised(tmp_path / "s", RICH, inputs[inputs[:, 0] == codes.TICK], DISK)
+    stage.take(100)
+    for second in range(7):
+        assert stage.supervisor.feed.stale == (second >= 5)
+        if second % 2 == 0 or not has_quotes:
+            stage.supervisor.on_frame(1, *stage.tape.frame(second))
+        else:
+            stage.tape.counts[OUT_OF_ORDER] += 1
+        stage.tape.counts[HEARTBEATS] += 5  # of an index
+        stage.tape.counts[QUOTES] += has_quotes  # the engine takes them whatever their time is
+        stage.supervisor.on_timer()
+    assert stage.supervisor.feed.reason == "nothing of it is used: packets are refused, mostly time_backwards"
+    take_ticks(stage)
+    stage.supervisor.on_timer()
+    assert not stage.supervisor.feed.stale
+    stage.session.journal.close()
+
+
+@pytest.mark.parametrize("everyday", [DUPLICATE, NOTHING_NEW, HEARTBEATS, QUOTES])
+def test_a_quiet_instrument_makes_no_feed_stale(tmp_path: Path, everyday: int) -> None:
+    stage = supervised(tmp_path / "s", RICH, market_inputs(3, 100), DISK)
+    stage.take(20)
+    for second in range(60):
+        stage.tape.counts[everyday] += 3
+        stage.tape.counts[OUT_OF_ORDER] += everyday in (QUOTES, HEARTBEATS) or second < 4  # now and then
+        stage.supervisor.on_timer()
+        assert not stage.supervisor.feed.stale
+    stage.session.journal.close()
 
 
 def test_lines_of_orders_wait_and_come_in_their_order(tmp_path: Path) -> None:

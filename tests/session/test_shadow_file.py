@@ -1,14 +1,17 @@
 """The shadow's comparison on disk: it goes on after a restart, and a file that can't be used costs nothing else."""
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from myquant.core import codes
-from myquant.errors import ConfigError, DataError
+from myquant.errors import ConfigError, DataError, MyquantError
 from myquant.session.shadow import Shadow
-from myquant.session.shadow_file import EVERY_S, FILE, ShadowFile
+from myquant.session.shadow_file import AT_A_TIME, FILE, LINES, RETRY_S, ShadowFile
 from session.test_shadow import MS, SECOND, AtVenue, real, submit, tick
 
 
@@ -44,14 +47,115 @@ def test_the_comparison_goes_on_after_a_restart(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
-def test_it_is_due_once_a_minute_where_something_was_added(tmp_path: Path) -> None:
+def table(folder: Path) -> dict[str, Any]:
+    """Return the whole without what is other after each end of a process."""
+    found: dict[str, Any] = json.loads((folder / FILE).read_text())
+    return {name: value for name, value in found.items() if name not in {"under_way", "cut_short"}}
+
+
+def refuse(beside: Shadow, order_id: int) -> None:
+    beside.order(submit(order_id, codes.BUY, time_ns=order_id * SECOND))
+    beside.hear(real(codes.ORDER_REJECT, order_id, order_id * SECOND + MS, code=codes.BY_VENUE))
+    beside.see(tick((order_id + 1) * SECOND, 9_990, 10_000))
+
+
+def test_a_process_that_is_killed_loses_nothing_that_was_added(tmp_path: Path) -> None:
     beside = Shadow(AtVenue())
     file = ShadowFile(tmp_path, beside)
-    assert not any(file.is_due() for _ in range(EVERY_S))
-    trade(beside, 1, 10)
-    assert [file.is_due() for _ in range(EVERY_S)] == [False] * (EVERY_S - 1) + [True]
+    for order_id in range(1, 2 * AT_A_TIME + 2):
+        trade(beside, order_id, order_id)
+    refuse(beside, 100)
+    sizes = []
+    for _ in range(5):
+        file.add()
+        sizes.append((tmp_path / LINES).stat().st_size)
+        if len(sizes) == 2:
+            trade(beside, 200, 1)
+    assert sizes[0] < sizes[1] < sizes[2] == sizes[3], "a few orders at a time, and nothing without any"
+    with (tmp_path / LINES).open("ab") as lines:
+        lines.write(b'{"format": 1, "from": 18, "com')  # the kill
+    again = Shadow(AtVenue())
+    taken_up = ShadowFile(tmp_path, again)
+    taken_up.load()
+    assert (again.compared, again.ended) == (beside.compared, (2 * AT_A_TIME + 2, 1))
+    trade(again, 300, 2)
+    taken_up.add()
+    last = Shadow(AtVenue())
+    ShadowFile(tmp_path, last).load()
+    assert last.compared == again.compared
+    taken_up.store()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert len(table(tmp_path)["compared"]) == 2 * AT_A_TIME + 3
+
+
+def test_a_kill_between_the_whole_and_the_end_of_the_lines_counts_nothing_twice(tmp_path: Path) -> None:
+    beside = Shadow(AtVenue())
+    file = ShadowFile(tmp_path, beside)
+    trade(beside, 1, 1)
+    file.add()
+    lines = (tmp_path / LINES).read_bytes()
+    refuse(beside, 2)
+    trade(beside, 3, 3)
     file.store()
-    assert not any(file.is_due() for _ in range(EVERY_S))
+    before = table(tmp_path)
+    (tmp_path / LINES).write_bytes(lines)
+    again = Shadow(AtVenue())
+    taken_up = ShadowFile(tmp_path, again)
+    taken_up.load()
+    assert again.compared == beside.compared
+    taken_up.store()
+    assert table(tmp_path) == before
+
+
+def test_what_is_added_does_not_take_the_longer_the_more_there_is(tmp_path: Path) -> None:
+    beside = Shadow(AtVenue())
+    file = ShadowFile(tmp_path, beside)
+    trade(beside, 1, 1)
+    beside.compared *= 2 * AT_A_TIME
+    before = 0
+    for orders in (AT_A_TIME, 2 * AT_A_TIME):
+        file.add()
+        added = (tmp_path / LINES).read_bytes()[before:]
+        before += len(added)
+        (line,) = added.splitlines()
+        assert (json.loads(line)["from"], len(json.loads(line)["compared"])) == (orders - AT_A_TIME, AT_A_TIME)
+
+
+def test_a_disk_that_refuses_a_line_is_asked_again_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = Shadow(AtVenue())
+    file = ShadowFile(tmp_path, beside)
+    trade(beside, 1, 1)
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", refuse)
+        with pytest.raises(MyquantError, match="free the disk"):
+            file.add()
+        for _ in range(RETRY_S - 1):
+            file.add()
+        with pytest.raises(MyquantError, match="free the disk"):
+            file.add()
+    for _ in range(RETRY_S):
+        file.add()
+    again = Shadow(AtVenue())
+    ShadowFile(tmp_path, again).load()
+    assert again.compared == beside.compared
+
+
+@pytest.mark.parametrize("text", ["{\n", "[]\n", '{"format": 1, "from": 3, "compared": []}\n'])
+def test_damaged_lines_are_told_and_the_shadow_begins_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / LINES).write_text(text)
+    beside = Shadow(AtVenue())
+    file = ShadowFile(tmp_path, beside)
+    with pytest.raises(DataError, match="begins anew"):
+        file.load()
+    trade(beside, 1, 1)
+    file.add()
+    again = Shadow(AtVenue())
+    ShadowFile(tmp_path, again).load()
+    assert again.compared == beside.compared
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 1, "compared": [{}]}', "\xff"])

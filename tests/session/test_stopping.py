@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from journal.journal_samples import QUICK
-from myquant.core import codes
+from myquant.core import codes, orders
 from myquant.session.loop import LEAVE_S, SessionLoop
+from myquant.session.open_ends import held_on
+from session.broker_books import TOKENS, Records
 from session.sessions import LIMIT
 from session.supervised import Supervised, market_inputs, supervised
 
@@ -99,6 +103,78 @@ def test_one_that_is_fenced_off_meanwhile_waits_no_longer(tmp_path: Path) -> Non
         assert [line for line in run.log.of("error") if "the session stops" in line] == [
             "the session stops {'why': 'fenced off: myquant flatten, process 4711'}"
         ]
+
+
+@pytest.mark.parametrize("word", ["halt", "flatten"])
+def test_a_halt_that_a_person_asks_for_meanwhile_outlives_it(tmp_path: Path, word: str) -> None:
+    with at_work(tmp_path) as (run, loop):
+        loop.supervisor.event(codes.OPERATOR, codes.ASK_RESUME)  # not halted before
+        asked: list[str] = []
+
+        def meanwhile() -> None:
+            if not asked and loop.supervisor.untold.is_leaving:
+                asked.append(loop._ask(word, "news", "uid 0")["message"])
+            run.take(1)
+
+        stop(loop, meanwhile, 2000)
+        assert asked
+        account = run.session.engine.account()
+        assert account.halt == codes.BY_OPERATOR or account.flatten
+
+
+HELD = "SYMBOL41001: 75 held"
+RESTS = "a stop order rests at the broker (sell 75 at 85.05, working; the broker's id: B7)"
+NOT_KNOWN = "whether a stop order rests at the broker is not known (sell 75 at 85.05, unknown)"
+
+
+@pytest.mark.parametrize(
+    ("state", "filled", "quantity", "ids", "text", "is_bare"),
+    [
+        (orders.WORKING, 0, 75, ("B7",), RESTS, False),
+        (orders.WORKING, 0, 75, (), RESTS.replace("B7", "not known"), False),
+        (orders.PARTIAL, 25, 100, ("B7", "B8"), RESTS.replace("B7", "B7, B8").replace("working", "partial"), False),
+        (orders.WORKING, 0, 50, ("B7",), f"{RESTS.replace('75', '50')}; NOTHING protects 25", True),
+        (orders.UNKNOWN, 0, 75, ("B7",), f"{NOT_KNOWN}; NOTHING protects it", True),
+        (orders.CANCELLED, 0, 75, (), "NOTHING protects it", True),
+    ],
+)
+def test_what_protects_a_position_is_said(
+    state: int, filled: int, quantity: int, ids: tuple[str, ...], text: str, is_bare: bool
+) -> None:
+    records = Records()
+    names = [SimpleNamespace(symbol=f"SYMBOL{token}") for token in TOKENS]
+    engine: Any = SimpleNamespace(names=names, instruments=records.instruments)
+    assert held_on(engine, lambda _: ids) == []
+    records.hold(0, 75)
+    about = {"id": 7, "state": state, "side": codes.SELL, "quantity": quantity, "filled": filled, "trigger": 8_505}
+    records.set_order(0, "stop_order", **about)
+    assert held_on(engine, lambda order: ids if order == 7 else ("another",)) == [(f"{HELD}; {text}", is_bare)]
+    ((simulated, is_bare),) = held_on(engine, None)
+    assert (simulated.startswith(f"{HELD}, with simulated fills"), is_bare) == (True, False)
+
+
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_a_stop_says_what_protects_what_it_leaves_open(tmp_path: Path, is_bare: bool) -> None:
+    with at_work(tmp_path) as (run, loop):
+        run.take_until(lambda: run.has_position() and not loop._waits_for())
+        loop.broker_ids = lambda order: (f"B{order}",)
+        if is_bare:
+            run.session.engine.instruments["core"]["stop_order"]["state"] = orders.CANCELLED
+        answer = loop._ask("stop", "", "uid 0")["message"]
+        loop._tell_held()
+        ((level, fields),) = [
+            (level, fields) for level, event, fields in run.log.lines if event == "the session leaves a position open"
+        ]
+        text = "NOTHING protects it" if is_bare else "a stop order rests at the broker (sell "
+        assert level == ("error" if is_bare else "warning")
+        assert text in fields["position"]
+        assert answer.endswith(f"; it keeps {fields['position']}")
+
+
+def test_a_stop_that_closes_says_what_stays_open_once_it_waits_no_longer(tmp_path: Path) -> None:
+    with at_work(tmp_path, flat=True) as (_, loop):
+        assert "it keeps" not in loop._ask("stop", "", "uid 0")["message"]
+        assert "it keeps NIFTY: " in loop._ask("stop", "", "uid 0")["message"]
 
 
 @pytest.mark.parametrize("flat", [False, True])

@@ -249,6 +249,9 @@ class OrderPort(Protocol):
     def adopt(self, order: NewOrder) -> None:
         """Take an order of an earlier process for sent, or perhaps sent: the books tell."""
 
+    def broker_ids(self, order_id: int) -> tuple[str, ...]:
+        """Return the broker's ids of what lives of an order, as far as they are known."""
+
     async def books(self) -> Books:
         """Return today's orders, executions, net positions and funds. Raises BrokerError; never less for a failure."""
 

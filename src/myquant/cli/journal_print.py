@@ -61,7 +61,8 @@ def print_statistics(folder: Path, *, as_json: bool) -> None:
     """Print how much a journal holds. Raises JournalError where it is damaged, after what is sound."""
     found = statistics(folder)
     if as_json:
-        times = {"first_time": _time(found.first_ns), "last_time": _time(found.last_ns)}
+        named = {name.removesuffix("_ns"): value for name, value in found._asdict().items() if name.endswith("_ns")}
+        times = {f"{name}_time": _time(value) for name, value in named.items()}
         figures = found._asdict() | {"last_record": found.end.last, "end": found.end.what} | times
         print(json.dumps(figures, indent=2))
     else:
@@ -71,9 +72,9 @@ def print_statistics(folder: Path, *, as_json: bool) -> None:
             "Inputs": counts(found.inputs) or NOTHING,
             "Commands": counts(found.commands) or NOTHING,
             "Notes": counts(found.notes) or NOTHING,
-            "First": _time(found.first_ns) or NOTHING,
-            "Last": _time(found.last_ns) or NOTHING,
-            "Per second": rate,
+            "Exchange": f"{_span(found.first_ns, found.last_ns)} (its clock, of ticks and quotes)",
+            "Arrived": f"{_span(found.first_arrived_ns, found.last_arrived_ns)} (this machine's clock)",
+            "Per second": f"{rate} (this machine's clock)",
             "Bytes": f"{found.record_bytes:,} in {counted(found.segments, 'segment')}",
             "Snapshots": f"{found.snapshots:,}",
             "Behind them": found.end.text or "nothing",
@@ -133,3 +134,7 @@ def _line(record: dict[str, Any]) -> str:
 
 def _time(time_ns: int) -> str | None:
     return f"{np.datetime64(time_ns, 'ns')}Z" if time_ns else None
+
+
+def _span(first_ns: int, last_ns: int) -> str:
+    return f"{_time(first_ns)} to {_time(last_ns)}" if first_ns else NOTHING

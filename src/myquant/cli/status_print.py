@@ -54,13 +54,16 @@ def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
     funds = entries["broker_funds_paise"]
     limit = "" if funds is None else f"; the broker's funds limit them to {money(rupees(funds))}"
     yield "Entries", f"{'allowed' if entries['allowed'] else 'not allowed'}{_why(entries['reason'])}{limit}"
+    if (halt := status["halt"]) is not None:
+        since = "before this process began" if halt["since_ns"] is None else f"{_time(halt['since_ns'], zone)} (here)"
+        yield "Halted", f"since {since}: {halt['text']}. What to do: {halt['remedy']}"
     yield "Day P&L", money(rupees(status["day_pnl_paise"]))
     yield "Orders", ", ".join(f"{count:,} {name}" for name, count in _counts(orders))
     used, free = (f"{size / MEGABYTE:,.1f} MB" for size in (journal["used_bytes"], journal["free_bytes"]))
     yield "Journal", f"{counted(journal['records'], 'record')}, {used}; {free} free on its disk"
-    last = status["last_error"]
-    error = "" if last is None else f" logged, the last at {_time(last['time_ns'], zone)} (here): {last['text']}"
-    yield "Errors", f"{status['errors']:,}{error}" if error else "none"
+    last, none = status["last_error"], "none since this process began"
+    error = f"{status['errors']:,} since this process began, the last at {{}} (here): {{}}"
+    yield "Errors", none if last is None else error.format(_time(last["time_ns"], zone), last["text"])
 
 
 def _counts(orders: OrdersStatus) -> Iterator[tuple[str, int]]:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from myquant.core.codes import COMMAND_NAMES, EVENT_NAMES
+from myquant.core.codes import COMMAND_NAMES, EVENT_NAMES, QUOTE, TICK
 from myquant.journal.disk import DISK, Disk
 from myquant.journal.reader import JournalReader, commands, inputs, notes
 from myquant.journal.record import HOLDS, HOLDS_NAMES, NOTE_NAMES, RECORD_BYTES
@@ -14,7 +14,9 @@ from myquant.journal.scan import End
 from myquant.journal.segment import Rows, segment_paths
 from myquant.journal.snapshot import snapshot_paths
 
-SECOND_NS = 1_000_000_000
+SECOND_NS: Final = 1_000_000_000
+# Other inputs have the machine's time till the first packet comes, and the exchange may play a day of the past.
+TOLD_BY_THE_EXCHANGE: Final = (TICK, QUOTE)
 
 
 class Statistics(NamedTuple):
@@ -25,9 +27,11 @@ class Statistics(NamedTuple):
     inputs: dict[str, int]
     commands: dict[str, int]
     notes: dict[str, int]
-    first_ns: int  # exchange time of the first and the last input that has one; 0: none has
+    first_ns: int  # exchange time of the first and the last tick or quote; 0: there was none
     last_ns: int
-    records_per_s: float | None  # by the wall clock, from the first to the last input that arrived
+    first_arrived_ns: int  # the machine's clock, of the first and the last input; 0: there was none
+    last_arrived_ns: int
+    records_per_s: float | None  # by the machine's clock, from the first to the last input
     record_bytes: int
     segments: int
     snapshots: int
@@ -46,7 +50,7 @@ def statistics(folder: Path, disk: Disk = DISK) -> Statistics:
         _count(counts["inputs"], came["kind"], EVENT_NAMES)
         _count(counts["commands"], commands(block)["body"]["kind"], COMMAND_NAMES)
         _count(counts["notes"], notes(block)["body"]["kind"], NOTE_NAMES)
-        times.see(came["time_ns"])
+        times.see(came["time_ns"][np.isin(came["kind"], TOLD_BY_THE_EXCHANGE)])
         arrivals.see(came["receive_ns"])
     span_ns = arrivals.last - arrivals.first
     return Statistics(
@@ -54,6 +58,8 @@ def statistics(folder: Path, disk: Disk = DISK) -> Statistics:
         **{name: dict(counter) for name, counter in counts.items()},
         first_ns=times.first,
         last_ns=times.last,
+        first_arrived_ns=arrivals.first,
+        last_arrived_ns=arrivals.last,
         records_per_s=last * SECOND_NS / span_ns if span_ns > 0 else None,
         record_bytes=last * RECORD_BYTES,
         segments=len(segment_paths(folder, disk)),

@@ -14,10 +14,12 @@ from myquant.core.records import NEVER
 from myquant.journal.disk import explained
 from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
 from myquant.session.engine import Engine
+from myquant.session.halts import HALTS
 from myquant.session.open_ends import order_text
 from myquant.session.status import (
     EntriesStatus,
     ErrorStatus,
+    HaltStatus,
     InstrumentStatus,
     JournalStatus,
     Message,
@@ -36,6 +38,8 @@ class Answers:
 
     Attributes:
         waits_for: returns what a stop has to wait for, in words; empty: nothing.
+        keeps: returns what a stop leaves open, in words, as it stands; empty: nothing.
+        halts: how often entries were halted at a person's word.
     """
 
     def __init__(self, supervisor: Supervisor, folder: Path, kind: str) -> None:
@@ -44,6 +48,8 @@ class Answers:
         self._kind = kind
         self._started_ns = supervisor.clock.wall_ns()
         self.waits_for: Callable[[], str] = str
+        self.keeps: Callable[[], str] = str
+        self.halts = 0
 
     def ask(self, request: str, reason: str, who: str) -> dict[str, Any]:
         """Do what is asked and return the answer."""
@@ -54,7 +60,9 @@ class Answers:
         if request == STOP:
             waits_for = self.waits_for()
             supervisor.ask_to_stop()
-            return dict(Message(message=_stopping(waits_for, hurries=supervisor.hurries)))
+            stopping, keeps = _stopping(waits_for, hurries=supervisor.hurries), self.keeps()
+            return dict(Message(message=f"{stopping}; it keeps {keeps}" if keeps else stopping))
+        self.halts += request in (HALT, FLATTEN)
         supervisor.event(codes.OPERATOR, _WISHES[request])
         return dict(Message(message=self._done(request)))
 
@@ -89,6 +97,7 @@ class Answers:
             started_ns=self._started_ns,
             feed={"healthy": not feed.stale, "since_ns": feed.since_ns, "reason": feed.reason if feed.stale else ""},
             entries=_entries(engine, stale=feed.stale),
+            halt=_halt(account.halt, supervisor.halted_ns.get(account.halt)),
             day_pnl_paise=account.cash + account.open_value - account.day_start_equity,
             instruments=[_instrument(engine, who) for who in range(len(engine.names))],
             orders=_orders(engine),
@@ -117,6 +126,13 @@ def _entries(engine: Engine, *, stale: bool) -> EntriesStatus:
         reasons.append("the feed is stale")
     funds = account.cash - account.reserved - account.shortfall if account.shortfall else None
     return {"allowed": not reasons, "reason": ", ".join(reasons), "broker_funds_paise": funds}
+
+
+def _halt(code: int, since_ns: int | None) -> HaltStatus | None:
+    if code == codes.NOT_HALTED:
+        return None
+    text, remedy = HALTS[code]
+    return {"reason": codes.HALT_NAMES[code], "text": text, "remedy": remedy, "since_ns": since_ns}
 
 
 def _instrument(engine: Engine, who: int) -> InstrumentStatus:

@@ -346,14 +346,11 @@ class BrokerOrders:
         return any(core[name]["id"] == answer.order_id and core[name]["filled"] > 0 for name in ("order", "stop_order"))
 
     def _tell_words(self, who: int, answer: OrderAnswer) -> None:
-        symbol = self._instruments[who].symbol
-        self._log.warning(
-            "the broker says",
-            of=codes.EVENT_NAMES[answer.kind],
-            order=answer.order_id,
-            symbol=symbol,
-            words=answer.words,
-        )
+        """Log the broker's words, or why we held an order back ourselves."""
+        symbol, is_ours = self._instruments[who].symbol, answer.code == codes.NOT_SENT
+        what = "not sent" if is_ours else "the broker says"
+        words = {"why" if is_ours else "words": answer.words}
+        self._log.warning(what, of=codes.EVENT_NAMES[answer.kind], order=answer.order_id, symbol=symbol, **words)
 
     def _doubt(self, why: str) -> None:
         self.on_doubt(why)

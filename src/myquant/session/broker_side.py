@@ -1,6 +1,7 @@
 """A session's side towards its broker while it runs: orders, the reconciler, the shadow."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,6 +48,7 @@ class BrokerSide:
         if parts.shadow is not None:
             supervisor.look_on = parts.shadow.see
         supervisor.hold(UNREAD)
+        loop.broker_ids = parts.port.broker_ids
 
     def start(self) -> None:
         """Take up the orders of the recovered engine, connect, and look at the books."""
@@ -91,21 +93,21 @@ class BrokerSide:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._parts.port.aclose()
         if self._compared is not None:
-            self._keep(self._compared)
+            self._keep(self._compared.store)
 
     def _go_on_comparing(self, file: ShadowFile) -> None:
-        """Go on with what earlier processes of the session have compared, and keep it now and then."""
+        """Go on with what earlier processes of the session have compared, and keep what is new."""
         supervisor = self._loop.supervisor
         try:
             file.load()
         except DataError as error:
             supervisor.note_error("the shadow's comparison is lost", error)
-        supervisor.each_second.append(lambda: self._keep(file) if file.is_due() else None)
+        supervisor.each_second.append(lambda: self._keep(file.add))
 
-    def _keep(self, file: ShadowFile) -> None:
-        """Write the shadow's comparison. A disk that refuses it must not keep the session from anything."""
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write of the shadow's comparison. A disk that refuses it must not keep the session from anything."""
         try:
-            file.store()
+            write()
         except MyquantError as error:
             self._loop.supervisor.note_error("the shadow's comparison can't be kept", error)
 

@@ -15,7 +15,7 @@ from myquant.core import codes
 from myquant.errors import BrokerError, MyquantError
 from myquant.session.answers import Answers
 from myquant.session.hours import Hours
-from myquant.session.open_ends import open_ends
+from myquant.session.open_ends import BrokerIds, held_on, open_ends
 from myquant.session.operator import COMPILING, OperatorServer
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import is_ready
@@ -75,6 +75,7 @@ class SessionLoop:
     Attributes:
         is_over: the day ended, not only this process.
         cut_off: why nothing can be sent any more; empty: it can.
+        broker_ids: names orders as the broker does; None: fills are simulated.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class SessionLoop:
         self.is_over = False
         self.cut_off = ""
         self._answers = Answers(supervisor, folder, kind)
-        self._answers.waits_for = self._waits_for
+        self._answers.waits_for, self._answers.keeps = self._waits_for, self._keeps
+        self.broker_ids: BrokerIds | None = None
         self._operator = OperatorServer(folder, self._ask)
         self._hours = hours
         self._flatten_on_stop = flatten_on_stop
@@ -127,6 +129,7 @@ class SessionLoop:
             feed.start()
             await self._tick_timers(feed)
             await self._stop()
+            self._tell_held()
         finally:
             gc.enable()
             gc.unfreeze()
@@ -280,7 +283,7 @@ class SessionLoop:
         supervisor, loop = self.supervisor, asyncio.get_running_loop()
         account: Any = supervisor.runner.engine.desk[0]["account"]
         was_free = account["halt"] == codes.NOT_HALTED and not account["flatten"]
-        began, told = loop.time(), self._waits_for()
+        began, told, halts = loop.time(), self._waits_for(), self._answers.halts
         supervisor.untold.is_leaving = True
         supervisor.event(codes.OPERATOR, wish)
         if told:
@@ -297,9 +300,23 @@ class SessionLoop:
             supervisor.log.error("the session leaves with orders at work", orders=left, waited_s=waited_s)
         elif told:
             supervisor.log.info("the stop has waited", waited_s=waited_s)
-        is_ours = account["halt"] in (codes.NOT_HALTED, codes.BY_OPERATOR) and not account["unknown"]
-        if was_free and is_ours:  # the wish was ours: the next start is not to wait for a person
+        nobody_else = account["halt"] in (codes.NOT_HALTED, codes.BY_OPERATOR) and not account["unknown"]
+        if was_free and nobody_else and self._answers.halts == halts:  # the next start is not to wait for a person
             supervisor.event(codes.OPERATOR, codes.ASK_RESUME)
+
+    def _tell_held(self) -> None:
+        """Say of each position that stays open what protects it while nobody manages it."""
+        self.supervisor.tell_waiting()
+        for held in held_on(self.supervisor.runner.engine, self.broker_ids):
+            said = self.supervisor.log.error if held.is_bare else self.supervisor.log.warning
+            said("the session leaves a position open", position=held.text)
+
+    def _keeps(self) -> str:
+        """Return what a stop leaves open, in words, as it stands; empty: nothing."""
+        closes = self._flattens() and not self.supervisor.hurries
+        return (
+            "" if closes else ", ".join(held.text for held in held_on(self.supervisor.runner.engine, self.broker_ids))
+        )
 
     def _flattens(self) -> bool:
         return self._flatten_on_stop or self.supervisor.closing

@@ -1,12 +1,22 @@
-"""What of a session is under way, in words: the orders that work, and what is held without the stop order that it should have."""
+"""What of a session is under way, in words: the orders that work, and what is held, with or without a stop order."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from myquant.core import codes
 from myquant.core.orders import AT_WORK, PARTIAL, STATE_NAMES, WORKING
 from myquant.session.engine import Engine
 
 RESTING: Final = (WORKING, PARTIAL)
+
+BrokerIds = Callable[[int], tuple[str, ...]]  # from the id of an order to those that the broker has given it
+
+
+class Held(NamedTuple):
+    """A position that nobody manages once the session leaves, and what becomes of it, in words."""
+
+    text: str
+    is_bare: bool  # nothing protects some of it
 
 
 def order_text(order: Any) -> str | None:
@@ -39,4 +49,31 @@ def open_ends(engine: Engine, *, flat: bool) -> list[str]:
         if protects and (is_to_close or rests != held) and (text := order_text(stop)) is not None:
             texts.append(text)
         found += [f"{name.symbol}: {'; '.join(texts)}"] if texts else []
+    return found
+
+
+def held_on(engine: Engine, broker_ids: BrokerIds | None) -> list[Held]:
+    """Return each position that is open, and what protects it without us; `broker_ids` None: fills are simulated."""
+    found = []
+    for name, core in zip(engine.names, engine.instruments["core"], strict=True):
+        held, stop = int(core["position"]["quantity"]), core["stop_order"]
+        if held <= 0:
+            continue
+        head = f"{name.symbol}: {held} held"
+        if broker_ids is None:
+            found.append(
+                Held(f"{head}, with simulated fills; it is managed again from the next start on", is_bare=False)
+            )
+            continue
+        rests = int(stop["quantity"] - stop["filled"]) if stop["state"] in RESTING else 0
+        ids = ", ".join(broker_ids(int(stop["id"]))) or "not known"
+        bare = held - rests
+        texts = [head]
+        if rests:
+            texts.append(f"a stop order rests at the broker ({order_text(stop)}; the broker's id: {ids})")
+        elif (text := order_text(stop)) is not None:
+            texts.append(f"whether a stop order rests at the broker is not known ({text})")
+        if bare > 0:
+            texts.append(f"NOTHING protects {bare if rests else 'it'}")
+        found.append(Held("; ".join(texts), is_bare=bare > 0))
     return found

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from myquant.errors import MyquantError, cannot_write
+from myquant.session.unanswered import unanswered
 
 FORMAT: Final = 1  # of operator.json, the requests and their answers
 SOCKET: Final = "operator.sock"
@@ -251,24 +252,15 @@ def ask_session(folder: Path, request: str, reason: str = "", timeout_s: float =
         raise MyquantError(f"{folder}: no session runs here; {_last_written(folder)}") from None
     except PermissionError:
         raise MyquantError(f"{folder}: the session is another user's: ask as that user") from None
-    except (TimeoutError, BlockingIOError):
-        raise MyquantError(f"{folder}: {_unanswered(card, request, timeout_s)}") from None
+    except (TimeoutError, BlockingIOError) as error:  # BlockingIOError: its backlog is full
+        is_delivered = not isinstance(error, BlockingIOError)
+        words = unanswered(card.pid, card.doing, request, timeout_s, is_delivered=is_delivered)
+        raise MyquantError(f"{folder}: {words}") from None
     except ConnectionError:
         raise MyquantError(f"{folder}: the session ended the connection without an answer: its log says why") from None
     except OSError as error:
         raise MyquantError(f"{folder}: the session can't be asked ({error.strerror or error})") from error
     return _answer_of(folder, line)
-
-
-def _unanswered(card: _Card, request: str, timeout_s: float) -> str:
-    """Return what to say of a session that listens and does not answer."""
-    if card.doing:
-        later = "ask again" if request == STATUS else f"{request} takes effect then"
-        return f"process {card.pid} is {card.doing}: wait; {later}"
-    return (
-        f"no answer within {timeout_s:g} s: process {card.pid} is there, but its loop is blocked; if it goes on,"
-        f" {request} still takes effect; `kill -KILL {card.pid}` ends it at once, and its journal keeps everything"
-    )
 
 
 def is_running(folder: Path) -> bool:

@@ -141,6 +141,11 @@ class Shadow:
         """How many orders have been compared, and how many can't be."""
         return len(self.compared) + self._left_out, self._refused + self._failed
 
+    def counts(self) -> dict[str, int]:
+        """Return the orders that are not compared, as `Summary` names them."""
+        counts = {"refused": self._refused, "left_out": self._left_out, "failed": self._failed}
+        return counts | {"cut_short": self._cut_short, "under_way": len(self._pairs)}
+
     def go_on(self, earlier: Earlier) -> None:
         """Go on from what earlier processes of the session have compared."""
         self.compared = list(earlier.compared)
@@ -172,7 +177,6 @@ class Shadow:
         only_shadow = sum(1 for each in self.compared if each.shadow_filled and not each.filled)
         return Summary(
             orders=count + self._left_out,
-            refused=self._refused,
             both_filled=len(both),
             only_real_filled=only_real,
             only_shadow_filled=only_shadow,
@@ -184,10 +188,7 @@ class Shadow:
             worse_p95_paise=nearest_rank(worse, 95),
             delay_p50_ms=nearest_rank(sorted(each.delay_ns / 1e6 for each in both), 50),
             shadow_delay_p50_ms=nearest_rank(sorted(each.shadow_delay_ns / 1e6 for each in both), 50),
-            under_way=len(self._pairs),
-            cut_short=self._cut_short,
-            left_out=self._left_out,
-            failed=self._failed,
+            **self.counts(),
         )
 
     def _put(self, thing: Command | Event) -> None:

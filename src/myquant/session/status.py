@@ -52,6 +52,15 @@ class EntriesStatus(TypedDict):
     broker_funds_paise: int | None  # what the broker lets us spend, where that is less than our books hold; else None
 
 
+class HaltStatus(TypedDict):
+    """What has halted entries: a name (`core.codes.HALT_NAMES`), in words, and what to do."""
+
+    reason: str
+    text: str
+    remedy: str
+    since_ns: int | None  # the machine's clock; None: since before this process began
+
+
 class OrdersStatus(TypedDict):
     """How many orders there were, and in which state they are."""
 
@@ -92,6 +101,7 @@ class SessionStatus(TypedDict):
     started_ns: int  # when this process began; the machine's clock
     feed: FeedStatus
     entries: EntriesStatus
+    halt: HaltStatus | None  # None: entries are not halted
     day_pnl_paise: int  # realised plus open, after charges
     instruments: list[InstrumentStatus]
     orders: OrdersStatus

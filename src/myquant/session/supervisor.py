@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from myquant.brokers.packets import DUPLICATE, PRICE_JUMP, QUOTED, REASON_NAMES, TICKED
+from myquant.brokers.packets import QUOTED, TICKED
 from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.errors import JournalError
@@ -18,6 +18,7 @@ from myquant.journal import record
 from myquant.journal.record import NOTE, NOTE_VALUES, Note
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock, ExchangeClock
+from myquant.session.feed_use import FeedUse
 from myquant.session.later import Later, at_once
 from myquant.session.log import Errors
 from myquant.session.needs import Decoder, Log
@@ -37,8 +38,6 @@ USED: Final = (TICKED, QUOTED)
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
 HELD: Final = -1  # likewise
-USELESS_S: Final = 5
-REFUSALS: Final = np.array([*range(1, DUPLICATE), PRICE_JUMP])  # reasons that are not everyday ones
 
 # Codes of TROUBLE notes.
 JOURNAL_TROUBLE: Final = 1
@@ -62,6 +61,7 @@ class Supervisor:
         stopping: the exit code with which the session is to leave, once it is asked to.
         closing: whether positions are to be closed before it leaves, while the journal has room to say so.
         hurries: a person has asked twice: nothing is waited for.
+        halted_ns: when entries were halted last, by the reason; the machine's clock.
         untold: the commands of which people are still to be told.
         errors: what was logged as an error; of the log, where it keeps that.
         later: calls what it is given once there is time for it: what comes next from the feed goes before lines of the log.
@@ -99,6 +99,7 @@ class Supervisor:
         self.closing = False
         self.hurries = False
         self.errors = Errors()
+        self.halted_ns: dict[int, int] = {}
         self._asks = 0
         self.frames = 0
         self.last_error: tuple[int, str] | None = None
@@ -118,9 +119,9 @@ class Supervisor:
         self._lacks_room = False
         self._lacks_sync = False
         self._is_blind = False  # nothing can be journaled, so nothing is taken any more
-        self._frames = self._refused = self._useless_s = 0
         self._connections = 0
         self._counts = self.counts()
+        self._feed_use = FeedUse(runner.engine, self._counts)
         for decoder in decoders:
             self._connect(decoder)
         runner.on_commands = self._tell
@@ -169,16 +170,10 @@ class Supervisor:
             self.event(codes.FEED_STATUS, codes.FEED_IS_STALE if stale else codes.FEED_HEALTHY)
 
     def _look_for_use(self) -> None:
-        """Take a feed for stale that sends, and nothing of it can be used: second after second every packet is refused."""
-        counts = self.counts()
-        frames, refused = self.frames - self._frames, int(counts[REFUSALS].sum()) - self._refused
-        self._frames, self._refused = self._frames + frames, self._refused + refused
-        if frames:
-            self._useless_s = self._useless_s + 1 if refused >= frames else 0
-        of_use = self._useless_s < USELESS_S
-        if of_use != self.feed.healthy.get(ALL_CONNECTIONS, True):
-            most = REASON_NAMES[int(REFUSALS[counts[REFUSALS].argmax()])]
-            self._heed(ALL_CONNECTIONS, of_use, "of use again" if of_use else f"every packet is refused, mostly {most}")
+        """Take a feed for stale that sends, and nothing of it can be used, second after second."""
+        useless = self._feed_use.look(self.counts())
+        if bool(useless) == self.feed.healthy.get(ALL_CONNECTIONS, True):
+            self._heed(ALL_CONNECTIONS, not useless, useless or "of use again")
 
     def _connect(self, decoder: Decoder) -> None:
         """Tell a decoder that what comes next is of a new connection."""
@@ -359,6 +354,8 @@ class Supervisor:
 
     def _tell_people(self, commands: list[Command]) -> None:
         for command in commands:
+            if command.kind == codes.HALTED:
+                self.halted_ns[command.reason] = self.clock.wall_ns()
             if self.untold.take(command):
                 if command.kind == codes.HALTED:
                     self.tell_waiting()

@@ -142,6 +142,12 @@ class AngelOneOrders:
         for piece in self._ledger.open(order):
             piece.sent_ns = now
 
+    def broker_ids(self, order_id: int) -> tuple[str, ...]:
+        """Return the broker's ids of what lives of an order, as far as they are known."""
+        order = self._ledger.orders.get(order_id)
+        pieces = () if order is None else order.slices
+        return tuple(piece.broker_id for piece in pieces if piece.broker_id and not piece.ended)
+
     async def books(self) -> Books:
         """Return today's orders, executions, net positions and funds. Raises BrokerError."""
         account, begun_ns = self._account, self._monotonic_ns()

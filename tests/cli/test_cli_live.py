@@ -125,6 +125,14 @@ def test_the_review_shows_account_limits_and_what_differs(capsys: pytest.Capture
     assert lines[-1] == "new session"
 
 
+def test_a_session_that_never_began_is_not_the_last_one(capsys: pytest.CaptureFixture[str]) -> None:
+    session("live", "friday", settings("risk.max_rejects=2"))
+    refused = session("live", "saturday", settings("risk.max_rejects=9"))
+    shutil.rmtree(refused / "journal")
+    print_review(opened(settings()), "")
+    assert "last friday: risk.max_rejects = 2 -> 3" in " ".join(capsys.readouterr().out.split())
+
+
 def test_every_limit_is_a_setting() -> None:
     values = load_config().values
     assert [name for _, name, _ in LIMITS if name not in values] == []

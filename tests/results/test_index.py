@@ -29,6 +29,7 @@ FACTS = {
 def put_session(folder: Path, *, results: bool = False, **changes: Any) -> Path:
     folder.mkdir(parents=True)
     (folder / "session.json").write_text(json.dumps({**FACTS, **changes}))
+    (folder / "journal").mkdir()
     if results:
         write_results(make_record(TWO_POSITIONS), folder / "results", report=False, excel=False)
     return folder
@@ -112,6 +113,13 @@ def test_a_session_that_does_not_run(tmp_path: Path, *, results: bool, ended: in
     assert entry.reason.endswith(reason)
     assert bool(entry.reason) == bool(reason)
     assert (entry.trades is not None) == results
+
+
+def test_a_session_that_never_began_is_none(tmp_path: Path) -> None:
+    (put_session(tmp_path / "s") / "journal").rmdir()
+    entry = only(tmp_path)
+    assert (entry.state, entry.kind) == ("unknown", "paper")
+    assert entry.reason.startswith("holds no journal: it was refused or killed before it began")
 
 
 def test_whether_it_runs_may_be_hidden_from_us(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from myquant.results.summary import SCHEMA_VERSION
 from myquant.results.write import RUN_MARK
 
 SESSION_MARK: Final = "session.json"  # a folder of a session has it
+JOURNAL: Final = "journal"  # of a session that has begun
 BASELINE_MARK: Final = "baseline_report_*.json"  # a folder of a baseline has one or more
 SESSION_RESULTS: Final = "results"  # of a session that has ended, a folder like that of a run
 BYTES_MAX: Final = 2**26  # of a file that is read
@@ -190,6 +191,8 @@ def _session_entry(entry: RunEntry, folder: Path, is_running: Callable[[Path], b
     names = ("kind", "strategy", "symbols", "config_hash", "engine_hash")
     entry = replace(entry, reason="", **{name: getattr(facts, name) for name in names})
     results = folder / SESSION_RESULTS / RUN_MARK
+    if facts.ended is None and not (folder / JOURNAL).is_dir():
+        return replace(entry, reason="holds no journal: it was refused or killed before it began, and can be removed")
     try:
         if is_running(folder):
             return replace(entry, state=RUNNING)

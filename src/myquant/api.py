@@ -111,7 +111,7 @@ def backtest(
 ) -> Result:
     """Run recorded ticks through a strategy, as `myquant backtest` does.
 
-    The first call for a strategy compiles the engine, which takes 10 to 30 seconds; the machine code is kept.
+    The first call for a strategy compiles the engine, which takes up to a minute; the machine code is kept.
 
     Args:
         ticks: the path of a file, several paths (merged by time, one account), or a polars or pandas frame.

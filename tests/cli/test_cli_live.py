@@ -122,6 +122,7 @@ def test_the_review_shows_account_limits_and_what_differs(capsys: pytest.Capture
     assert "last friday: risk.max_day_loss = 0.0 -> 5000.0, risk.max_rejects = 2 -> 3" in text
     assert "rehearsal friday ran with these settings" in text
     assert "note the master has another lot" in text
+    assert "times those below are Asia/Kolkata's; log and journal have UTC" in text
     assert lines[-1] == "new session"
 
 

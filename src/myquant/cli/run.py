@@ -69,7 +69,7 @@ def announce_compiling(strategy: LoadedStrategy, *, ready: bool | None = None) -
     """
     if not (strategy.compiled if ready is None else ready):
         print(
-            f"compiling the engine for strategy {strategy.name}: 10 to 30 seconds, once for each version of it",
+            f"compiling the engine for strategy {strategy.name}: up to a minute, once for each version of it",
             file=sys.stderr,
             flush=True,
         )

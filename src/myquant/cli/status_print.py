@@ -1,15 +1,14 @@
 """What a trader sees of a running session."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
 from myquant.cli.output import NOTHING, console, money
-from myquant.results.text import counted
-from myquant.results.units import SECOND_NS, rupees
+from myquant.results.text import clock_time, counted, date_time
+from myquant.results.units import rupees
 from myquant.session.status import InstrumentStatus, OrdersStatus, SessionStatus
 
 WIDTH_MAX: Final = 1000  # a table is as wide as it is: a terminal wraps it, a file has it whole
@@ -46,11 +45,11 @@ def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
     zone = ZoneInfo(status["time_zone"])
     feed, entries, orders, journal = status["feed"], status["entries"], status["orders"], status["journal"]
     exchange_ns = status["exchange_now_ns"]
-    exchange = "not told yet" if exchange_ns is None else _date_time(exchange_ns, zone)
-    yield "Clocks", f"here {_date_time(status['wall_now_ns'], zone)}, exchange {exchange}"
-    yield "Running", f"since {_date_time(status['started_ns'], zone)} (here), process {status['pid']}"
+    exchange = "not told yet" if exchange_ns is None else date_time(exchange_ns, zone)
+    yield "Clocks", f"here {date_time(status['wall_now_ns'], zone)}, exchange {exchange}"
+    yield "Running", f"since {date_time(status['started_ns'], zone)} (here), process {status['pid']}"
     state = "healthy" if feed["healthy"] else "stale"
-    yield "Feed", f"{state} since {_time(feed['since_ns'], zone)} (here){_why(feed['reason'])}"
+    yield "Feed", f"{state} since {clock_time(feed['since_ns'], zone)} (here){_why(feed['reason'])}"
     funds = entries["broker_funds_paise"]
     limit = "" if funds is None else f"; the broker's funds limit them to {money(rupees(funds))}"
     yield "Entries", f"{'allowed' if entries['allowed'] else 'not allowed'}{_why(entries['reason'])}{limit}"
@@ -59,7 +58,7 @@ def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
     used, free = (f"{size / MEGABYTE:,.1f} MB" for size in (journal["used_bytes"], journal["free_bytes"]))
     yield "Journal", f"{counted(journal['records'], 'record')}, {used}; {free} free on its disk"
     last = status["last_error"]
-    error = "" if last is None else f" logged, the last at {_time(last['time_ns'], zone)} (here): {last['text']}"
+    error = "" if last is None else f" logged, the last at {clock_time(last['time_ns'], zone)} (here): {last['text']}"
     yield "Errors", f"{status['errors']:,}{error}" if error else "none"
 
 
@@ -88,7 +87,7 @@ def _row(instrument: InstrumentStatus, zone: ZoneInfo) -> Iterator[str]:
     last_ns, held = instrument["last_tick_ns"], instrument["position"]
     yield instrument["symbol"]
     yield f"{instrument['ticks']:,}"
-    yield NOTHING if last_ns is None else _time(last_ns, zone)
+    yield NOTHING if last_ns is None else clock_time(last_ns, zone)
     yield _price(instrument["last_price_paise"])
     if held is None:
         yield "flat"
@@ -109,11 +108,3 @@ def _price(paise: int | None) -> str:
 
 def _why(reason: str) -> str:
     return f": {reason}" if reason else ""
-
-
-def _time(time_ns: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%H:%M:%S}"
-
-
-def _date_time(time_ns: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M:%S %z}"

@@ -181,7 +181,7 @@ def _settings(config: Settings, strategy: LoadedStrategy, close_at_end: bool | N
             raise ConfigError("close_at_end: set execution.close_at_end in the configuration that is loaded")
         return config
     loaded = loading.load_config(
-        file=Path(config) if isinstance(config, str | Path) else None,
+        files=[Path(config)] if isinstance(config, str | Path) else (),
         values=_sections(config) if isinstance(config, Mapping) else None,
         environment=os.environ,
         assignments=close,

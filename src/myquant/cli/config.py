@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 from myquant.cli.runs import Directory
 
 app = typer.Typer(help="Show, check and compare configurations, and see who used which.", rich_markup_mode=None)
@@ -20,7 +20,7 @@ app = typer.Typer(help="Show, check and compare configurations, and see who used
 )
 def show(
     *,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     origins: Annotated[bool, typer.Option("--origins", help="Name the origin of the defaults, too.")] = False,

@@ -33,7 +33,7 @@ def setting_lines(loaded: LoadedConfig, *, every_origin: bool) -> list[str]:
 def difference_lines(a: str, b: str, strategy: str | None) -> list[str]:
     """Return the values in which two configurations differ; each is a file over the defaults, or `defaults`."""
     sections = own_sections(strategy)
-    left, right = (load_config(file=None if name == DEFAULTS else Path(name), sections=sections) for name in (a, b))
+    left, right = (load_config(files=[] if name == DEFAULTS else [Path(name)], sections=sections) for name in (a, b))
     changes = diff(left, right)
     name_width = max((len(name) for name, _, _ in changes), default=0)
     return [f"{name:<{name_width}} = {_text(one)} -> {_text(other)}" for name, one, other in changes]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 
 if TYPE_CHECKING:
     from myquant.compose import Left, OpenedAtBroker
@@ -64,7 +64,7 @@ def live(
             help="Begin though no paper session has shown what these settings do; the reason is kept.",
         ),
     ] = None,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     session: Annotated[

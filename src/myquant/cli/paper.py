@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 
 if TYPE_CHECKING:
     from myquant.compose import Opened
@@ -31,7 +31,7 @@ def paper(
     ] = None,
     *,
     broker: Annotated[str, typer.Option("--broker", metavar="NAME", show_default=False, help="angelone.")],
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     session: Annotated[

@@ -22,7 +22,7 @@ class Request:
     """What to run. `flags` maps an option that stands for a key to its assignment `section.key=value`."""
 
     paths: tuple[Path, ...]
-    config: Path | None = None
+    config: tuple[Path, ...] = ()
     assignments: tuple[str, ...] = ()
     flags: Mapping[str, str] = field(default_factory=dict)
     strategy: str | None = None

@@ -40,10 +40,11 @@ def runs(
     import json
 
     from myquant.cli.output import console
+    from myquant.evidence.report import load
     from myquant.results.index import list_runs
     from myquant.session.operator import is_running
 
-    index = list_runs(runs_directory(directory), is_running, limit=limit)
+    index = list_runs(runs_directory(directory), is_running, load, limit=limit)
     if as_json:
         print(json.dumps(_as_json(index), indent=2, ensure_ascii=False))
         return

@@ -137,7 +137,7 @@ def archived_strategy(folder: Path, facts: SessionFacts) -> LoadedStrategy:
 def archived_config(folder: Path, strategy: LoadedStrategy) -> LoadedConfig:
     """Load the configuration that a session was made with. Raises DataError where it has been changed."""
     own = {} if strategy.model is None else {strategy.section: strategy.model}
-    loaded = load_config(file=folder / CONFIG, sections=own)
+    loaded = load_config(files=[folder / CONFIG], sections=own)
     if loaded.hash != read(folder).config_hash:
         raise DataError(f"{folder / CONFIG}: not the configuration of this session any more; restore it from a copy")
     return loaded

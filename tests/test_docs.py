@@ -220,6 +220,12 @@ def test_the_assumptions_tell_what_the_tables_cover() -> None:
         assert f"| `{name}` | {lots} | {freeze} |" in text
 
 
+def test_a_first_compilation_takes_as_long_everywhere() -> None:
+    other = re.compile(r"\b10(-| to |\N{EN DASH})30 ?s")
+    sources = {str(path): path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}
+    assert [place for place, text in (PAGES | sources).items() if other.search(text)] == []
+
+
 def test_decision_records_are_numbered() -> None:
     names = [Path(page).name for page in PAGES if page.startswith("docs/decisions/")]
     numbers = [int(name[:4]) for name in names if re.fullmatch(r"\d{4}(-[a-z0-9]+)+\.md", name)]

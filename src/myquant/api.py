@@ -111,7 +111,7 @@ def backtest(
 ) -> Result:
     """Run recorded ticks through a strategy, as `myquant backtest` does.
 
-    The first call for a strategy compiles the engine, which takes 10 to 30 seconds; the machine code is kept.
+    The first call for a strategy compiles the engine, which takes up to a minute; the machine code is kept.
 
     Args:
         ticks: the path of a file, several paths (merged by time, one account), or a polars or pandas frame.
@@ -181,7 +181,7 @@ def _settings(config: Settings, strategy: LoadedStrategy, close_at_end: bool | N
             raise ConfigError("close_at_end: set execution.close_at_end in the configuration that is loaded")
         return config
     loaded = loading.load_config(
-        file=Path(config) if isinstance(config, str | Path) else None,
+        files=[Path(config)] if isinstance(config, str | Path) else (),
         values=_sections(config) if isinstance(config, Mapping) else None,
         environment=os.environ,
         assignments=close,

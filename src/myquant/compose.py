@@ -6,12 +6,13 @@ reach a real one. A live session is the same with orders at the broker, and the 
 """
 
 import secrets
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -162,18 +163,24 @@ def paper(plan: PaperPlan, review: Callable[[Opened], None]) -> Left:
 
     Raises MyquantError: wrong configuration, a broker that refuses, a journal that can't be taken up or written.
     """
-    return _run_session(plan, lambda opening: _run_paper(plan, *opening, review), "paper")
+    return _run_session(plan, lambda opening: _run_paper(plan, opening, review), "paper")
 
 
 def live(plan: LivePlan, review: Callable[[OpenedAtBroker], None]) -> Left:
     """Run a session whose orders go to the broker; as `paper`, besides that it fences off everybody else who could send."""
-    return _run_session(plan, lambda opening: _run_live(plan, *opening, review), "live")
+    return _run_session(plan, lambda opening: _run_live(plan, opening, review), "live")
 
 
-Opening = tuple[SessionFacts, "OpenAccount", "Redactor"]
+class _Opening(NamedTuple):
+    """What a session is made from. `begin`: called when nothing can refuse it any more; a new one is gone else."""
+
+    facts: SessionFacts
+    account: "OpenAccount"
+    redactor: "Redactor"
+    begin: Callable[[], object]
 
 
-def _run_session(plan: PaperPlan, run: Callable[[Opening], Awaitable[Left]], kind: str) -> Left:
+def _run_session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], kind: str) -> Left:
     from myquant.session.loop import signals_as_before  # noqa: PLC0415  (only sessions need it)
 
     with signals_as_before():
@@ -181,7 +188,7 @@ def _run_session(plan: PaperPlan, run: Callable[[Opening], Awaitable[Left]], kin
     return left
 
 
-async def _session(plan: PaperPlan, run: Callable[[Opening], Awaitable[Left]], kind: str) -> Left:
+async def _session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], kind: str) -> Left:
     """Open the account and the session's folder, and run it."""
     from myquant.brokers.angelone.opening import credentials, open_account  # noqa: PLC0415  (only sessions need it)
     from myquant.brokers.http import Http  # noqa: PLC0415  (likewise)
@@ -199,10 +206,11 @@ async def _session(plan: PaperPlan, run: Callable[[Opening], Awaitable[Left]], k
         if archive.is_session(plan.folder):
             earlier = archive.read(plan.folder)
             archive.refuse_another(plan.folder, earlier, facts, plan.loaded)
-            facts = earlier
-        else:
+            return await run(_Opening(earlier, account, redactor, lambda: None))
+        with ExitStack() as refused:
             archive.create(plan.folder, facts, plan.loaded, plan.strategy)
-        return await run((facts, account, redactor))
+            refused.callback(shutil.rmtree, plan.folder, ignore_errors=True)
+            return await run(_Opening(facts, account, redactor, refused.pop_all))
 
 
 def _facts(plan: PaperPlan, account: "OpenAccount", kind: str) -> SessionFacts:
@@ -226,33 +234,23 @@ def _facts(plan: PaperPlan, account: "OpenAccount", kind: str) -> SessionFacts:
     )
 
 
-async def _run_paper(
-    plan: PaperPlan,
-    facts: SessionFacts,
-    account: "OpenAccount",
-    redactor: "Redactor",
-    review: Callable[[Opened], None],
-) -> Left:
+async def _run_paper(plan: PaperPlan, opening: _Opening, review: Callable[[Opened], None]) -> Left:
     from myquant.session.process import SessionProcess, halted_by, taken_up  # noqa: PLC0415  (only sessions need it)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
+    facts, account, redactor, begin = opening
     engine = facts.engine(plan.loaded, plan.strategy)
     with taken_up(plan.folder, facts, engine, SimulatedOrders(engine), redactor) as work:
         halted = halted_by(engine)
         review(Opened(facts, plan.loaded, plan.folder, account.notes, work.taken.recovered, halted))
         session = SessionProcess(work, account, cache_folder() / plan.broker, plan.environ)
+        begin()
         code = await session.run()
         record = session.end(close=plan.loaded.config.execution.close_at_end)
         return Left(record, plan.folder, code, session.loop.is_over)
 
 
-async def _run_live(
-    plan: LivePlan,
-    facts: SessionFacts,
-    account: "OpenAccount",
-    redactor: "Redactor",
-    review: Callable[[OpenedAtBroker], None],
-) -> Left:
+async def _run_live(plan: LivePlan, opening: _Opening, review: Callable[[OpenedAtBroker], None]) -> Left:
     from myquant.journal.disk import DISK  # noqa: PLC0415  (only sessions need it)
     from myquant.journal.record import NO_REHEARSAL  # noqa: PLC0415  (likewise)
     from myquant.session.at_broker import fence_folder, refuse_beside, state_folder  # noqa: PLC0415  (likewise)
@@ -265,6 +263,7 @@ async def _run_live(
     from myquant.session.shadow import Shadow  # noqa: PLC0415  (likewise)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
+    facts, account, redactor, begin = opening
     config, cache, folder = plan.loaded.config, cache_folder() / plan.broker, plan.folder
     engine = facts.engine(plan.loaded, plan.strategy)
     funds, code = await account.client.funds(), account.client.client_code
@@ -282,6 +281,7 @@ async def _run_live(
         session = SessionProcess(work, account, cache, plan.environ)
         parts = BrokerParts(port, orders, shadow, folder, facts.key, place)
         session.loop.companion = BrokerSide(parts, session.loop)
+        begin()
         if plan.override is not None and recovered is None:
             session.supervisor.note_override(NO_REHEARSAL, override_number(plan.override))
         exit_code = await session.run()

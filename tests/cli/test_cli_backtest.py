@@ -37,7 +37,11 @@ def test_the_summary_has_the_figures_of_summary_json(run: Run, day: Path) -> Non
         assert any(line.split()[:2] == [reason, str(group["trades"])] for line in lines)
     gates = ", ".join(f"{name} {count:,}" for name, count in figures["gates"].items() if count)
     assert f"  Held back by  {gates}" in lines
-    assert lines[-3:] == ["  Denied        none", "  Rejected      none", "  Results       mine"]
+    assert lines[-3:] == [
+        f"  Orders        {figures['orders']['sent']:,} sent",
+        "  Ticks refused none",
+        "  Results       mine",
+    ]
     assert max(map(len, lines)) <= 80
 
 
@@ -74,7 +78,7 @@ def test_rejected_rows_are_named_with_their_lines(run: Run, day: Path) -> None:
     rows = day.read_text().splitlines(keepends=True)
     Path("bad.csv").write_text("".join([*rows[:3], "x,100,75\n", "y,100,75\n", *rows[3:6], rows[1]]))
     out = run("backtest", "bad.csv", "--no-report", "--set", "results.directory=r").out
-    assert "  Rejected      unparsable_time 2 (bad.csv:4, :5)\n" in out
+    assert "  Ticks refused unparsable_time 2 (bad.csv:4, :5)\n" in out
     assert "                time_backwards 1 (bad.csv:9)\n" in out
 
 
@@ -128,7 +132,7 @@ def test_compiling_is_announced_before_it_starts(run: Run, day: Path, monkeypatc
     monkeypatch.setattr(LoadedStrategy, "compiled", property(lambda _: False))
     ended = run("backtest", day, "--no-report", "--json")
     assert ended.code == 0
-    assert ended.err.startswith("compiling the engine for strategy default: 10 to 30 seconds")
+    assert ended.err.startswith("compiling the engine for strategy default: up to a minute")
     assert json.loads(ended.out)
 
 

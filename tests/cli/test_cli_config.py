@@ -50,6 +50,15 @@ def test_show_prints_each_value_and_where_it_is_from(run: Run, mine: str, monkey
     assert max(map(len, lines)) <= 100
 
 
+def test_a_later_file_overrides_an_earlier_one(run: Run, mine: str) -> None:
+    Path("overlay.toml").write_text("[risk]\nbase_sl_points = 30\n")
+    lines = run("config", "show", "--config", mine, "--config", "overlay.toml").out.splitlines()
+    assert [" ".join(line.split()) for line in lines if "#" in line] == [
+        "strategy.fast_ema = 9 # mine.toml",
+        "risk.base_sl_points = 30.0 # overlay.toml",
+    ]
+
+
 def test_origins_names_the_defaults_too(run: Run, mine: str) -> None:
     lines = run("config", "show", "--config", mine, "--origins").out.splitlines()
     assert {line.split("# ")[1] for line in lines} == {"default", "mine.toml"}
@@ -58,7 +67,7 @@ def test_origins_names_the_defaults_too(run: Run, mine: str) -> None:
 @pytest.mark.parametrize("form", [(), ("--origins",), ("--toml",)])
 def test_every_form_loads_back(run: Run, mine: str, form: tuple[str, ...]) -> None:
     Path("shown.toml").write_text(run("config", "show", "--config", mine, *form).out)
-    assert load_config(file=Path("shown.toml")).hash == load_config(file=Path(mine)).hash
+    assert load_config(files=[Path("shown.toml")]).hash == load_config(files=[Path(mine)]).hash
     assert run("config", "diff", mine, "shown.toml").out == "no difference\n"
 
 

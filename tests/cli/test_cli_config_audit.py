@@ -31,7 +31,7 @@ def test_the_trail_is_printed(run: Run, trail: Path) -> None:
     ended = run("config", "audit")
     assert (ended.code, ended.err) == (0, "")
     lines = [" ".join(line.split()) for line in ended.out.splitlines()]
-    assert lines[0].startswith("1 2026-11-23T03:30:00Z asha@desk monday live --broker angelone X config ")
+    assert lines[0].startswith("1 2026-11-23 09:00:00 IST asha@desk monday live --broker angelone X config ")
     assert lines[1] == "overrides the lab was away"
     assert lines[3] == "changed risk.max_rejects = 3 -> 2"
     assert lines[4].startswith(f"{trail}: 2 uses, the chain is whole; its end ")
@@ -41,6 +41,7 @@ def test_json_has_every_field(run: Run, trail: Path) -> None:
     del trail
     told = json.loads(run("config", "audit", "--json").out)
     assert told["problems"] == []
+    assert told["entries"][1]["time"] == "2026-11-23T03:30:00Z"
     assert told["entries"][1]["values"]["risk.max_rejects"] == "2"
 
 

@@ -1,6 +1,7 @@
 """`myquant doctor`: what it prints, and how it ends; the broker's part is played by a small service on this machine."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -105,7 +106,8 @@ def test_at_the_lab_its_day_and_its_static_address_count(
 def test_lines_are_for_people(run: Run, service: str) -> None:
     ended = run("doctor", "--broker", "angelone", "--set", f"angelone.rest_url={service}")
     lines = [" ".join(line.split()) for line in ended.out.splitlines()]
-    assert lines[:2] == [
+    assert lines[:3] == [
+        f"ok service {service} answers",
         'failed fill model "ltp" knows no orders under way',
         'set execution.fill_model = "limit"',
     ]
@@ -116,8 +118,64 @@ def test_missing_secrets_are_named(run: Run) -> None:
     ended = run("doctor", "--broker", "angelone", "--json", "--set", "angelone.rest_url=http://127.0.0.1:1")
     found = {each["name"]: each for each in json.loads(ended.out)}
     assert "MYQUANT_ANGELONE_PIN" in found["credentials"]["text"]
-    assert found["clock"]["state"] == "unknown"
     assert ended.code == 1
+
+
+NOWHERE = ("--set", "angelone.rest_url=http://127.0.0.1:1")
+
+
+def test_a_service_that_is_away_is_told_first_and_nothing_else_is_blamed(run: Run, service: str) -> None:
+    ended = run("doctor", "--broker", "angelone", "NIFTY07OCT2524900CE", "--json", *NOWHERE, *WHOLE)
+    first, *others = json.loads(ended.out)
+    assert (first["name"], first["state"]) == ("service", "failed")
+    assert first["text"].startswith("http://127.0.0.1:1 (angelone.rest_url) can't be reached")
+    assert first["text"].endswith("is the lab running, on this port?")
+    assert [each for each in others if each["state"] == "failed"] == []
+    away = {each["name"] for each in others if each["text"] == "not checked: the service can't be reached"}
+    assert away == {"calendar", "contract NIFTY07OCT2524900CE", "static IP", "clock", "credentials", "funds", "master"}
+    assert service not in ended.out
+    assert ended.code == 1
+
+
+def test_a_broker_that_is_away_keeps_nobody_from_the_calendar(run: Run, service: str) -> None:
+    away = ("--set", "angelone.rest_url=https://name.invalid")
+    ended = run("doctor", "--broker", "angelone", "--json", *away, *WHOLE)
+    found = {each["name"]: each for each in json.loads(ended.out)}
+    assert found["service"]["text"].endswith("see to the network and the setting")
+    assert "not checked" not in found["calendar today"]["text"] + found["fence"]["text"]
+    assert service not in ended.out
+
+
+def test_credentials_say_by_what_they_were_shown(run: Run, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "do_POST", logs_in)
+    monkeypatch.setattr(Handler, "do_GET", tells_of_the_account, raising=False)
+    texts = []
+    for _ in range(2):
+        ended = run("doctor", "--broker", "angelone", "--json", "--set", f"angelone.rest_url={service}", *WHOLE)
+        found = {each["name"]: each for each in json.loads(ended.out)}
+        assert found["credentials"]["state"] == "ok", found
+        texts.append(found["credentials"]["text"])
+    assert texts[0] == "logged in as A1***56"
+    kept = (
+        r"logged in as A1\*\*\*56 by a token kept from \d{4}(-\d\d){2} \d\d(:\d\d){2} IST; PIN and TOTP were not tried"
+    )
+    assert re.fullmatch(kept, texts[1])
+
+
+def answered(handler: BaseHTTPRequestHandler, data: dict[str, object]) -> None:
+    body = json.dumps({"status": True, "message": "SUCCESS", "errorcode": "", "data": data}).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def logs_in(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, {"jwtToken": "Bearer jwt-of-a-day", "refreshToken": "refresh", "feedToken": "feed"})
+
+
+def tells_of_the_account(handler: BaseHTTPRequestHandler) -> None:
+    answered(handler, {"clientcode": "A123456", "net": "1000.00", "availablecash": "1000.00"})
 
 
 def test_an_unknown_broker_is_refused(run: Run) -> None:

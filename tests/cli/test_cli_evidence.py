@@ -129,7 +129,7 @@ def test_the_gate_applies_and_the_overlay_is_understood(run: Run) -> None:
     assert 'pipeline.logging = "async"' in " ".join(shown.split())
     assert "is so already" in run("gate", "runs/plain", "--apply").out
     assert run("gate", "runs/plain", "--apply", "--overlay", "fast.toml").code == 0
-    assert load_config(file=Path("fast.toml")).config.pipeline.logging == "async"
+    assert load_config(files=[Path("fast.toml")]).config.pipeline.logging == "async"
 
 
 def test_the_gate_verifies_with_the_reports_own_configuration(
@@ -149,7 +149,7 @@ def test_the_gate_verifies_with_the_reports_own_configuration(
     assert 'pipeline.logging = "async": REVERTED: the decisions of both runs differ.' in ended.out
     (plan,) = asked
     assert plan.loaded.hash == plans[0].loaded.hash
-    assert load_config(file=Path("here/evidence/overlay.toml")).config.pipeline.logging == "sync"
+    assert load_config(files=[Path("here/evidence/overlay.toml")]).config.pipeline.logging == "sync"
     (config,) = Path("here").glob("config_*.toml")
     config.write_text(config.read_text().replace("base_sl_points = 21.0", "base_sl_points = 22.0"))
     again = run("gate", "here", "--verify")

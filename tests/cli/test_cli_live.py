@@ -123,7 +123,16 @@ def test_the_review_shows_account_limits_and_what_differs(capsys: pytest.Capture
     assert "last friday: risk.max_day_loss = 0.0 -> 5000.0, risk.max_rejects = 2 -> 3" in text
     assert "rehearsal friday ran with these settings" in text
     assert "note the master has another lot" in text
+    assert "times those below are Asia/Kolkata's; log and journal have UTC" in text
     assert lines[-1] == "new session"
+
+
+def test_a_session_that_never_began_is_not_the_last_one(capsys: pytest.CaptureFixture[str]) -> None:
+    session("live", "friday", settings("risk.max_rejects=2"))
+    refused = session("live", "saturday", settings("risk.max_rejects=9"))
+    shutil.rmtree(refused / "journal")
+    print_review(opened(settings()), "")
+    assert "last friday: risk.max_rejects = 2 -> 3" in " ".join(capsys.readouterr().out.split())
 
 
 def test_every_limit_is_a_setting() -> None:

@@ -123,19 +123,19 @@ def test_the_status_for_people(run: Run) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[:10] == [
         "20251003-nifty (paper)",
-        "  Clocks      here 2025-10-04 09:21:07 +0530, exchange 2025-10-03 09:21:07 +0530",
-        "  Running     since 2025-10-03 09:09:27 +0530 (here), process 4711",
-        "  Feed        stale since 09:21:07 (here): connection 1 silent for 4 s",
+        "  Clocks      here 2025-10-04 09:21:07 IST, exchange 2025-10-03 09:21:07 IST",
+        "  Running     since 2025-10-03 09:09:27 IST (here), process 4711",
+        "  Feed        stale since 09:21:07 IST (here): connection 1 silent for 4 s",
         "  Entries     not allowed: the feed is stale",
         "  Day P&L     -12,345.67",
         "  Orders      3 sent, 1 working, 0 rejected, 0 unknown",
         "  Journal     123,456 records, 23.7 MB; 5,000.0 MB free on its disk",
-        "  Errors      2 since this process began, the last at 09:21:07 (here): connection 1: reset by peer",
+        "  Errors      2 since this process began, the last at 09:21:07 IST (here): connection 1: reset by peer",
         "",
     ]
     assert [" ".join(line.split()) for line in ended.out.splitlines()[10:]] == [
         "Instrument Ticks Last tick (exchange) Price Position Entry Stop Trailing Target Open P&L Order",
-        "NIFTY07OCT2524900CE 12,345 09:21:07 295.05 75 290.05 275.05 - 295.05 375.00 sell 75 at 85.05, working",
+        "NIFTY07OCT2524900CE 12,345 09:21:07 IST 295.05 75 290.05 275.05 - 295.05 375.00 sell 75 at 85.05, working",
         "BANKNIFTY28OCT2554900PE 0 - - flat",
     ]
 
@@ -150,7 +150,7 @@ def test_the_status_tells_apart_what_was_not_sent_and_what_limits_entries(capsys
     lines = capsys.readouterr().out.splitlines()
     assert "  Orders      3 sent, 1 working, 1 rejected, 4 not sent (held back here), 0 unknown" in lines
     assert "  Entries     allowed; the broker's funds limit them to 5,000.00" in lines
-    assert "  Clocks      here 2025-10-04 09:21:07 +0530, exchange not told yet" in lines
+    assert "  Clocks      here 2025-10-04 09:21:07 IST, exchange not told yet" in lines
     assert "  Errors      none since this process began" in lines
     halt: Any = {"reason": "margin", "text": "no funds", "remedy": "see to them", "since_ns": TIME_NS}
     status["halt"] = halt
@@ -158,7 +158,7 @@ def test_the_status_tells_apart_what_was_not_sent_and_what_limits_entries(capsys
     halt["since_ns"] = None
     print_status(status)
     lines = capsys.readouterr().out.splitlines()
-    assert "  Halted      since 09:21:07 (here): no funds. What to do: see to them" in lines
+    assert "  Halted      since 09:21:07 IST (here): no funds. What to do: see to them" in lines
     assert "  Halted      since before this process began: no funds. What to do: see to them" in lines
 
 

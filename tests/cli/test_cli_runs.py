@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.ended import Run
+from evidence.baselines import make_report
 from myquant.results.write import write_results
 from results.sample import rich_record
 
@@ -63,3 +64,17 @@ def test_no_runs(run: Run) -> None:
     )
     Path("runs").mkdir()
     assert run("runs").out == "no runs yet\n"
+
+
+def test_a_damaged_report_is_not_done(run: Run) -> None:
+    folder = Path("runs/plain")
+    folder.mkdir(parents=True)
+    report = folder / "baseline_report_20261123-090000.json"
+    text = make_report().model_dump_json()
+    report.write_text(text)
+    assert json.loads(run("runs", "--json").out)["runs"][0]["state"] == "done"
+    figures = json.loads(text)
+    del figures["component_breakdown"]
+    report.write_text(json.dumps(figures))
+    found = json.loads(run("runs", "--json").out)["runs"][0]
+    assert (found["state"], "damaged, or changed by hand" in found["reason"]) == ("damaged", True)

@@ -136,7 +136,7 @@ def test_mutated_files(tmp_path: Path, block: int) -> None:
     outcomes = set()
     for _ in range(120):
         path.write_bytes(mutated(rng, original))
-        outcomes.add(loads_or_says(file=path) is None)
+        outcomes.add(loads_or_says(files=[path]) is None)
     assert outcomes == {True, False}  # the mutations are neither all harmless nor all fatal
 
 
@@ -150,7 +150,7 @@ def test_nasty_values_of_every_key(key: str) -> None:
 def test_any_bytes(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "any.toml"
     path.write_bytes(data)
-    loads_or_says(file=path)
+    loads_or_says(files=[path])
 
 
 @settings(max_examples=200, deadline=None)

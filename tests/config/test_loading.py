@@ -44,7 +44,7 @@ def test_a_later_layer_overrides_an_earlier_one(tmp_path: Path) -> None:
     seen = []
     for more in (
         {},
-        {"file": path},
+        {"files": [path]},
         {"values": {"risk": {"base_sl_points": 2}}},
         {"environment": {"MYQUANT_RISK__BASE_SL_POINTS": "3"}},
         {"assignments": ["risk.base_sl_points=4.5"]},
@@ -99,7 +99,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "my.toml"
     path.write_text("xyz = 1\n[riks]\n[risk]\nmax_rejects = 0\n[strategy]\nfast_ema = 42\n", encoding="utf-8")
     lines = refused(
-        file=path,
+        files=[path],
         values={"capital": 5, "results": {"report": "yes"}},
         environment={"MYQUANT_SESSION__TIMEZONE": "Mars"},
         assignments=["nonsense", "breakout.window=1"],
@@ -140,7 +140,7 @@ def test_the_hash_of_a_file_is_that_of_its_values(tmp_path: Path, text: str) -> 
     path.write_text(
         f"[strategy]\nslow_ema = 0x2a\n[risk]\nbase_sl_points = {text}\ntp_percents = [0.4, 0.30, 0.2, 0.1]", "utf-8"
     )
-    loaded = load_config(file=path, assignments=[f"risk.base_sl_points={text}"])
+    loaded = load_config(files=[path], assignments=[f"risk.base_sl_points={text}"])
     assert loaded.hash == load_config().hash
     assert len(loaded.hash) == 64
 
@@ -165,7 +165,7 @@ def test_the_effective_config_loads_back_to_the_same_hash(tmp_path: Path, change
     loaded = load_config(assignments=[change, 'results.directory="a \\"b\\" \\\\ ₹"'], sections={"breakout": Breakout})
     path = tmp_path / "config.toml"
     path.write_text(loaded.to_toml(), encoding="utf-8")
-    again = load_config(file=path, sections={"breakout": Breakout})
+    again = load_config(files=[path], sections={"breakout": Breakout})
     assert again.hash == loaded.hash
     assert again.to_toml() == loaded.to_toml()
     assert (again.config, again.sections) == (loaded.config, loaded.sections)

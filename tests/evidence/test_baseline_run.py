@@ -76,7 +76,7 @@ def proof_of(folder: Path, report: BaselineReport) -> Verification:
     """Prove that no hand-off is faster than a queue, whatever the gate makes of a busy machine's report."""
     (config,) = folder.glob("config_*.toml")
     change = Change(4, "MEDIUM", "queue_ops", "pipeline.handoff", "queue", "callback")
-    loaded = load_config(file=config)
+    loaded = load_config(files=[config])
     return verify(VerifyPlan(report, change, loaded, default_strategy(), 1, folder), lambda _: None)
 
 

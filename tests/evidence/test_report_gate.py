@@ -123,7 +123,7 @@ def test_the_overlay_is_a_configuration_and_goes_away_again(tmp_path: Path) -> N
     assert path.name in text
     assert "results" in text
     plain = load_config(values={"pipeline": {"logging": "sync", "results": "direct"}})
-    loaded = load_config(file=overlay)
+    loaded = load_config(files=[overlay])
     changed = {name for name, value in loaded.values.items() if value != plain.values[name]}
     assert changed == {"pipeline.logging", "pipeline.results"}
     overlay.unlink()
@@ -143,7 +143,7 @@ def test_nothing_proven_switches_nothing_on(tmp_path: Path) -> None:
     saved(tmp_path, {"logging": 10.0})
     decision = decide(GateRequest(tmp_path, applies=True), now)
     assert decision.judged.changes == ()
-    assert load_config(file=tmp_path / "evidence" / "overlay.toml").hash == load_config().hash
+    assert load_config(files=[tmp_path / "evidence" / "overlay.toml"]).hash == load_config().hash
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_change_is_kept_when_all_of_its_proof_holds(
     )
     (found,) = decision.verifications
     assert [reason.partition(":")[0] for reason in found.against] == against
-    loaded = load_config(file=tmp_path / "evidence" / "overlay.toml")
+    loaded = load_config(files=[tmp_path / "evidence" / "overlay.toml"])
     assert loaded.values[LOGGING] == ("sync" if against else "async")
     assert (len(decision.kept), found.is_kept) == ((0, False) if against else (1, True))
     text = (tmp_path / "evidence" / "overlay.toml").read_text()

@@ -73,10 +73,10 @@ def settings(values: Mapping[str, Any], strategy: LoadedStrategy | None = None) 
         section, key = name.split(".")
         merged.setdefault(section, {})[key] = value
     if own:
-        return load_config(file=None, values=merged, sections=own)
+        return load_config(values=merged, sections=own)
     known = repr(merged)
     if known not in _LOADED:
-        _LOADED[known] = load_config(file=None, values=merged)
+        _LOADED[known] = load_config(values=merged)
     return _LOADED[known]
 
 

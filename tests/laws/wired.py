@@ -201,7 +201,7 @@ async def _session(values: Values, folder: Path, port: OrderPort | None) -> Seen
         facts = compose._facts(plan, account, "paper")
         archive.create(folder, facts, loaded, strategy)
         run = compose._run_paper if port is None else compose._run_live
-        left = await run(plan, facts, account, redactor, lambda _: None)
+        left = await run(plan, compose._Opening(facts, account, redactor, lambda: None), lambda _: None)
     seen.record = left.record
     seen.rest, seen.stream = account.client.endpoints.rest, account.client.endpoints.stream
     _look_at(folder, seen)

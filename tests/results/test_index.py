@@ -29,6 +29,7 @@ FACTS = {
 def put_session(folder: Path, *, results: bool = False, **changes: Any) -> Path:
     folder.mkdir(parents=True)
     (folder / "session.json").write_text(json.dumps({**FACTS, **changes}))
+    (folder / "journal").mkdir()
     if results:
         write_results(make_record(TWO_POSITIONS), folder / "results", report=False, excel=False)
     return folder
@@ -45,8 +46,12 @@ def never(_folder: Path) -> bool:
     return False
 
 
+def sound(_report: Path) -> None:
+    """Find nothing wrong with a report."""
+
+
 def only(directory: Path, *, running: bool = False) -> RunEntry:
-    (entry,) = list_runs(directory, lambda _: running).entries
+    (entry,) = list_runs(directory, lambda _: running, sound).entries
     return entry
 
 
@@ -75,7 +80,7 @@ def test_a_finished_run_has_the_figures_of_its_summary(tmp_path: Path) -> None:
 def test_newest_first_and_no_more_than_asked_for(tmp_path: Path) -> None:
     for number, name in enumerate(("old", "new", "newer"), 1):
         put_run(tmp_path / name, 1_000_000 * number)
-    index = list_runs(tmp_path, never, limit=2)
+    index = list_runs(tmp_path, never, sound, limit=2)
     assert ([entry.name for entry in index.entries], index.total) == (["newer", "new"], 3)
 
 
@@ -83,7 +88,7 @@ def test_files_run_separately_are_found_in_their_folder(tmp_path: Path) -> None:
     for name in ("day1", "day2"):
         put_run(tmp_path / "both" / name)
     (tmp_path / "both" / "failed").mkdir()
-    assert sorted(entry.name for entry in list_runs(tmp_path, never).entries) == ["both/day1", "both/day2"]
+    assert sorted(entry.name for entry in list_runs(tmp_path, never, sound).entries) == ["both/day1", "both/day2"]
 
 
 def test_a_session_that_runs(tmp_path: Path) -> None:
@@ -114,12 +119,19 @@ def test_a_session_that_does_not_run(tmp_path: Path, *, results: bool, ended: in
     assert (entry.trades is not None) == results
 
 
+def test_a_session_that_never_began_is_none(tmp_path: Path) -> None:
+    (put_session(tmp_path / "s") / "journal").rmdir()
+    entry = only(tmp_path)
+    assert (entry.state, entry.kind) == ("unknown", "paper")
+    assert entry.reason.startswith("holds no journal: it was refused or killed before it began")
+
+
 def test_whether_it_runs_may_be_hidden_from_us(tmp_path: Path) -> None:
     def denied(_folder: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
     put_session(tmp_path / "s")
-    (entry,) = list_runs(tmp_path, denied).entries
+    (entry,) = list_runs(tmp_path, denied, sound).entries
     assert (entry.state, entry.reason) == ("unknown", "whether it runs can't be told (Permission denied)")
 
 
@@ -164,7 +176,7 @@ def test_a_file_that_cannot_be_read_or_is_too_large(tmp_path: Path) -> None:
     (tmp_path / "large").mkdir()
     with (tmp_path / "large" / "summary.json").open("wb") as file:
         file.truncate(BYTES_MAX + 1)
-    found = {entry.name: (entry.state, entry.reason) for entry in list_runs(tmp_path, never).entries}
+    found = {entry.name: (entry.state, entry.reason) for entry in list_runs(tmp_path, never, sound).entries}
     assert found == {
         "folder": ("damaged", f"{tmp_path}/folder/summary.json: can't be read (Is a directory)"),
         "large": ("damaged", f"{tmp_path}/large/summary.json: larger than 67,108,864 bytes"),
@@ -203,7 +215,7 @@ def test_a_folder_that_is_no_run_is_listed_but_no_file_and_no_draft(tmp_path: Pa
 
 def test_a_directory_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none: no such folder: name the folder of your runs with --directory"):
-        list_runs(tmp_path / "none", never)
+        list_runs(tmp_path / "none", never, sound)
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"file: can't be read \(Not a directory\)"):
-        list_runs(tmp_path / "file", never)
+        list_runs(tmp_path / "file", never, sound)

@@ -1,6 +1,6 @@
 """Scenarios of a strategy with a stop and an exit of its own. `test_own_strategy` runs them as plain Python.
 
-Compiling an engine for this strategy alone would take 10 to 30 seconds; that compiled and plain agree is shown elsewhere.
+Compiling an engine for this strategy alone would take up to a minute; that compiled and plain agree is shown elsewhere.
 """
 
 from pathlib import Path

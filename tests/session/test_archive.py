@@ -1,3 +1,4 @@
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 from laws.driver import settings
 from myquant.config.loading import LoadedConfig
-from myquant.errors import ConfigError, DataError
+from myquant.errors import ConfigError, DataError, MyquantError
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
 from myquant.strategies.loading import default_strategy, load_strategy
@@ -118,8 +119,21 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, loaded: Loaded
     with pytest.raises(ConfigError, match="is not empty and no folder of a session"):
         archive.create(tmp_path, facts_of(loaded), loaded, default_strategy())
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert [path.name for path in tmp_path.parent.iterdir() if path.name.startswith(f".{tmp_path.name}")] == []
     with pytest.raises(ConfigError, match=r"no session is there \(session.json is missing\)"):
         archive.read(tmp_path)
+
+
+def test_what_could_not_be_made_whole_is_not_there(
+    tmp_path: Path, loaded: LoadedConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_write_facts", full)
+    with pytest.raises(MyquantError, match="No space left on device"):
+        archive.create(tmp_path / "s", facts_of(loaded), loaded, default_strategy())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

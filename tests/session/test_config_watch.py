@@ -123,7 +123,7 @@ def test_the_files_are_those_that_gave_a_value(file: Path, tmp_path: Path, monke
     (tmp_path / "default").write_text("")
     (tmp_path / "own.py").write_text(OWN)
     loaded = load_config(
-        file=file,
+        files=[file],
         values={"risk": {"max_rejects": 2}},
         environment={"MYQUANT_RISK__STOP_LOSS_MODE": "percent"},
         assignments=["feed.stall_s=2"],

@@ -27,7 +27,7 @@ EAGER = {
 def run(name: str, real_day: Path) -> RunRecord:
     strategy = load_strategy(EXAMPLES / f"{name}.py")
     assert strategy.model is not None
-    loaded = load_config(file=EXAMPLES / f"{name}.toml", sections={strategy.section: strategy.model})
+    loaded = load_config(files=[EXAMPLES / f"{name}.toml"], sections={strategy.section: strategy.model})
     return compose.backtest(open_ticks([real_day], time_zone="Asia/Kolkata", symbol="NIFTY"), loaded, strategy)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, TickFiles, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, TickFiles, examples
 
 EXAMPLES: Final = examples(
     "myquant backtest ticks.csv",
@@ -19,7 +19,7 @@ EXAMPLES: Final = examples(
 def backtest(
     ticks: TickFiles,
     *,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     out: Annotated[
@@ -54,7 +54,7 @@ def backtest(
         "--no-report": (no_report, "results.report=false"),
     }
     chosen = {option: assignment for option, (given, assignment) in flags.items() if given}
-    request = Request(tuple(ticks), config, tuple(assignments or ()), chosen, strategy, out)
+    request = Request(tuple(ticks), tuple(config or ()), tuple(assignments or ()), chosen, strategy, out)
     if separate:
         from myquant.cli.separate import run_separately
 

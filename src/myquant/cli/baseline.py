@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 
 if TYPE_CHECKING:
     from myquant.config.loading import LoadedConfig
@@ -41,7 +41,7 @@ def baseline(
     ] = None,
     asap: Annotated[bool, typer.Option("--asap", help="Flat out, as fast as they are taken.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="With every variant of [pipeline] plain.")] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     out: Annotated[
@@ -104,7 +104,7 @@ def _refuse_contradictions(ticks: list[Path] | None, feed: str | None, rate: flo
 
 
 def _settings(
-    strategy: "LoadedStrategy", config: Path | None, assignments: list[str] | None, count: int, *, plain: bool
+    strategy: "LoadedStrategy", config: list[Path] | None, assignments: list[str] | None, count: int, *, plain: bool
 ) -> "LoadedConfig":
     """Return the configuration; that it is plain goes before everything else. ConfigError where it wants more ticks."""
     from dataclasses import replace

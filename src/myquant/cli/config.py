@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 from myquant.cli.runs import Directory
 
 app = typer.Typer(help="Show, check and compare configurations, and see who used which.", rich_markup_mode=None)
@@ -20,7 +20,7 @@ app = typer.Typer(help="Show, check and compare configurations, and see who used
 )
 def show(
     *,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     origins: Annotated[bool, typer.Option("--origins", help="Name the origin of the defaults, too.")] = False,
@@ -87,7 +87,7 @@ def audit(
     import json
 
     from myquant.cli.config_print import audit_lines
-    from myquant.cli.runs import runs_directory
+    from myquant.cli.runs import runs_directory, screen_zone
     from myquant.config.audit import REMEDY, ConfigAudit
     from myquant.errors import DataError
 
@@ -96,6 +96,6 @@ def audit(
     if as_json:
         print(json.dumps({"entries": found.entries, "problems": found.problems}, indent=2, ensure_ascii=False))
     else:
-        print("\n".join(audit_lines(trail.path, found)))
+        print("\n".join(audit_lines(trail.path, found, screen_zone())))
     if found.problems:
         raise DataError("\n".join(f"{problem}: {REMEDY}" for problem in found.problems))

@@ -1,5 +1,6 @@
 """Configurations and their differences as lines, a value each."""
 
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from myquant.cli.settings import own_sections
 from myquant.config.chain import Read
 from myquant.config.kinds import write
 from myquant.config.loading import DEFAULT, LoadedConfig, diff, load_config
+from myquant.results.text import SECOND_NS, date_time
 
 DEFAULTS: Final = "defaults"  # the word that stands for them where a file could be named
 HASH_LETTERS: Final = 8
@@ -31,17 +33,21 @@ def setting_lines(loaded: LoadedConfig, *, every_origin: bool) -> list[str]:
 def difference_lines(a: str, b: str, strategy: str | None) -> list[str]:
     """Return the values in which two configurations differ; each is a file over the defaults, or `defaults`."""
     sections = own_sections(strategy)
-    left, right = (load_config(file=None if name == DEFAULTS else Path(name), sections=sections) for name in (a, b))
+    left, right = (load_config(files=[] if name == DEFAULTS else [Path(name)], sections=sections) for name in (a, b))
     changes = diff(left, right)
     name_width = max((len(name) for name, _, _ in changes), default=0)
     return [f"{name:<{name_width}} = {_text(one)} -> {_text(other)}" for name, one, other in changes]
 
 
-def audit_lines(path: Path, found: Read) -> list[str]:
-    """Return the lines of a trail of configurations: one a use, what changed and what was overridden below it."""
+def audit_lines(path: Path, found: Read, zone: tzinfo) -> list[str]:
+    """Return the lines of a trail of configurations: one a use, what changed and what was overridden below it.
+
+    The trail's times are UTC; the lines have them in `zone`.
+    """
     lines = []
     for entry in found.entries:
         known = {name: entry.get(name, "?") for name in ("number", "time", "who", "session", "command", "config_hash")}
+        known["time"] = _in_zone(str(known["time"]), zone)
         head = "{number}  {time}  {who}  {session}  {command}".format_map(known)
         lines.append(f"{head}  config {str(known['config_hash'])[:HASH_LETTERS]}")
         lines += [f"     changed   {change}" for change in entry.get("changed", ())]
@@ -51,6 +57,13 @@ def audit_lines(path: Path, found: Read) -> list[str]:
     if not found.problems:
         lines.append(f"{path}: {found.lines} uses, the chain is whole; its end {found.last[:16]}")
     return lines
+
+
+def _in_zone(utc: str, zone: tzinfo) -> str:
+    try:
+        return date_time(int(datetime.fromisoformat(utc).timestamp()) * SECOND_NS, zone)
+    except ValueError:  # of a line that somebody wrote
+        return utc
 
 
 def _text(value: Any) -> str:

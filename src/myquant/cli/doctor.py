@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def doctor(
     ] = None,
     *,
     broker: Annotated[str, typer.Option("--broker", metavar="NAME", show_default=False, help="angelone.")],
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -48,7 +48,7 @@ def doctor(
 
     from myquant.cli.settings import load_settings
     from myquant.session.at_broker import refuse_unknown
-    from myquant.session.checks import FAILED, code_check
+    from myquant.session.checks import FAILED, code_check, service_check
     from myquant.session.quick_loop import run_loop
     from myquant.session.runner import is_ready
     from myquant.strategies.loading import load_strategy
@@ -57,8 +57,10 @@ def doctor(
     chosen = load_strategy(strategy)
     loaded = load_settings(chosen, config=config, assignments=assignments)
     wanted = list(dict.fromkeys(symbols or []))
-    found = [*_of_machine(loaded, broker), code_check(lambda: is_ready(chosen))]
-    found += run_loop(_of_broker(broker, wanted, loaded))
+    url = loaded.config.angelone.rest_url
+    away, lab = run_loop(_reach(url))
+    found = [service_check(url, away), *_of_machine(loaded, broker), code_check(lambda: is_ready(chosen))]
+    found += run_loop(_of_broker(broker, wanted, loaded, lab, is_away=bool(away)))
     if as_json:
         print(json.dumps([each._asdict() for each in found], indent=2, ensure_ascii=False))
     else:
@@ -88,7 +90,9 @@ def _of_machine(loaded: "LoadedConfig", broker: str) -> "list[Check]":
     ]
 
 
-async def _of_broker(broker: str, symbols: "Sequence[str]", loaded: "LoadedConfig") -> "list[Check]":
+async def _of_broker(
+    broker: str, symbols: "Sequence[str]", loaded: "LoadedConfig", lab: "Lab | None", *, is_away: bool
+) -> "list[Check]":
     from myquant.compose import today
     from myquant.errors import ConfigError
     from myquant.journal.disk import DISK
@@ -98,21 +102,23 @@ async def _of_broker(broker: str, symbols: "Sequence[str]", loaded: "LoadedConfi
     from myquant.strategies.cache import cache_folder
 
     config, cache = loaded.config, cache_folder() / broker
-    lab, dates = await _lab(config.angelone.rest_url), await _dates(config.angelone.rest_url)
+    url, names = config.angelone.rest_url, list(symbols) or [config.instrument.symbol]
+    dates = [] if is_away else await _dates(url)
     on = today(config.session.timezone) if lab is None else lab.day
-    names = list(symbols) or [config.instrument.symbol]
-    found = [
-        *([] if lab is None else [checks.lab_check(lab)]),
-        *checks.calendar_checks(config.instrument.exchange, on),
-        *checks.contract_checks(names, config, on),
-        checks.clock_check(dates),
-        checks.address_check(config, lab, checks.way_out(config.angelone.rest_url) if dates else ""),
-    ]
+    found = [] if lab is None else [checks.lab_check(lab)]
+    if is_away and _is_here(url):  # the day and the address are the lab's
+        found += checks.not_checked("calendar", *(f"contract {name}" for name in names), "static IP")
+    else:
+        found += [*checks.calendar_checks(config.instrument.exchange, on), *checks.contract_checks(names, config, on)]
+        found.append(checks.address_check(config, lab, checks.way_out(url) if dates else ""))
+    found += checks.not_checked("clock") if is_away else [checks.clock_check(dates)]
     try:
         own = account_secrets(broker, os.environ)
     except ConfigError as error:
         return [*found, Check("credentials", FAILED, str(error))]
     found.append(checks.fence_check(fence_folder(state_folder(), config, own.client_code), DISK))
+    if is_away:
+        return found + checks.not_checked("credentials", "funds", "master")
     return found + await _of_account(loaded, own, cache, on, symbols)
 
 
@@ -131,13 +137,14 @@ async def _of_account(
         async with open_at_broker(loaded, own, cache=cache, today=on) as at:
             client = at.account.client
             await client.profile()
-            found.append(Check("credentials", OK, f"logged in as {masked(own.client_code)}"))
+            since = "" if client.logins else _kept_since(cache, loaded.config.session.timezone)
+            found.append(checks.login_check(masked(own.client_code), since))
             cash = (await client.funds()).available_cash
             least = loaded.config.broker.min_funds
             state = OK if cash >= 100 * least and cash > 0 else WARNING
             found.append(Check("funds", state, money(cash / 100), "" if state == OK else "entries halt: add funds"))
     except MyquantError as error:
-        return [*found, Check("credentials", FAILED, str(error))]
+        return [*found, Check("funds" if found else "credentials", FAILED, str(error))]
     try:
         async with open_at_broker(loaded, own, cache=cache, today=on, symbols=symbols) as at:
             found.append(checks.master_check(symbols, at.account.notes))
@@ -146,23 +153,40 @@ async def _of_account(
     return found
 
 
-async def _lab(url: str) -> "Lab | None":
-    """Return what a lab on this machine says of itself; no other service is asked."""
-    from urllib.parse import urlsplit
+def _kept_since(cache: Path, zone: str) -> str:
+    """Return when the day's tokens were kept."""
+    from zoneinfo import ZoneInfo
 
-    from myquant.brokers.addresses import is_loopback
-    from myquant.brokers.http import Http, NoAnswerError
+    from myquant.results.text import date_time
+
+    return date_time((cache / "tokens.json").stat().st_mtime_ns, ZoneInfo(zone))
+
+
+async def _reach(url: str) -> "tuple[str, Lab | None]":
+    """Return why a service can't be reached, and what to see to; and what a lab says of itself. No other is asked for that.
+
+    Empty: it answers; None: it is no lab.
+    """
+    from myquant.brokers.http import Http, NoAnswerError, unreachable
     from myquant.brokers.secrets import Redactor
     from myquant.session.checks import lab_of
 
-    if not is_loopback(urlsplit(url).hostname or ""):
-        return None
+    at_lab = _is_here(url)
     try:
         async with Http(Redactor()) as http:
-            reply = await http.once("GET", f"{url}/lab/about", {}, timeout_s=TIMEOUT_S)
-    except NoAnswerError:
-        return None
-    return lab_of(reply.body) if reply.status == 200 else None
+            how = ("GET", f"{url}/lab/about") if at_lab else ("HEAD", url)
+            reply = await http.once(*how, {}, timeout_s=TIMEOUT_S)
+    except NoAnswerError as error:
+        return unreachable(url, "angelone.rest_url", error), None
+    return "", lab_of(reply.body) if at_lab and reply.status == 200 else None
+
+
+def _is_here(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    from myquant.brokers.addresses import is_loopback
+
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 async def _dates(url: str) -> "list[DateSample]":

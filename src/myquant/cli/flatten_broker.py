@@ -24,7 +24,7 @@ def flatten_broker(
     broker: str,
     symbols: Sequence[str],
     *,
-    config: Path | None,
+    config: Sequence[Path] | None,
     assignments: Sequence[str] | None,
     confirm: Callable[[str], None] | None,
     wait: bool,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, examples
+from myquant.cli.options import Assignments, ConfigFiles, examples
 
 if TYPE_CHECKING:
     from myquant.config.loading import LoadedConfig
@@ -43,7 +43,7 @@ def gate(
     verify: Annotated[
         bool, typer.Option("--verify", help="Prove each change in interleaved pairs; revert what is not proven.")
     ] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -65,7 +65,7 @@ def gate(
     print_decision(decision, as_json=as_json)
 
 
-def _given(report: Path, config: Path | None, assignments: list[str] | None) -> "LoadedConfig":
+def _given(report: Path, config: list[Path] | None, assignments: list[str] | None) -> "LoadedConfig":
     """Return the configuration that was given for judging, with the section of the report's strategy."""
     from myquant.cli.settings import load_settings
     from myquant.evidence.report import load
@@ -74,7 +74,7 @@ def _given(report: Path, config: Path | None, assignments: list[str] | None) -> 
     found = load(report)
     folder = report if report.is_dir() else report.parent
     own = config_path(folder, found)  # `--set` alone changes the report's own
-    base = config if config is not None or not own.exists() else own
+    base = config if config or not own.exists() else [own]
     return load_settings(found.run.strategy, config=base, assignments=assignments)
 
 
@@ -113,8 +113,8 @@ def _as_measured(
     if strategy.engine_hash != report.environment.engine_hash:
         raise ConfigError(f"{folder}: the engine or the strategy has changed since this report: {again}")
     path, sections = config_path(folder, report), own_sections(strategy)
-    if load_config(file=path, sections=sections).hash != report.environment.config_hash:
+    if load_config(files=[path], sections=sections).hash != report.environment.config_hash:
         raise ConfigError(f"{path}: is not the configuration that the report was made with: {again}")
     return strategy, changed_config(
-        lambda changes: load_config(file=path, assignments=changes, sections=sections), kept
+        lambda changes: load_config(files=[path], assignments=changes, sections=sections), kept
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 from myquant.cli.starting import listed_contracts, print_lines, record_use, session_folder, uncollected
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def live(
             help="Begin though no paper session has shown what these settings do; the reason is kept.",
         ),
     ] = None,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     session: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, cast
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, examples
+from myquant.cli.options import Assignments, ConfigFiles, examples
 from myquant.cli.runs import Directory, runs_directory
 from myquant.errors import ConfigError, MyquantError
 
@@ -81,7 +81,7 @@ def flatten(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="With --broker: do not wait for orders that may still be under way.")
     ] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
 ) -> None:
     """Exit every position of a running session now, and enter nothing any more.

@@ -5,8 +5,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-ConfigFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", "-c", metavar="FILE", help="A TOML file with the settings to change.")
+ConfigFiles: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option("--config", "-c", metavar="FILE", help="A TOML file with the settings to change; can be repeated."),
 ]
 Assignments: TypeAlias = Annotated[
     list[str] | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, Strategy, examples
+from myquant.cli.options import Assignments, ConfigFiles, Strategy, examples
 from myquant.cli.starting import listed_contracts, print_lines, record_use, session_folder, uncollected
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def paper(
     ] = None,
     *,
     broker: Annotated[str, typer.Option("--broker", metavar="NAME", show_default=False, help="angelone.")],
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strategy: Strategy = None,
     session: Annotated[

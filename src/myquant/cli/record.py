@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, examples
+from myquant.cli.options import Assignments, ConfigFiles, examples
 
 EXAMPLES: Final = examples(
     "myquant record --broker angelone NIFTY24NOV2625000CE NIFTY24NOV2625000PE",
@@ -28,7 +28,7 @@ def record(
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Where the files go; a new folder, or one recorded into.")
     ] = Path("ticks"),
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
 ) -> None:
     """Record the ticks of a broker's feed, for days on end, without trading.

@@ -22,7 +22,7 @@ class Request:
     """What to run. `flags` maps an option that stands for a key to its assignment `section.key=value`."""
 
     paths: tuple[Path, ...]
-    config: Path | None = None
+    config: tuple[Path, ...] = ()
     assignments: tuple[str, ...] = ()
     flags: Mapping[str, str] = field(default_factory=dict)
     strategy: str | None = None
@@ -69,7 +69,7 @@ def announce_compiling(strategy: LoadedStrategy, *, ready: bool | None = None) -
     """
     if not (strategy.compiled if ready is None else ready):
         print(
-            f"compiling the engine for strategy {strategy.name}: 10 to 30 seconds, once for each version of it",
+            f"compiling the engine for strategy {strategy.name}: up to a minute, once for each version of it",
             file=sys.stderr,
             flush=True,
         )

@@ -8,12 +8,16 @@ import typer
 from myquant.cli.options import examples
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from rich.table import Table
 
+    from myquant.config.schema import Config
     from myquant.results.index import RunEntry, RunIndex
 
 EXAMPLES: Final = examples("myquant runs", "myquant runs --limit 5", "myquant runs --directory archive --json")
-VARIABLE: Final = "MYQUANT_RESULTS__DIRECTORY"
+DIRECTORY: Final = "MYQUANT_RESULTS__DIRECTORY"
+ZONE: Final = "MYQUANT_SESSION__TIMEZONE"
 HASH_LETTERS: Final = 8
 WIDTH_MAX: Final = 1000  # a table is as wide as it is: a terminal wraps it, a file has it whole
 
@@ -36,10 +40,11 @@ def runs(
     import json
 
     from myquant.cli.output import console
+    from myquant.evidence.report import load
     from myquant.results.index import list_runs
     from myquant.session.operator import is_running
 
-    index = list_runs(runs_directory(directory), is_running, limit=limit)
+    index = list_runs(runs_directory(directory), is_running, load, limit=limit)
     if as_json:
         print(json.dumps(_as_json(index), indent=2, ensure_ascii=False))
         return
@@ -61,14 +66,23 @@ def runs_directory(given: Path | None) -> Path:
 
     Only this one setting is read, so that a mistake in another keeps nobody from halting a session.
     """
-    if given is not None:
-        return given
+    return given if given is not None else Path(_configured(DIRECTORY).results.directory)
+
+
+def screen_zone() -> "ZoneInfo":
+    """Return the zone of the times on a screen, likewise."""
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(_configured(ZONE).session.timezone)
+
+
+def _configured(variable: str) -> "Config":
     import os
 
     from myquant.config.loading import load_config
 
-    environment = {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
-    return Path(load_config(environment=environment).config.results.directory)
+    environment = {variable: os.environ[variable]} if variable in os.environ else {}
+    return load_config(environment=environment).config
 
 
 def session_folder(given: Path) -> Path:

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 def load_settings(
     strategy: "str | LoadedStrategy | None",
     *,
-    config: Path | None,
+    config: Sequence[Path] | None,
     assignments: Sequence[str] | None,
     flags: Mapping[str, str] | None = None,
 ) -> LoadedConfig:
-    """Return the effective configuration: defaults < file < environment < `--set` < options that stand for a key.
+    """Return the effective configuration: defaults < files < environment < `--set` < options that stand for a key.
 
     `strategy` is loaded, or `FILE.py[:Name]`; `flags` maps such an option to its assignment `section.key=value`.
     """
     flags = flags or {}
     loaded = load_config(
-        file=config,
+        files=config or (),
         environment=os.environ,
         assignments=[*(assignments or ()), *flags.values()],
         sections=own_sections(strategy),

@@ -54,6 +54,7 @@ def print_lines(opened: "Opened", lines: Mapping[str, str]) -> None:
     out, recovered = console(), opened.recovered
     for name, text in lines.items():
         out.print(f"  {name:<10}{text}")
+    out.print(f"  {'times':<10}those below are {opened.loaded.config.session.timezone}'s; log and journal have UTC")
     for note in opened.notes:
         out.print(f"  note      {note}")
     if opened.halted:

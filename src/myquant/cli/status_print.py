@@ -1,15 +1,14 @@
 """What a trader sees of a running session."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
 from myquant.cli.output import NOTHING, console, money
-from myquant.results.text import counted
-from myquant.results.units import SECOND_NS, rupees
+from myquant.results.text import clock_time, counted, date_time
+from myquant.results.units import rupees
 from myquant.session.status import InstrumentStatus, OrdersStatus, SessionStatus
 
 WIDTH_MAX: Final = 1000  # a table is as wide as it is: a terminal wraps it, a file has it whole
@@ -46,16 +45,18 @@ def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
     zone = ZoneInfo(status["time_zone"])
     feed, entries, orders, journal = status["feed"], status["entries"], status["orders"], status["journal"]
     exchange_ns = status["exchange_now_ns"]
-    exchange = "not told yet" if exchange_ns is None else _date_time(exchange_ns, zone)
-    yield "Clocks", f"here {_date_time(status['wall_now_ns'], zone)}, exchange {exchange}"
-    yield "Running", f"since {_date_time(status['started_ns'], zone)} (here), process {status['pid']}"
+    exchange = "not told yet" if exchange_ns is None else date_time(exchange_ns, zone)
+    yield "Clocks", f"here {date_time(status['wall_now_ns'], zone)}, exchange {exchange}"
+    yield "Running", f"since {date_time(status['started_ns'], zone)} (here), process {status['pid']}"
     state = "healthy" if feed["healthy"] else "stale"
-    yield "Feed", f"{state} since {_time(feed['since_ns'], zone)} (here){_why(feed['reason'])}"
+    yield "Feed", f"{state} since {clock_time(feed['since_ns'], zone)} (here){_why(feed['reason'])}"
     funds = entries["broker_funds_paise"]
     limit = "" if funds is None else f"; the broker's funds limit them to {money(rupees(funds))}"
     yield "Entries", f"{'allowed' if entries['allowed'] else 'not allowed'}{_why(entries['reason'])}{limit}"
     if (halt := status["halt"]) is not None:
-        since = "before this process began" if halt["since_ns"] is None else f"{_time(halt['since_ns'], zone)} (here)"
+        since = (
+            "before this process began" if halt["since_ns"] is None else f"{clock_time(halt['since_ns'], zone)} (here)"
+        )
         yield "Halted", f"since {since}: {halt['text']}. What to do: {halt['remedy']}"
     yield "Day P&L", money(rupees(status["day_pnl_paise"]))
     yield "Orders", ", ".join(f"{count:,} {name}" for name, count in _counts(orders))
@@ -63,7 +64,7 @@ def _lines(status: SessionStatus) -> Iterator[tuple[str, str]]:
     yield "Journal", f"{counted(journal['records'], 'record')}, {used}; {free} free on its disk"
     last, none = status["last_error"], "none since this process began"
     error = f"{status['errors']:,} since this process began, the last at {{}} (here): {{}}"
-    yield "Errors", none if last is None else error.format(_time(last["time_ns"], zone), last["text"])
+    yield "Errors", none if last is None else error.format(clock_time(last["time_ns"], zone), last["text"])
 
 
 def _counts(orders: OrdersStatus) -> Iterator[tuple[str, int]]:
@@ -91,7 +92,7 @@ def _row(instrument: InstrumentStatus, zone: ZoneInfo) -> Iterator[str]:
     last_ns, held = instrument["last_tick_ns"], instrument["position"]
     yield instrument["symbol"]
     yield f"{instrument['ticks']:,}"
-    yield NOTHING if last_ns is None else _time(last_ns, zone)
+    yield NOTHING if last_ns is None else clock_time(last_ns, zone)
     yield _price(instrument["last_price_paise"])
     if held is None:
         yield "flat"
@@ -112,11 +113,3 @@ def _price(paise: int | None) -> str:
 
 def _why(reason: str) -> str:
     return f": {reason}" if reason else ""
-
-
-def _time(time_ns: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%H:%M:%S}"
-
-
-def _date_time(time_ns: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M:%S %z}"

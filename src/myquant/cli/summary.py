@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
@@ -10,7 +12,7 @@ from myquant.cli.failures import DONE, Failure, tell
 from myquant.cli.output import console, counts, money, places, ratio
 from myquant.cli.run import Finished, Outcome
 from myquant.results.summary import summary_json
-from myquant.results.text import counted, listed
+from myquant.results.text import SECOND_NS, counted, date_time, listed
 
 INDENT = "  "
 
@@ -91,17 +93,19 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
     ticks = figures["ticks"]
     yield "Held back by", counts(figures["gates"]) or "nothing"
     yield "Denied", counts(figures["denied_entries"]) or "none"
+    yield "Orders", ", ".join(_order_counts(figures["orders"]))
     rejected = {reason: found for reason, found in ticks["rejected_by_reason"].items() if found["count"]}
     if not rejected:
-        yield "Rejected", "none"
+        yield "Ticks refused", "none"
     for number, (reason, found) in enumerate(rejected.items()):
-        yield "" if number else "Rejected", f"{reason} {found['count']:,} ({places(found['examples'])})"
+        yield "" if number else "Ticks refused", f"{reason} {found['count']:,} ({places(found['examples'])})"
     if ticks["off_grid"]:
         yield "Off the grid", f"{counted(ticks['off_grid'], 'tick')} with a price between the steps of the tick size"
     if ticks["quote_fallbacks"]:
         yield "No quote", f"{counted(ticks['quote_fallbacks'], 'exit')} at the last price instead"
     for halt in figures["halts"]:
-        yield "Halted", f"{halt['reason']} at {halt['time']}"
+        moment = datetime.fromisoformat(halt["time"]).timestamp()
+        yield "Halted", f"{halt['reason']} at {date_time(int(moment) * SECOND_NS, ZoneInfo(figures['time_zone']))}"
     for held in figures["open_positions"]:
         kept = (
             f"{held['quantity']:,} {held['symbol']} from {money(held['entry_price'])}, last {money(held['last_price'])}"
@@ -111,6 +115,15 @@ def _remarks(finished: Finished) -> Iterator[tuple[str, str]]:
         yield "Note", notice
     report = folder / "report.html"
     yield ("Report", str(report)) if report.exists() else ("Results", str(folder))
+
+
+def _order_counts(orders: dict[str, int]) -> Iterator[str]:
+    """Yield the counts of orders with their names."""
+    yield f"{orders['sent']:,} sent"
+    if orders["rejected"]:
+        yield f"{orders['rejected']:,} of them refused by the broker or its exchange"
+    if orders["not_sent"]:
+        yield f"{orders['not_sent']:,} not sent (held back here)"
 
 
 def _runs(outcomes: Sequence[Outcome]) -> Table:

@@ -25,9 +25,10 @@ COLUMNS_MAX = 3  # beside each other in 80 columns
 
 
 class Series(NamedTuple):
-    """One instrument of one file."""
+    """One instrument of one file; `zone`: the name of that of its times."""
 
     title: str
+    zone: str
     first: str
     last: str
     lot_size: int
@@ -53,7 +54,9 @@ def _series(path: Path, config: Config) -> Iterator[Series]:
         lot_size = config.instrument.lot_size or contract_of(config, symbol, first.date()).lot_size
         title = f"{path.name} {symbol}" if len(source.instruments) > 1 else path.name
         statistics = tick_statistics(ticks.time_ns, ticks.price, ticks.volume, lot_size=lot_size)
-        yield Series(title, f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}", lot_size, statistics)
+        yield Series(
+            title, f"{first:%Z}", f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}", lot_size, statistics
+        )
 
 
 def _accepted(source: TickSource) -> TickBatch:
@@ -72,8 +75,8 @@ def _table(series: Sequence[Series]) -> Table:
     for _ in series:
         grid.add_column(justify="right", overflow="fold")
     grid.add_row("", *(each.title for each in series), style="bold")
-    grid.add_row("first tick", *(each.first for each in series))
-    grid.add_row("last tick", *(each.last for each in series))
+    grid.add_row(f"first tick, {series[0].zone}", *(each.first for each in series))
+    grid.add_row(f"last tick, {series[0].zone}", *(each.last for each in series))
     grid.add_row("lot size", *(str(each.lot_size) for each in series))
     columns = [side_by_side(series[0].statistics, each.statistics) for each in series]
     for rows in zip(*columns, strict=True):

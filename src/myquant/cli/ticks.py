@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from myquant.cli.options import Assignments, ConfigFile, TickFiles, examples
+from myquant.cli.options import Assignments, ConfigFiles, TickFiles, examples
 
 FIRST_DAY: Final = datetime(2025, 10, 3)  # noqa: DTZ001  (a date: typer knows none)
 
@@ -27,7 +27,7 @@ Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Write over a fi
 )
 def check(
     files: TickFiles,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail when any row is rejected.")] = False,
 ) -> None:
@@ -56,7 +56,7 @@ def convert(
     ],
     target: Target,
     *,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     force: Force = False,
 ) -> None:
@@ -102,7 +102,7 @@ def generate(
         typer.Option("--symbol", metavar="SYMBOL", help="A trading symbol, for a symbol column; can be repeated."),
     ] = None,
     quotes: Annotated[bool, typer.Option("--quotes", help="With bid and ask.")] = False,
-    config: ConfigFile = None,
+    config: ConfigFiles = None,
     assignments: Assignments = None,
     force: Force = False,
 ) -> None:
@@ -125,7 +125,7 @@ def generate(
         "myquant ticks info stock.csv --set instrument.lot_size=1",
     )
 )
-def info(files: TickFiles, config: ConfigFile = None, assignments: Assignments = None) -> None:
+def info(files: TickFiles, config: ConfigFiles = None, assignments: Assignments = None) -> None:
     """Describe files of ticks by their statistics, side by side.
 
     The rows that a backtest would reject are left out. Shares are of 0..1, sizes of moves are parts of the price.

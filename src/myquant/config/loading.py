@@ -64,7 +64,7 @@ class LoadedConfig:
 
 def load_config(
     *,
-    file: Path | None = None,
+    files: Sequence[Path] = (),
     values: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     assignments: Sequence[str] = (),
@@ -73,7 +73,7 @@ def load_config(
     """Load the configuration from its layers; a later one overrides an earlier one, key by key.
 
     Args:
-        file: a TOML file with any of the keys.
+        files: TOML files, each with any of the keys; a later one overrides an earlier one.
         values: a mapping of sections, from the Python API.
         environment: variables such as MYQUANT_RISK__BASE_SL_POINTS=20; none is read unless they are passed.
         assignments: `section.key=value` each, from the command line.
@@ -88,7 +88,7 @@ def load_config(
     layers = chain(
         _defaults(),
         _model_defaults(sections or {}),
-        from_file(file) if file is not None else (),
+        *map(from_file, files),
         from_mapping(values or {}, "argument"),
         from_environment(environment or {}, models),
         from_assignments(assignments, models),

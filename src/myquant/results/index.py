@@ -8,11 +8,12 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from myquant.errors import ConfigError
+from myquant.errors import ConfigError, MyquantError
 from myquant.results.summary import SCHEMA_VERSION
 from myquant.results.write import RUN_MARK
 
 SESSION_MARK: Final = "session.json"  # a folder of a session has it
+JOURNAL: Final = "journal"  # of a session that has begun
 BASELINE_MARK: Final = "baseline_report_*.json"  # a folder of a baseline has one or more
 SESSION_RESULTS: Final = "results"  # of a session that has ended, a folder like that of a run
 BYTES_MAX: Final = 2**26  # of a file that is read
@@ -126,12 +127,18 @@ class _Found(NamedTuple):
     written_s: float
 
 
-def list_runs(directory: Path, is_running: Callable[[Path], bool], *, limit: int | None = None) -> RunIndex:
+def list_runs(
+    directory: Path,
+    is_running: Callable[[Path], bool],
+    load_report: Callable[[Path], object],
+    *,
+    limit: int | None = None,
+) -> RunIndex:
     """Return the runs and sessions in a directory, newest first; those of files run separately as `folder/file`.
 
     Every folder has an entry, readable or not, save those whose names begin with a dot (drafts). `is_running` says whether
-    a process runs the session of a folder; an OSError that it raises makes the state unknown. Raises ConfigError where the
-    directory can't be read.
+    a process runs the session of a folder; an OSError that it raises makes the state unknown. `load_report` reads a baseline's
+    report; a MyquantError that it raises says what is wrong with it. Raises ConfigError where the directory can't be read.
     """
     try:
         found = [each for folder in directory.iterdir() for each in _look(folder)]
@@ -140,7 +147,7 @@ def list_runs(directory: Path, is_running: Callable[[Path], bool], *, limit: int
     except OSError as error:
         raise ConfigError(f"{directory}: can't be read ({error.strerror}): name another with --directory") from None
     found.sort(key=lambda each: (-each.written_s, str(each.folder)))
-    return RunIndex([_entry(each, directory, is_running) for each in found[:limit]], len(found))
+    return RunIndex([_entry(each, directory, is_running, load_report) for each in found[:limit]], len(found))
 
 
 def _look(folder: Path, depth: int = 0) -> Iterator[_Found]:
@@ -163,7 +170,9 @@ def _look(folder: Path, depth: int = 0) -> Iterator[_Found]:
         yield _Found(folder, folder / RUN_MARK, 0.0)
 
 
-def _entry(found: _Found, directory: Path, is_running: Callable[[Path], bool]) -> RunEntry:
+def _entry(
+    found: _Found, directory: Path, is_running: Callable[[Path], bool], load_report: Callable[[Path], object]
+) -> RunEntry:
     entry = RunEntry(
         name=found.folder.relative_to(directory).as_posix(),
         folder=str(found.folder),
@@ -177,11 +186,12 @@ def _entry(found: _Found, directory: Path, is_running: Callable[[Path], bool]) -
         if found.mark.name == SESSION_MARK:
             return _session_entry(entry, found.folder, is_running)
         if found.mark.match(BASELINE_MARK):
+            load_report(found.mark)
             return _baseline_entry(entry, found.mark)
         return _with_figures(entry, found.mark, kind=RECORDED)
     except OSError as error:
         return replace(entry, state=DAMAGED, reason=f"{error.filename}: can't be read ({error.strerror})")
-    except _DamagedError as error:
+    except (_DamagedError, MyquantError) as error:
         return replace(entry, state=DAMAGED, reason=str(error))
 
 
@@ -190,6 +200,8 @@ def _session_entry(entry: RunEntry, folder: Path, is_running: Callable[[Path], b
     names = ("kind", "strategy", "symbols", "config_hash", "engine_hash")
     entry = replace(entry, reason="", **{name: getattr(facts, name) for name in names})
     results = folder / SESSION_RESULTS / RUN_MARK
+    if facts.ended is None and not (folder / JOURNAL).is_dir():
+        return replace(entry, reason="holds no journal: it was refused or killed before it began, and can be removed")
     try:
         if is_running(folder):
             return replace(entry, state=RUNNING)

@@ -1,8 +1,10 @@
-"""Figures as people read them: digits grouped as in India, a true minus sign, a dash for what is undefined."""
+"""Figures and times as people read them: digits grouped as in India, a true minus sign, a dash for what is undefined."""
 
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from typing import Final
 
+SECOND_NS: Final = 10**9
 MINUS: Final = "\N{MINUS SIGN}"
 NOTHING: Final = "\N{EN DASH}"  # a figure that is undefined
 
@@ -48,3 +50,13 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 def label(name: str) -> str:
     """Return a code's name as a reader's: `take_profit_1` is "Take profit 1"."""
     return name.replace("_", " ").capitalize()
+
+
+def date_time(time_ns: int, zone: tzinfo) -> str:
+    """Return a time as a screen shows it, with the name of its zone: `2025-10-03 09:21:07 IST`."""
+    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def clock_time(time_ns: int, zone: tzinfo) -> str:
+    """Return the time of a day that is known, likewise: `09:21:07 IST`."""
+    return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%H:%M:%S %Z}"

@@ -9,6 +9,7 @@ snapshots/      the state from time to time
 results/        what a run leaves behind, written when the session ends
 """
 
+import errno
 import json
 import os
 import shutil
@@ -74,19 +75,22 @@ def is_session(folder: Path) -> bool:
 
 
 def create(folder: Path, facts: SessionFacts, loaded: LoadedConfig, strategy: LoadedStrategy) -> None:
-    """Make the folder of a new session; session.json comes last. Raises ConfigError where there is something else."""
+    """Make the folder of a new session, the whole of it or nothing. Raises ConfigError where there is something else."""
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        if any(folder.iterdir()):
-            raise ConfigError(f"{folder}: is not empty and no folder of a session: {ELSEWHERE}")
-        (folder / CONFIG).write_text(loaded.to_toml(), encoding="utf-8")
+        draft.mkdir(parents=True, mode=0o700)
+        (draft / CONFIG).write_text(loaded.to_toml(), encoding="utf-8")
         for name, content in strategy.files.items():
-            path = folder / "strategy" / name
+            path = draft / "strategy" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        shutil.copytree(_TABLES, folder / "market")
-        _write_facts(folder, facts)
+        shutil.copytree(_TABLES, draft / "market")
+        _write_facts(draft, facts)
+        draft.replace(folder)
     except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        if error.errno == errno.ENOTEMPTY:
+            raise ConfigError(f"{folder}: is not empty and no folder of a session: {ELSEWHERE}") from None
         raise cannot_write(folder, error, ELSEWHERE) from error
 
 
@@ -133,7 +137,7 @@ def archived_strategy(folder: Path, facts: SessionFacts) -> LoadedStrategy:
 def archived_config(folder: Path, strategy: LoadedStrategy) -> LoadedConfig:
     """Load the configuration that a session was made with. Raises DataError where it has been changed."""
     own = {} if strategy.model is None else {strategy.section: strategy.model}
-    loaded = load_config(file=folder / CONFIG, sections=own)
+    loaded = load_config(files=[folder / CONFIG], sections=own)
     if loaded.hash != read(folder).config_hash:
         raise DataError(f"{folder / CONFIG}: not the configuration of this session any more; restore it from a copy")
     return loaded

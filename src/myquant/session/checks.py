@@ -63,6 +63,16 @@ class DateSample(NamedTuple):
     after_ns: int
 
 
+def service_check(url: str, away: str) -> Check:
+    """Say whether the broker's service answers; `away`: why it could not be reached, and what to see to."""
+    return Check("service", FAILED, away) if away else Check("service", OK, f"{url} answers")
+
+
+def not_checked(*names: str) -> list[Check]:
+    """Say of checks that need the broker's service that there was none."""
+    return [Check(name, UNKNOWN, "not checked: the service can't be reached") for name in names]
+
+
 def clock_check(samples: Sequence[DateSample]) -> Check:
     """Hold the wall clock against a service's Date headers.
 
@@ -269,6 +279,12 @@ def _address_at_lab(public_ip: str, lab: Lab | None) -> Check:
     return Check(name, FAILED, text, f"set angelone.public_ip to {lab.static_ip}")
 
 
+def login_check(whose: str, kept_since: str) -> Check:
+    """Say by what the account was entered; `kept_since`: the time of a kept token, empty: by PIN and one-time password."""
+    how = f" by a token kept from {kept_since}; PIN and TOTP were not tried" if kept_since else ""
+    return Check("credentials", OK, f"logged in as {whose}{how}")
+
+
 def zone_check(zone: str, now: datetime) -> Check:
     """See that the time zone's data is there, and that it is India's time."""
     try:
@@ -302,9 +318,8 @@ def code_check(is_ready: Callable[[], bool]) -> Check:
     """See whether the engine's machine code is on disk."""
     if is_ready():
         return Check("machine code", OK, "is there")
-    return Check(
-        "machine code", WARNING, "is not there", "the first start compiles it, 10 to 30 s: do it before the open"
-    )
+    remedy = "the first start compiles it, up to a minute: do it before the open"
+    return Check("machine code", WARNING, "is not there", remedy)
 
 
 def fence_check(folder: Path, disk: Disk) -> Check:

@@ -136,7 +136,7 @@ def _commands_of(folder: Path) -> Iterator[Command]:
 
 def _changed(folder: Path, engine: Engine, assignments: Sequence[str]) -> LoadedConfig:
     sections = archive.loaded_models(engine.loaded)
-    return load_config(file=folder / archive.CONFIG, assignments=assignments, sections=sections)
+    return load_config(files=[folder / archive.CONFIG], assignments=assignments, sections=sections)
 
 
 def _run(like: Engine, loaded: LoadedConfig, words: Words, trades: list[tuple[Any, ...]] | None) -> Result:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from myquant.config.layers import read_toml
 from myquant.config.loading import LoadedConfig, diff, load_config
 from myquant.errors import MyquantError
+from myquant.journal.segment import FOLDER as JOURNAL
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
 
@@ -19,7 +20,10 @@ class Earlier(NamedTuple):
 
 
 def sessions(runs: Path, kind: str) -> Iterator[Earlier]:
-    """Yield the sessions of a kind, the newest first; folders that are none, or can't be read, are left out."""
+    """Yield the sessions of a kind, the newest first.
+
+    Left out are folders that are none or can't be read, and those without a journal: such a session never began.
+    """
     found = []
     folders = runs.iterdir() if runs.is_dir() else iter(())
     for folder in folders:
@@ -27,7 +31,7 @@ def sessions(runs: Path, kind: str) -> Iterator[Earlier]:
             facts = archive.read(folder)
         except MyquantError:  # `myquant runs` names those that are damaged
             continue
-        if facts.kind == kind:
+        if facts.kind == kind and (folder / JOURNAL).is_dir():
             found.append(Earlier(folder, facts))
     yield from sorted(found, key=lambda each: (each.facts.created, each.facts.name), reverse=True)
 

@@ -1,6 +1,6 @@
 """A strategy's functions compiled by themselves, and the compiler's errors as lines that name the user's own.
 
-The engine around them compiles for 10 to 30 seconds and would bury the error; this takes a second.
+The engine around them compiles for up to a minute and would bury the error; this takes a second.
 """
 
 import re

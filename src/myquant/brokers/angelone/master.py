@@ -93,6 +93,9 @@ class Picked:
     notes: tuple[str, ...]
 
 
+NOTHING: Final = Picked((), (), ())
+
+
 class InstrumentMaster:
     """The rows of one day's master. `where` names it in errors.
 

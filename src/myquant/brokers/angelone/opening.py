@@ -165,7 +165,7 @@ async def open_account(
     cache: Path,
     today: date,
 ) -> OpenAccount:
-    """Log in and find the instruments. Raises BrokerError or ConfigError.
+    """Log in and find the instruments; the master is asked for symbols only. Raises BrokerError or ConfigError.
 
     `cache`: the folder where tokens and instrument master of the day are kept.
     """
@@ -174,6 +174,6 @@ async def open_account(
     machine = Machine(addresses.local_ip, addresses.public_ip, addresses.mac)
     client = AngelOneClient(http, secrets, endpoints=endpoints, machine=machine, cache=_kept(cache))
     await client.start()
-    picked = await master.find(http, endpoints.master, today, cache, symbols)
+    picked = await master.find(http, endpoints.master, today, cache, symbols) if symbols else master.NOTHING
     notes = (client.not_kept, *picked.notes) if client.not_kept else picked.notes
     return OpenAccount(client, picked.instruments, picked.indices, notes)

@@ -154,6 +154,35 @@ def test_a_sell_that_the_venue_cancels_is_not_sent_again_at_once() -> None:
     """)
 
 
+def test_a_stop_order_that_somebody_else_cancels_is_replaced_at_once_and_not_over_and_over() -> None:
+    works().play(BOUGHT).play("""
+        10:00:05    cancelled #2            | stop 300 at 85.05 #3
+        10:00:05.2  ack #3                  |
+        10:00:05.4  cancelled #3            |
+        10:00:05.9  tick 100                |
+        10:00:06    tick 100                | stop 300 at 85.05 #4
+        10:00:06.1  cancelled #4            |
+        10:00:06.9  tick 100                |
+        10:00:07    timer                   | stop 300 at 85.05 #5
+        10:00:07.1  ack #5                  |
+        10:00:09    cancelled #5            | stop 300 at 85.05 #6
+    """)
+
+
+def test_an_exit_that_has_worked_for_a_while_and_is_cancelled_by_the_venue_is_sent_again_at_once() -> None:
+    works(execution__protective_stop=False).play("""
+        10:00:00    tick 100                |
+        10:00:01    tick 100.05             | buy 300 at 100.05 #1
+        10:00:01    fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05
+        10:00:03    tick 85                 | sell 300 at 85.00 #2 stop_loss
+        10:00:03.1  ack #2                  |
+        10:00:04.5  cancelled #2            | sell 300 at 85.00 #3 stop_loss
+        10:00:04.6  cancelled #3            |
+        10:00:05.4  tick 85                 |
+        10:00:05.5  tick 85                 | sell 300 at 85.00 #4 stop_loss
+    """)
+
+
 def test_a_stop_order_grows_though_an_entry_does_not_end() -> None:
     works(execution__order_life_s=2, execution__order_timeout_s=5).play("""
         10:00:00  tick 100                |

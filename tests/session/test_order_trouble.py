@@ -44,6 +44,22 @@ def test_a_sale_of_more_than_is_held_halts_and_is_booked() -> None:
     assert stage.units() == 0
 
 
+def test_a_refused_sell_in_doubt_counts_only_once_the_books_have_what_it_was_to_sell() -> None:
+    stage = (
+        works(execution__exit_retry_s=30, risk__max_rejects=2)
+        .play(BOUGHT)
+        .play("""
+        10:00:05  doubted #2              |
+        10:00:36  tick 100                | stop 300 at 85.05 #3
+        10:00:36  doubted #3              |
+        10:00:37  counts #2               |
+        10:00:37  counts #3               | halted rejects_in_a_row
+        10:00:38  foreign 300 at 99       | closed 300 at 99.00 foreign_trade ; halted foreign_trade
+    """)
+    )
+    assert stage.count(codes.COUNT_ORDER_REJECTS) == 2
+
+
 def test_no_entry_while_the_stop_order_of_the_last_position_still_works() -> None:
     works().play(BOUGHT).play("""
         10:00:05  foreign 300 at 99       | closed 300 at 99.00 foreign_trade ; halted foreign_trade ; cancel 300 of #2

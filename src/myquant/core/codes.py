@@ -211,6 +211,10 @@ FEED_IS_STALE: Final = 1
 BY_VENUE: Final = 0
 NOT_SENT: Final = 1  # we did not send it
 NOT_FOUND: Final = 2  # the broker's books do not know it, longer than anything is under way
+IN_DOUBT: Final = 3  # the venue, a sell: perhaps of what somebody else has sold, so it does not count yet
+COUNTS_NOW: Final = (
+    4  # no order ends by it: by the books we hold what a sell in doubt was to sell, so its refusal counts
+)
 
 CANCEL_INSTEAD: Final = -1  # as `Order.asked_price`: another price was refused, so the order has to go
 

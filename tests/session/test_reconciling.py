@@ -71,12 +71,15 @@ class Room:
         self.port_books = self.port.books
         self.reconciler: Reconciler | None = None
         self.in_doubt: list[tuple[int, int]] = []
+        self.takes_over = True
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
         if event.kind == codes.FOREIGN_TRADE:
             position = self.records.instruments[event.instrument]["core"]["position"]
             position["quantity"] -= event.quantity
+        if event.kind == codes.FILL and self.takes_over:
+            self.records.hold(event.instrument, event.quantity)
 
     async def _books(self) -> Books:
         self.looked_s.append(self.loop.time())

@@ -29,6 +29,7 @@ _EVENT_CODES: Final = {
     codes.OPERATOR: {codes.ASK_HALT: "halt", codes.ASK_RESUME: "resume", codes.ASK_FLATTEN: "flatten"},
     codes.END_OF_DATA: {codes.LAST_MARK: "last_mark", codes.CLOSE_OPEN: "close_open"},
     codes.ALARM: codes.HALT_NAMES,
+    codes.FILL: {0: "", codes.OF_LOST_ORDER: "of_lost_order"},
     codes.ORDER_REJECT: {
         codes.BY_VENUE: "by_venue",
         codes.NOT_SENT: "not_sent",

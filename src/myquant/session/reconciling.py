@@ -218,6 +218,12 @@ class Reconciler:
         if kind == Kind.FOREIGN_SALE:
             who, units, value = finding.instrument, finding.quantity, finding.value
             host.tell(codes.FOREIGN_TRADE, who, quantity=units, value=value)
+        elif kind == Kind.LOST_ENTRY:
+            who, units, value = finding.instrument, finding.quantity, finding.value
+            code = codes.OF_LOST_ORDER
+            host.tell(codes.FILL, who, order_id=finding.order_id, quantity=units, value=value, code=code)
+            if self._orders.view()[who].quantity != units:  # its day has not begun here
+                self._log.error("what a lost order bought is not managed: close it by hand", order=finding.order_id)
         elif finding.order is not None:
             self._port.cancel_orphan(finding.order)
         elif kind in _ALARMS:

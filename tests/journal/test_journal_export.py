@@ -28,9 +28,9 @@ def made(folder: Path, holds: int, *bodies: object) -> Columns:
 
 
 def test_every_way_in_which_an_order_is_refused_has_a_name(tmp_path: Path) -> None:
-    refused = (codes.BY_VENUE, codes.NOT_SENT, codes.NOT_FOUND)
+    refused = (codes.BY_VENUE, codes.NOT_SENT, codes.NOT_FOUND, codes.IN_DOUBT, codes.COUNTS_NOW)
     found = made(tmp_path, INPUT, *(event(code + 1, codes.ORDER_REJECT, code) for code in refused))
-    assert found["code_name"].tolist() == ["by_venue", "not_sent", "not_found"]
+    assert found["code_name"].tolist() == ["by_venue", "not_sent", "not_found", "in_doubt", "counts_now"]
 
 
 def test_inputs_have_names_units_and_times(tmp_path: Path) -> None:

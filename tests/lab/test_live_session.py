@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from myquant.core import codes
 from myquant.session.operator import HALT, RESUME, ask_session
 from myquant.session.replay import replay
 from session import book_laws
 from session.forks import Child
-from session.stage import Lab, Stage, on_stage, until, write_dense_day
+from session.stage import Lab, Stage, journal_of, on_stage, until, write_dense_day
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,10 @@ CASES = [
     of("fill_then_silence=0.3"),
     of("update_duplicate=0.3", "update_reorder=0.3", "update_delay=share:0.3,seconds:1"),
     of("book_5xx=0.4"),
-    of("square_off=after:6"),
-    of("manual_trade=after:6"),
+    of("square_off=after:7", values={"risk.max_rejects": 2}),
+    of("manual_trade=after:7", values={"risk.max_rejects": 2}),
 ]
+BY_OTHERS = {"square_off", "manual_trade"}  # after seven fills something is held
 ORDERS = 12  # least that a session has to come to
 AT_WORK_S = 20.0
 QUIET_S = 30.0
@@ -153,4 +155,8 @@ def test_a_session_at_the_broker_keeps_the_laws(plays: dict[str, Play], name: st
     held = book_laws.hold(play.lab.orders(), folder, engine, book_laws.key_of(folder), stage.said())
     assert held.filled >= 3, held
     assert held.bare_s <= BARE_MAX_S, held
+    if set(play.case.made) & BY_OTHERS:
+        reasons = {codes.HALT_NAMES[int(reason)] for reason in journal_of(folder).commands_of(codes.HALTED)["reason"]}
+        assert "foreign_trade" in reasons, reasons
+        assert not reasons & {"margin", "rejects_in_a_row"}, reasons
     assert (folder / "shadow.json").exists()

@@ -29,6 +29,9 @@ class Ledger:
         self.row_charges = 0
         self._turnover: dict[int, int] = {}  # by order: what it brought, less what it cost
         self._units: dict[int, tuple[int, int]] = {}  # by order: instrument, units added
+        self._filled: dict[int, tuple[int, int]] = {}  # by order: units and value so far
+        self._beyond: dict[int, tuple[int, int]] = {}  # by order: those of them that were sold and not held
+        self._oversold = False  # by the last event
         self._charges: dict[int, dict[str, int]] = {}  # by order
 
     def take(self, event: Event, commands: np.ndarray[Any, Any]) -> None:
@@ -45,13 +48,27 @@ class Ledger:
         self.row_charges += int(rows["charges"].sum())
 
     def book(self, who: int, order_id: int, side: int, filled: int, value: int) -> None:
-        """Book what an order has filled so far."""
+        """Book what an order has filled so far; what it has sold beyond what was held is not ours."""
+        filled, value = self._of_ours(who, order_id, side, filled, value)
         rules = [rules for (whose, _), rules in self.engine.day_rules.items() if whose == who][-1]
         number = slices(filled, rules.contract.freeze_quantity, rules.contract.lot_size)
         cost = order_charges(rules.rates, "buy" if side == codes.BUY else "sell", value, 1, slices=number)
         self._charges[order_id] = {name: getattr(cost, part) for name, part in PARTS.items()}
         self._turnover[order_id] = -side * value
         self._units[order_id] = (who, side * filled)
+
+    def _of_ours(self, who: int, order_id: int, side: int, filled: int, value: int) -> tuple[int, int]:
+        before, before_value = self._filled.get(order_id, (0, 0))
+        self._filled[order_id] = (filled, value)
+        beyond, beyond_value = self._beyond.get(order_id, (0, 0))
+        if side == codes.SELL and (more := filled - before) > 0:
+            held = sum(units for whose, units in self._units.values() if whose == who)
+            short = max(0, more - held)
+            part = value - before_value
+            beyond, beyond_value = beyond + short, beyond_value + part - part * (more - short) // more
+            self._beyond[order_id] = (beyond, beyond_value)
+            self._oversold |= short > 0
+        return filled - beyond, value - beyond_value
 
     def check(self) -> None:
         """Book the orders as they stand, and check every identity to the paisa."""
@@ -65,8 +82,9 @@ class Ledger:
         assert account.cash == self.start + sum(self._turnover.values()) - sum(paid.values())
         position = core["position"]
         held = [sum(units for whose, units in self._units.values() if whose == who) for who in range(len(core))]
-        assert position["quantity"].tolist() == [max(0, units) for units in held]
-        assert min(held) >= 0 or self.engine.account().halt == codes.BY_BOOKS
+        assert position["quantity"].tolist() == held
+        assert not self._oversold or self.engine.account().halt == codes.BY_BOOKS
+        self._oversold = False
         assert account.open_value == int((position["quantity"] * core["tape"]["last_price"]).sum())
         self._check_rows(account.cash, sum(paid.values()))
 
@@ -77,7 +95,7 @@ class Ledger:
         entry_charges = int((position["entry_charges"] - position["charges_out"]).sum())
         sells = [*order, *self.engine.instruments["core"]["stop_order"]]
         under_way = [row for row in sells if row["side"] == codes.SELL and row["filled"] and row["state"] in (3, 7)]
-        sold = sum(int(row["value"]) for row in under_way)
+        sold = sum(self._turnover[int(row["id"])] for row in under_way)
         exit_charges = sum(sum(self._charges[int(row["id"])].values()) for row in under_way)
         assert self.start + self.nets - value - entry_charges + sold - exit_charges == cash
         assert self.row_charges + entry_charges + exit_charges == paid

@@ -113,7 +113,7 @@ def test_an_order_given_up_too_soon_is_found(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_stop_order_of_too_few_slices_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storm = Storm(("reject_late=0.1",), orders=ORDERS, seed=103)
+    storm = Storm(("reject_late=0.1",), orders=ORDERS, seed=107)
     weather(tmp_path / "whole", storm)
     monkeypatch.setattr(Ledger, "halved", lambda _: [])
     with pytest.raises(AssertionError, match="Bare"):

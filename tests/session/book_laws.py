@@ -86,7 +86,8 @@ def _nothing_doubled(ours: dict[int, list[dict[str, Any]]], decided: dict[int, A
 def _nothing_lost(ours: dict[int, list[dict[str, Any]]], decided: dict[int, Any], journal: Journal, about: Any) -> None:
     """Every order that was decided has ended as the book has it; none has an end without the broker's evidence."""
     events = journal.events
-    ends = {int(event["order_id"]): event for event in events if event["kind"] in {codes.ORDER_REJECT, codes.CANCELLED}}
+    told = [event for event in events if event["kind"] in {codes.ORDER_REJECT, codes.CANCELLED}]
+    ends = {int(event["order_id"]): event for event in told if event["code"] != codes.COUNTS_NOW}
     fills = {int(event["order_id"]): event for event in events if event["kind"] == codes.FILL}
     for order_id, command in decided.items():
         parts, end, fill = ours.get(order_id, []), ends.get(order_id), fills.get(order_id)
@@ -96,7 +97,7 @@ def _nothing_lost(ours: dict[int, list[dict[str, Any]]], decided: dict[int, Any]
         assert (filled, value) == ((fill["quantity"], fill["value"]) if fill is not None else (0, 0)), what
         if end is None:
             assert filled == command["quantity"], what
-        elif end["kind"] == codes.ORDER_REJECT and end["code"] != codes.BY_VENUE:
+        elif end["kind"] == codes.ORDER_REJECT and end["code"] not in {codes.BY_VENUE, codes.IN_DOUBT}:
             assert not filled, what
             assert not parts or end["code"] == codes.NOT_FOUND, what
         elif end["kind"] == codes.CANCELLED:

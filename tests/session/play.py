@@ -5,8 +5,8 @@
     10:00:02  fill #1 300 at 100.1 | opened 300 at 100.10 stop 85.10
     10:09:00  tick 84              | sell 300 at 84.00 #2 stop_loss
 
-Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
-that has filled so far), `modified #N`, `unchanged #N` (a change was refused), `foreign UNITS at PRICE` (sold by someone
+Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `doubted #N` and `counts #N` (a refused sell, and that it counts), `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
+that has filled so far; `lost #N ...`: an entry of ours that the journal has lost), `modified #N`, `unchanged #N` (a change was refused), `foreign UNITS at PRICE` (sold by someone
 else), `funds RUPEES [#LAST]`, `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
 instrument; without it, it is A. A row `day 2` turns the page of the calendar. Marks are not shown.
 """
@@ -31,11 +31,15 @@ FIRST_DAY: Final = date(2025, 10, 6)  # a Monday
 ANSWERS: Final = {
     "ack": codes.ORDER_ACK,
     "reject": codes.ORDER_REJECT,
+    "doubted": codes.ORDER_REJECT,
+    "counts": codes.ORDER_REJECT,
     "cancelled": codes.CANCELLED,
     "modified": codes.MODIFIED,
     "unchanged": codes.CHANGE_REJECT,
     "fill": codes.FILL,
+    "lost": codes.FILL,
 }
+CODES: Final = {"doubted": codes.IN_DOUBT, "counts": codes.COUNTS_NOW, "lost": codes.OF_LOST_ORDER}
 KINDS: Final = {
     "timer": codes.TIMER,
     "feed": codes.FEED_STATUS,
@@ -161,8 +165,9 @@ class Play:
             return event._replace(kind=codes.QUOTE, **dict(zip(rest[::2], map(paise, rest[1::2]), strict=True)))
         if kind in ANSWERS:
             order = int(rest[0].removeprefix("#"))
-            event = event._replace(kind=ANSWERS[kind], order_id=order, instrument=self._orders.get(order, who))
-            if kind == "fill":
+            event = event._replace(kind=ANSWERS[kind], order_id=order, code=CODES.get(kind, 0))
+            event = event._replace(instrument=self._orders.get(order, who))
+            if kind in {"fill", "lost"}:
                 units = int(rest[1])
                 event = event._replace(quantity=units, value=int(units * Decimal(rest[3]) * 100))
             return event

@@ -201,6 +201,28 @@ def test_what_we_held_back_ourselves_is_not_put_into_the_brokers_mouth() -> None
     assert desk.log.lines == [("warning", "not sent", fields)]
 
 
+def test_a_refused_sell_is_a_doubt_and_no_want_of_margin() -> None:
+    desk = Desk(recovered()).attached()
+    doubts: list[str] = []
+    desk.orders.on_doubt = doubts.append
+    desk.port.on_answer(answer(codes.ORDER_REJECT, 6, words="Insufficient Funds: margin of 150000 required"))
+    assert desk.stage.told() == [("order_reject", 6, codes.IN_DOUBT)]
+    assert (doubts, desk.orders.in_doubt) == (["sell 6 was refused"], [(0, 6)])
+    desk.port.on_answer(answer(codes.ORDER_REJECT, 6, code=codes.NOT_SENT))
+    assert desk.stage.told() == [("order_reject", 6, codes.NOT_SENT)]
+    assert len(doubts) == 1
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(0, ["sell 6 was cancelled by somebody else"]), (1, [])])
+def test_a_sell_that_somebody_else_cancels_is_a_doubt(asked: int, expected: list[str]) -> None:
+    desk = Desk(recovered()).attached()
+    doubts: list[str] = []
+    desk.orders.on_doubt = doubts.append
+    desk.records.set_order(0, "stop_order", cancel_sent=asked)
+    desk.port.on_answer(answer(codes.CANCELLED, 6))
+    assert doubts == expected
+
+
 def test_other_refusals_do_not_halt_by_margin() -> None:
     desk = Desk().attached()
     desk.orders.submit(BUY_150)

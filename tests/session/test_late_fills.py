@@ -77,10 +77,40 @@ def test_a_stop_order_that_was_believed_dead_takes_from_the_exit_at_work() -> No
         10:00:06  fill #2 75 at 85        | halted books_differ ; closed 75 at 85.00 stop_loss ; cancel 300 of #3
         10:00:06  cancelled #3            | sell 225 at 105.05 #4 take_profit_1
         10:00:06  fill #4 225 at 105      | closed 225 at 105.00 take_profit_1
-        10:00:07  fill #2 150 at 85       | closed 75 at 85.00 stop_loss
+        10:00:07  fill #2 150 at 85       |
     """)
     )
     assert (stage.units(), stage.engine.account().halt) == (0, codes.BY_BOOKS)
+
+
+def test_what_a_sell_has_filled_beyond_what_is_held_is_no_profit() -> None:
+    works(execution__protective_stop=False).play("""
+        10:00:00    tick 100                |
+        10:00:01    tick 100.05             | buy 300 at 100.05 #1
+        10:00:01    fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05
+        10:00:03    tick 85                 | sell 300 at 85.00 #2 stop_loss
+        10:00:03.1  ack #2                  |
+        10:00:03.2  foreign 150 at 84       | closed 150 at 84.00 foreign_trade ; halted foreign_trade ; cancel 300 of #2
+        10:00:03.3  fill #2 75 at 84        |
+        10:00:03.4  fill #2 225 at 83       | halted books_differ
+        10:00:03.5  cancelled #2            | closed 150 at 83.25 stop_loss
+    """)
+
+
+def test_a_late_fill_of_a_sell_of_what_is_not_held_any_more_is_booked_nowhere() -> None:
+    stage = (
+        works()
+        .play(BOUGHT)
+        .play("""
+        10:00:05    foreign 300 at 99       | closed 300 at 99.00 foreign_trade ; halted foreign_trade ; cancel 300 of #2
+        10:00:05.1  cancelled #2            |
+    """)
+    )
+    before = stage.engine.account()
+    stage.play("10:00:06  fill #2 300 at 85   | halted books_differ")
+    after = stage.engine.account()
+    assert (after.cash, after.trades, after.open_value) == (before.cash, before.trades, before.open_value)
+    assert stage.units() == 0
 
 
 def test_a_late_fill_of_what_cannot_be_is_not_booked() -> None:
@@ -89,6 +119,27 @@ def test_a_late_fill_of_what_cannot_be_is_not_booked() -> None:
             10:00:02  cancelled #1        |
             10:00:03  {row}               | halted impossible_order_event
         """)
+
+
+def test_what_a_lost_entry_has_bought_is_a_position_protected_at_once() -> None:
+    stage = works().play("""
+        10:00:00  tick 100                |
+        10:00:01  funds 110000 #7         |
+        10:00:02  lost #7 150 at 99.05    | halted books_differ ; opened 150 at 99.05 stop 84.05 ; stop 150 at 84.05 #8
+        10:00:02  ack #8                  |
+        10:00:03  lost #7 150 at 99.05    |
+        10:00:05  tick 84                 |
+        10:00:05  fill #8 150 at 84       | closed 150 at 84.00 stop_loss
+        10:00:06  tick 86                 | denied halted
+    """)
+    assert (stage.units(), stage.engine.account().halt) == (0, codes.BY_BOOKS)
+
+
+def test_what_a_lost_entry_has_bought_is_not_taken_beside_another_position_or_before_the_day() -> None:
+    before = works().play("10:00:00  lost #7 150 at 99.05  |")
+    beside = works().play(BOUGHT).play("10:00:02  lost #7 150 at 99.05  |")
+    while_at_work = works().play(BUYING).play("10:00:02  lost #7 150 at 99.05  |")
+    assert [stage.units() for stage in (before, beside, while_at_work)] == [0, 300, 0]
 
 
 def test_a_fill_of_an_order_before_the_last_is_counted() -> None:

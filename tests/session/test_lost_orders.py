@@ -79,20 +79,61 @@ def test_a_lost_entry_is_cancelled_at_the_first_look_and_its_fills_are_named() -
     found = day.look(books(0, entry, held={TOKENS[0]: 75}), ours())
     assert [each.order for each in of_kind(found, Kind.ORPHAN)] == [entry]
     assert [(each.order_id, each.quantity) for each in of_kind(found, Kind.LOST_ORDER)] == [(5, 75)]
-    assert "close it by hand" in of_kind(found, Kind.LOST_ORDER)[0].words
+    assert "for you to close" in of_kind(found, Kind.LOST_ORDER)[0].words
     assert not of_kind(day.look(books(2, entry, held={TOKENS[0]: 75}), ours()), Kind.LOST_ORDER), "once for an amount"
     more = in_book(5, BUY, 150, 150)
     found = day.look(books(4, more, held={TOKENS[0]: 150}), ours())
     assert [(each.order_id, each.quantity) for each in of_kind(found, Kind.LOST_ORDER)] == [(5, 150)]
 
 
-def test_the_stop_order_of_a_lost_entry_is_left_as_it_is() -> None:
-    rows = in_book(5, BUY, 75, 75), STOP
+def test_the_stop_order_of_a_lost_entry_that_is_not_taken_over_is_left_as_it_is() -> None:
+    rows = in_book(5, BUY, 150, 75), STOP  # it may still buy
     day = of_lost(*rows)
     for at_s in (0, 2, 4):
-        found = of_kind(day.look(books(at_s, *rows, held={TOKENS[0]: 75}), ours()), Kind.ORPHAN)
+        found = of_kind(day.look(books(at_s, *rows, held={TOKENS[0]: 75}), ours()), Kind.ORPHAN)[1:]
         assert [(each.order, each.order_id, each.is_new) for each in found] == [(None, 6, not at_s)]
         assert "it protects" in found[0].words
+
+
+def test_what_a_lost_entry_bought_is_taken_over_at_the_second_look_and_its_stop_order_goes() -> None:
+    rows = in_book(5, BUY, 150, 100, price=9_900, state=orders.CANCELLED), in_book(6, SELL, 100, 25, trigger=9_050)
+    day, at = of_lost(*rows), {TOKENS[0]: 75}
+    assert not of_kind(day.look(books(0, *rows, held=at), ours()), Kind.LOST_ENTRY)
+    found = day.look(books(2, *rows, held=at), ours())
+    (taken,) = of_kind(found, Kind.LOST_ENTRY)
+    assert (taken.instrument, taken.order_id, taken.quantity, taken.value) == (0, 5, 75, 75 * 9_900)
+    assert [each.order for each in of_kind(found, Kind.ORPHAN)] == [rows[1]]
+    assert not of_kind(day.look(books(4, *rows, held=at), ours(75)), Kind.POSITION_DIFFERS)
+    sold = rows[0], in_book(6, SELL, 100, 100, trigger=9_050)
+    assert not [found for at_s in (6, 50) for found in of_kind(day.look(books(at_s, *sold), ours()), Kind.LOST_ENTRY)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "held", "have"),
+    [
+        (in_book(5, BUY, 150, 75), 75, 0),  # it may still buy
+        (in_book(5, BUY, 75, 75), 50, 0),  # somebody else has sold of it
+        (in_book(5, BUY, 75, 75), 150, 75),  # beside a position
+    ],
+)
+def test_a_lost_entry_that_does_not_explain_all_is_left_to_a_person(entry: OpenOrder, held: int, have: int) -> None:
+    day = of_lost(entry)
+    for at_s in (0, 2, 4, 60):
+        found = day.look(books(at_s, entry, held={TOKENS[0]: held}), ours(have))
+        assert not of_kind(found, Kind.LOST_ENTRY)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_the_engine_hears_of_what_a_lost_entry_bought(is_taken: bool) -> None:
+    room = Room(books(0, in_book(5, BUY, 75, 75), held={TOKENS[0]: 75}))
+    room.records.desk["account"]["orders"] = LAST_ID
+    room.takes_over = is_taken
+    room.run(10)
+    fills = [event for event in room.events if event.kind == codes.FILL]
+    assert [(each.instrument, each.order_id, each.quantity, each.value, each.code) for each in fills] == [
+        (0, 5, 75, 75 * 10_000, codes.OF_LOST_ORDER)
+    ]
+    assert bool([line for kind, line, _ in room.log.lines if "close it by hand" in line]) != is_taken
 
 
 def test_a_lost_stop_order_of_what_is_held_is_cancelled_at_the_first_look() -> None:

@@ -32,16 +32,32 @@ def test_an_exit_for_more_than_is_left_is_cancelled() -> None:
     """)
 
 
-def test_a_sale_of_more_than_is_held_halts_and_is_booked() -> None:
+def test_a_sale_of_what_somebody_else_has_sold_halts_and_is_no_profit() -> None:
     stage = (
         works()
         .play(BOUGHT)
         .play("""
         10:00:05  foreign 300 at 99       | closed 300 at 99.00 foreign_trade ; halted foreign_trade ; cancel 300 of #2
-        10:00:05  fill #2 300 at 85       | halted books_differ ; closed 300 at 85.00 stop_loss
+        10:00:05  fill #2 300 at 85       | halted books_differ
     """)
     )
     assert stage.units() == 0
+
+
+def test_a_refused_sell_in_doubt_counts_only_once_the_books_have_what_it_was_to_sell() -> None:
+    stage = (
+        works(execution__exit_retry_s=30, risk__max_rejects=2)
+        .play(BOUGHT)
+        .play("""
+        10:00:05  doubted #2              |
+        10:00:36  tick 100                | stop 300 at 85.05 #3
+        10:00:36  doubted #3              |
+        10:00:37  counts #2               |
+        10:00:37  counts #3               | halted rejects_in_a_row
+        10:00:38  foreign 300 at 99       | closed 300 at 99.00 foreign_trade ; halted foreign_trade
+    """)
+    )
+    assert stage.count(codes.COUNT_ORDER_REJECTS) == 2
 
 
 def test_no_entry_while_the_stop_order_of_the_last_position_still_works() -> None:
@@ -151,6 +167,35 @@ def test_a_sell_that_the_venue_cancels_is_not_sent_again_at_once() -> None:
         10:00:03    cancelled #2            |
         10:00:03.5  tick 84                 |
         10:00:04    tick 83                 | sell 300 at 83.00 #3 stop_loss
+    """)
+
+
+def test_a_stop_order_that_somebody_else_cancels_is_replaced_at_once_and_not_over_and_over() -> None:
+    works().play(BOUGHT).play("""
+        10:00:05    cancelled #2            | stop 300 at 85.05 #3
+        10:00:05.2  ack #3                  |
+        10:00:05.4  cancelled #3            |
+        10:00:05.9  tick 100                |
+        10:00:06    tick 100                | stop 300 at 85.05 #4
+        10:00:06.1  cancelled #4            |
+        10:00:06.9  tick 100                |
+        10:00:07    timer                   | stop 300 at 85.05 #5
+        10:00:07.1  ack #5                  |
+        10:00:09    cancelled #5            | stop 300 at 85.05 #6
+    """)
+
+
+def test_an_exit_that_has_worked_for_a_while_and_is_cancelled_by_the_venue_is_sent_again_at_once() -> None:
+    works(execution__protective_stop=False).play("""
+        10:00:00    tick 100                |
+        10:00:01    tick 100.05             | buy 300 at 100.05 #1
+        10:00:01    fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05
+        10:00:03    tick 85                 | sell 300 at 85.00 #2 stop_loss
+        10:00:03.1  ack #2                  |
+        10:00:04.5  cancelled #2            | sell 300 at 85.00 #3 stop_loss
+        10:00:04.6  cancelled #3            |
+        10:00:05.4  tick 85                 |
+        10:00:05.5  tick 85                 | sell 300 at 85.00 #4 stop_loss
     """)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from myquant.brokers.port import Books, order_tag
 from myquant.core import codes, orders
+from myquant.session.lost_orders import is_tag_of_ours
 from myquant.session.reconciliation import (
     FIRST,
     Finding,
@@ -16,7 +17,6 @@ from myquant.session.reconciliation import (
     OurOrder,
     Ours,
     Settings,
-    is_tag_of_ours,
     reconcile,
     sale_value,
 )

@@ -70,12 +70,16 @@ class Room:
         self.looked_s: list[float] = []
         self.port_books = self.port.books
         self.reconciler: Reconciler | None = None
+        self.in_doubt: list[tuple[int, int]] = []
+        self.takes_over = True
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
         if event.kind == codes.FOREIGN_TRADE:
             position = self.records.instruments[event.instrument]["core"]["position"]
             position["quantity"] -= event.quantity
+        if event.kind == codes.FILL and self.takes_over:
+            self.records.hold(event.instrument, event.quantity)
 
     async def _books(self) -> Books:
         self.looked_s.append(self.loop.time())
@@ -94,6 +98,7 @@ class Room:
         gateway = BrokerOrders(self.records.as_engine(), self.port, instruments, Open(), self.log)
         gateway.attach(host)
         self.orders = gateway
+        gateway.in_doubt = self.in_doubt
         settings = settings_of(self.records.loaded.config, KEY, PRODUCT)
         self.port.books = self._books  # type: ignore[method-assign]
         self.reconciler = Reconciler(
@@ -158,6 +163,19 @@ def test_only_what_is_missing_since_before_the_look_holds_sells_back(bought_duri
     room.port.on_settle = lambda _: room.records.hold(0, 150)
     room.run(1.0)
     assert room.orders._held_back == (frozenset({0}) if is_held_back else frozenset())
+
+
+@pytest.mark.parametrize("held", [150, 0])
+def test_a_refused_sell_counts_once_the_books_have_what_it_was_to_sell(held: int) -> None:
+    bought = in_book(1, codes.BUY, 150, 150)
+    room = Room(REFUSED, books(0, bought, held={TOKENS[0]: held}))
+    room.kept.memory = FIRST._replace(known={}, fills=frozenset())
+    room.records.hold(0, 150)
+    room.in_doubt = [(0, 2)]
+    room.run(5)
+    counted = [event for event in room.events if event.kind == codes.ORDER_REJECT]
+    assert [(each.instrument, each.order_id, each.code) for each in counted] == [(0, 2, codes.COUNTS_NOW)] * bool(held)
+    assert room.orders.in_doubt == []
 
 
 def test_failed_looks_are_tried_again_and_halt_when_they_go_on() -> None:

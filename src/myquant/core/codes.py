@@ -200,7 +200,7 @@ GRAVE: Final = (BY_FOREIGN_TRADE, BY_FENCE, BY_BOOKS)  # no other reason takes t
 
 # What an operator may ask for (`Event.code` of OPERATOR), what the end of the data asks for
 # (of END_OF_DATA), and what a feed may say of itself (of FEED_STATUS). `Event.code` of ALARM is a reason to halt; of
-# ORDER_REJECT it says who refused.
+# ORDER_REJECT it says who refused, of FILL whose order it was.
 ASK_HALT: Final = 1
 ASK_RESUME: Final = 2
 ASK_FLATTEN: Final = 3
@@ -208,9 +208,14 @@ LAST_MARK: Final = 0
 CLOSE_OPEN: Final = 1
 FEED_HEALTHY: Final = 0
 FEED_IS_STALE: Final = 1
+OF_LOST_ORDER: Final = 1  # one of ours that the journal has lost: its entry, `quantity` units in all
 BY_VENUE: Final = 0
 NOT_SENT: Final = 1  # we did not send it
 NOT_FOUND: Final = 2  # the broker's books do not know it, longer than anything is under way
+IN_DOUBT: Final = 3  # the venue, a sell: perhaps of what somebody else has sold, so it does not count yet
+COUNTS_NOW: Final = (
+    4  # no order ends by it: by the books we hold what a sell in doubt was to sell, so its refusal counts
+)
 
 CANCEL_INSTEAD: Final = -1  # as `Order.asked_price`: another price was refused, so the order has to go
 

@@ -67,6 +67,15 @@ def _less(now: OrderCosts, before: OrderCosts) -> OrderCosts:
 
 
 @inlined
+def _covered(order: Order) -> Order:
+    """Return an order with what it has filled of what was held: what a sell has filled beyond that is in no book of ours.
+
+    What that brought is owed to whoever buys it back, so it is no profit; the halt says that a person has to.
+    """
+    return order._replace(filled=order.filled - order.uncovered, value=order.value - order.uncovered_value)
+
+
+@inlined
 def _costs_so_far(day: Day, order: Order) -> OrderCosts:
     """Return what the filled part of an order costs; nothing is due on an order without a fill."""
     if order.filled == 0:
@@ -86,8 +95,11 @@ def apply_fill(
 ) -> tuple[Account, Instrument]:
     """Book the part of an order that has filled since its last report; a report that adds nothing is counted.
 
-    A fill of an order that was said to be dead is one of the books all the same: it is booked, and entries halt.
+    A fill of an order that was said to be dead is one of the books all the same: it is booked, and entries halt. So is
+    what an entry bought that the journal has lost, where nothing else is held or at work.
     """
+    if event.code == codes.OF_LOST_ORDER and _is_idle(instrument, event):
+        instrument = instrument._replace(order=_lost_entry(event, rules))
     order = instrument.order
     if event.order_id != order.id or event.quantity <= order.filled:
         counts[codes.COUNT_STALE_ORDER_EVENT] += 1
@@ -98,27 +110,59 @@ def apply_fill(
     if state == IMPOSSIBLE or event.quantity > order.quantity or event.value <= order.value:
         return halt(account, codes.BY_IMPOSSIBLE_EVENT, event, commands), instrument
     filled = order._replace(state=state, filled=event.quantity, value=event.value)
-    units = filled.filled - order.filled
-    costs = _less(_costs_so_far(day, filled), _costs_so_far(day, order))
     held = instrument.position.quantity
-    sold = min(units, held)
-    if late or (order.side == codes.SELL and sold < units):  # it was believed dead; or someone else had sold it, too
+    if order.side == codes.SELL:
+        filled = _uncover(filled, order, held)
+    if late or filled.uncovered > order.uncovered:  # it was believed dead; or someone else had sold it, too
         account = halt(account, codes.BY_BOOKS, event, commands)
+    before, after = _covered(order), _covered(filled)
+    units = after.filled - before.filled
+    costs = _less(_costs_so_far(day, after), _costs_so_far(day, before))
     account = settle(
         account._replace(rejects_in_row=0),
-        -order.side * (filled.value - order.value),
-        order.side * (units if order.side == codes.BUY else sold) * instrument.tape.last_price,
+        -order.side * (after.value - before.value),
+        order.side * units * instrument.tape.last_price,
         costs,
     )
     if order.side == codes.BUY:
         account, instrument = _bought(account, instrument._replace(order=filled), order, costs, day, rules, event)
     else:
-        instrument = instrument._replace(order=filled, position=instrument.position._replace(quantity=held - sold))
+        instrument = instrument._replace(order=filled, position=instrument.position._replace(quantity=held - units))
     if late:
         return _report_late(account, instrument, order, held, total(costs), rules, event, commands)
     if not is_working(state):
         return finish_order(account, instrument, day, rules, event, commands)
     return account, instrument
+
+
+@inlined
+def _is_idle(instrument: Instrument, event: Event) -> bool:
+    """Return whether nothing is held or at work, on a day that has begun."""
+    works = is_working(instrument.order.state) or is_working(instrument.stop_order.state)
+    return instrument.position.quantity == 0 and not works and event.time_ns < instrument.tape.day_end_ns
+
+
+@inlined
+def _lost_entry(event: Event, rules: Rules) -> Order:
+    """Return an entry that the journal has lost as one that was believed dead. A stop of the strategy's went with it."""
+    return NO_ORDER._replace(
+        id=event.order_id,
+        state=CANCELLED,
+        side=codes.BUY,
+        quantity=event.quantity,
+        stop_distance=rules.base_sl,
+        sent_ns=event.time_ns,
+    )
+
+
+@inlined
+def _uncover(filled: Order, before: Order, held: int) -> Order:
+    """Note what a sell has filled since its last report beyond what was held, at the average of that."""
+    units, value = filled.filled - before.filled, filled.value - before.value
+    if units <= held:
+        return filled
+    beyond = value - proportion_down(value, held, units)
+    return filled._replace(uncovered=before.uncovered + units - held, uncovered_value=before.uncovered_value + beyond)
 
 
 @inlined
@@ -138,7 +182,10 @@ def _report_late(
         if held == 0:
             account = _report_opened(account, instrument, event, commands)
         return account, instrument
-    part = order._replace(filled=order.filled - before.filled, value=order.value - before.value)
+    after, earlier = _covered(order), _covered(before)
+    part = after._replace(filled=after.filled - earlier.filled, value=after.value - earlier.value)
+    if part.filled == 0:
+        return account, instrument
     account, sold = _close(account, instrument._replace(order=part), charges, rules, event, commands)
     return account, sold._replace(order=order)
 
@@ -192,13 +239,16 @@ def finish_order(
 ) -> tuple[Account, Instrument]:
     """Report what an order that has ended did: a position opened, or a trade (one row per exit)."""
     order = instrument.order
-    if order.filled == 0:
+    sold = _covered(order)
+    if sold.filled == 0:
         return account, instrument
     if order.side == codes.BUY:
         if instrument.position.quantity > 0:  # else what it had bought is sold already
             account = _report_opened(account, instrument, event, commands)
         return account, instrument
-    return _close(account, instrument, total(_costs_so_far(day, order)), rules, event, commands)
+    paid = total(_costs_so_far(day, sold))
+    account, closed = _close(account, instrument._replace(order=sold), paid, rules, event, commands)
+    return account, closed._replace(order=order)
 
 
 @inlined

@@ -110,6 +110,8 @@ class Order(NamedTuple):
     leave_ns: int  # of an entry: from here on what still works of it is cancelled
     sent_ns: int
     refused_ns: int  # of a stop order: when the exit before it in its place was refused; 0: it was not
+    uncovered: int  # of a sell: units that it has filled beyond what was held; they are a short position of nobody's
+    uncovered_value: int  # paise of those
     cancel_sent: bool
 
 
@@ -282,5 +284,5 @@ class Command(NamedTuple):
 NEVER: Final = 2**62  # a price above every price, a time after every time
 
 NO_COMMAND = Command(*[0] * len(Command._fields))
-NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
+NO_ORDER = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, False)
 NO_POSITION = Position(*[0] * len(Position._fields))

@@ -128,6 +128,8 @@ def answer_order(
 ) -> tuple[Account, Instrument]:
     """Take an answer that fills nothing. One for an earlier order is counted; an impossible one halts."""
     order = instrument.order
+    if happening == ON_REJECT and event.code == codes.COUNTS_NOW:
+        return _count_reject(account, rules, event, commands), instrument
     if event.order_id != order.id:
         counts[codes.COUNT_STALE_ORDER_EVENT] += 1
         return account, instrument
@@ -140,12 +142,18 @@ def answer_order(
             counts[codes.COUNT_NOT_SENT] += 1
         else:
             counts[codes.COUNT_ORDER_REJECTS] += 1
-            account = account._replace(rejects_in_row=account.rejects_in_row + 1)
-        if account.rejects_in_row >= rules.max_rejects:
-            account = halt(account, codes.BY_REJECTS, event, commands)
+            if event.code != codes.IN_DOUBT:
+                account = _count_reject(account, rules, event, commands)
     if happening == ON_CANCEL and state != order.state and not order.cancel_sent:
         order = order._replace(asked_ns=event.time_ns)  # nobody had asked for it: the venue has its reasons
     return account, instrument._replace(order=order._replace(state=state))
+
+
+@inlined
+def _count_reject(account: Account, rules: Rules, event: Event, commands: np.ndarray[Any, Any]) -> Account:
+    """Count one more order in a row that was refused; too many halt."""
+    account = account._replace(rejects_in_row=account.rejects_in_row + 1)
+    return halt(account, codes.BY_REJECTS, event, commands) if account.rejects_in_row >= rules.max_rejects else account
 
 
 @inlined

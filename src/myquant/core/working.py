@@ -55,10 +55,15 @@ def may_ask(order: Order, now_ns: int, spacing_ns: int) -> bool:
 
 @inlined
 def is_refused_of_late(order: Order, now_ns: int, rules: Rules) -> bool:
-    """Return whether a sell was refused, or cancelled unasked, so recently that another one has to wait."""
-    ended = order.state == REJECTED or (order.state == CANCELLED and not order.cancel_sent)
-    refused = rules.works_orders and ended and order.side == codes.SELL
-    return refused and now_ns - order.asked_ns < rules.exit_retry_ns
+    """Return whether a sell was refused, or cancelled unasked, so recently that another one has to wait.
+
+    One that is cancelled counts from when it was sent: one that has worked for a while is replaced at once, and one that
+    is cancelled again and again is sent no oftener than one that is refused.
+    """
+    refused = order.state == REJECTED
+    ended = refused or (order.state == CANCELLED and not order.cancel_sent)
+    since_ns = order.asked_ns if refused else order.sent_ns
+    return rules.works_orders and ended and order.side == codes.SELL and now_ns - since_ns < rules.exit_retry_ns
 
 
 @inlined

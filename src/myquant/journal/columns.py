@@ -29,7 +29,14 @@ _EVENT_CODES: Final = {
     codes.OPERATOR: {codes.ASK_HALT: "halt", codes.ASK_RESUME: "resume", codes.ASK_FLATTEN: "flatten"},
     codes.END_OF_DATA: {codes.LAST_MARK: "last_mark", codes.CLOSE_OPEN: "close_open"},
     codes.ALARM: codes.HALT_NAMES,
-    codes.ORDER_REJECT: {codes.BY_VENUE: "by_venue", codes.NOT_SENT: "not_sent", codes.NOT_FOUND: "not_found"},
+    codes.FILL: {0: "", codes.OF_LOST_ORDER: "of_lost_order"},
+    codes.ORDER_REJECT: {
+        codes.BY_VENUE: "by_venue",
+        codes.NOT_SENT: "not_sent",
+        codes.NOT_FOUND: "not_found",
+        codes.IN_DOUBT: "in_doubt",
+        codes.COUNTS_NOW: "counts_now",
+    },
 }
 REASONS: Final = {
     codes.SUBMIT: _ENTRY | codes.EXIT_NAMES,

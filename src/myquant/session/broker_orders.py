@@ -70,6 +70,7 @@ class BrokerOrders:
     Attributes:
         strays: answers of orders that this session does not know.
         on_doubt: takes why the broker's books should be looked at now.
+        in_doubt: sells that the broker has refused since the last look began, with their instruments: the books tell why.
     """
 
     busy: Final = False  # it needs to see no inputs
@@ -87,6 +88,7 @@ class BrokerOrders:
         config = engine.loaded.config
         self.strays = 0
         self.on_doubt: Callable[[str], None] = _nothing
+        self.in_doubt: list[tuple[int, int]] = []
         self._engine = engine
         self._port = port
         self._instruments = tuple(instruments)
@@ -320,30 +322,43 @@ class BrokerOrders:
             self.strays += 1
             self._log.warning("an answer of an order that this session does not know", order=answer.order_id)
             return
-        if answer.kind == codes.FILL and not self._knows(who, answer.order_id):
+        order = self._order(who, answer.order_id)
+        if answer.kind == codes.FILL and order is None:
             self.on_doubt(f"a fill of order {answer.order_id}, which the engine has forgotten")
         if answer.kind in ENDED:
             self._asked.pop(answer.order_id, None)
+        is_sell = order is not None and order["side"] == codes.SELL
+        has_filled = order is not None and order["filled"] > 0  # perhaps for an earlier process: no refusal as a whole
+        kind = codes.CANCELLED if answer.kind == codes.ORDER_REJECT and has_filled else answer.kind
+        code = self._doubt_end(who, answer, order, kind) if is_sell else answer.code
         host = self._host
-        of = (answer.order_id, answer.filled, answer.value, answer.code)
-        kind = codes.CANCELLED if answer.kind == codes.ORDER_REJECT and self._has_filled(who, answer) else answer.kind
+        of = (answer.order_id, answer.filled, answer.value, code)
         event = Event(kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
         host.take(event)
         if self._shadow is not None:
             self._shadow.hear(event)
         if answer.words:
             host.later(partial(self._tell_words, who, answer))
-        if answer.kind == codes.ORDER_REJECT and is_about_margin(answer.words):
+        if answer.kind == codes.ORDER_REJECT and not is_sell and is_about_margin(answer.words):
             host.tell(codes.ALARM, code=codes.BY_MARGIN)
 
-    def _knows(self, who: int, order_id: int) -> bool:
+    def _order(self, who: int, order_id: int) -> Any:
+        """Return what the engine has of an order, None where it has forgotten it."""
         core = self._engine.instruments["core"][who]
-        return any(core[name]["id"] == order_id for name in ("order", "stop_order"))
+        return next((core[name] for name in ("order", "stop_order") if core[name]["id"] == order_id), None)
 
-    def _has_filled(self, who: int, answer: OrderAnswer) -> bool:
-        """Return whether the engine has fills of an order, perhaps of an earlier process: then it can't be refused as a whole."""
-        core = self._engine.instruments["core"][who]
-        return any(core[name]["id"] == answer.order_id and core[name]["filled"] > 0 for name in ("order", "stop_order"))
+    def _doubt_end(self, who: int, answer: OrderAnswer, order: Any, kind: int) -> int:
+        """Doubt a sell that the broker refuses or that somebody else cancels: is what it sells held? Return the event's code.
+
+        A broker refuses a sell of what is not there any more for lack of margin: the refusal counts once the books have it.
+        """
+        if kind == codes.ORDER_REJECT and answer.code == codes.BY_VENUE:
+            self.in_doubt.append((who, answer.order_id))
+            self.on_doubt(f"sell {answer.order_id} was refused")
+            return codes.IN_DOUBT
+        if kind == codes.CANCELLED and not order["cancel_sent"] and order["state"] in AT_WORK:
+            self.on_doubt(f"sell {answer.order_id} was cancelled by somebody else")
+        return answer.code
 
     def _tell_words(self, who: int, answer: OrderAnswer) -> None:
         """Log the broker's words, or why we held an order back ourselves."""

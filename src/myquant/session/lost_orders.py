@@ -1,14 +1,17 @@
-"""Orders of ours that the broker has and the journal has not: a machine that lost its power lost what was not yet on disk."""
+"""Orders of ours that the broker has and this journal has not: those of another session, and lost ones: a machine that lost its power lost what was not yet on disk."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Self
 
-from myquant.brokers.port import Books, OpenOrder, order_of_tag
+from myquant.brokers.port import TAG_LENGTH, Books, OpenOrder, order_of_tag
 from myquant.core import codes
 from myquant.core.orders import CANCELLED, FILLED, REJECTED
 
 ENDED: Final = (FILLED, REJECTED, CANCELLED)
+KEY_LIMIT: Final = 2**63  # session keys are below it
+_KEY_DIGITS: Final = 13
+_TAG_DIGITS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,32 @@ class Lost:
         named = order_of_tag(row.tag, self.session_key) if self.ids else None
         return named is not None and named[0] in self.ids
 
-    def sales(self, books: Books, token: str) -> list[OpenOrder]:
-        """Return the lost orders that have sold units of an instrument."""
+    def sold(self, books: Books, token: str) -> tuple[int, int]:
+        """Return the units of an instrument that lost orders have sold, and what for."""
         rows = (row for row in books.orders if row.token == token and row.side == codes.SELL and row.filled)
-        return [row for row in rows if self.has(row)]
+        sales = [row for row in rows if self.has(row)]
+        return sum(row.filled for row in sales), sum(row.value for row in sales)
+
+    def bought(self, books: Books, token: str) -> tuple[int, int, int]:
+        """Return the last lost entry, the units that are left of it, and what they cost; none while one may still buy."""
+        rows = [row for row in books.orders if row.token == token and row.filled and self.has(row)]
+        named = [(order_of_tag(row.tag, self.session_key), row) for row in rows if row.side == codes.BUY]
+        last = max((found[0] for found, _ in named if found is not None), default=0)
+        parts = [row for found, row in named if found is not None and found[0] == last]
+        units, filled = sum(row.side * row.filled for row in rows), sum(row.filled for row in parts)
+        if not 0 < units <= filled or any(row.state not in ENDED for _, row in named):
+            return 0, 0, 0
+        return last, units, sum(row.value for row in parts) * units // filled
 
     def selling(self, books: Books) -> frozenset[str]:
         """Return the tokens at which a lost sell works: no other may leave beside it."""
         rows = [row for row in books.orders if row.side == codes.SELL and row.state not in ENDED] if self.sells else []
         named = ((row, order_of_tag(row.tag, self.session_key)) for row in rows)
         return frozenset(row.token for row, each in named if each is not None and each[0] in self.sells)
+
+
+def is_tag_of_ours(tag: str) -> bool:
+    """Return whether a tag has the form of `port.order_tag`, of whichever session."""
+    is_well_formed = len(tag) == TAG_LENGTH and set(tag) <= _TAG_DIGITS
+    key = int(tag[:_KEY_DIGITS], 36) if is_well_formed else KEY_LIMIT
+    return key < KEY_LIMIT and order_of_tag(tag, key) is not None

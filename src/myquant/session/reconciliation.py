@@ -16,17 +16,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from myquant.brokers.port import TAG_LENGTH, Books, BrokerFill, OpenOrder, order_of_tag
+from myquant.brokers.port import Books, BrokerFill, OpenOrder, order_of_tag
 from myquant.core import codes
 from myquant.core.orders import PARTIAL, WORKING
-from myquant.session.lost_orders import Lost
+from myquant.session.lost_orders import Lost, is_tag_of_ours
 
 Key = tuple[str, str]  # token and product
 ALL: Final = -1
-KEY_LIMIT: Final = 2**63  # session keys are below it
 LOST_SALE: Final = "sold by lost orders: "  # and the token, in what was told
-_KEY_DIGITS: Final = 13
-_TAG_DIGITS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+LOST_ENTRY: Final = "bought by lost orders: "  # likewise
 
 
 class OurOrder(NamedTuple):
@@ -97,6 +95,7 @@ class Kind(StrEnum):
     FOREIGN_TRADE = "somebody else has traded"
     ORPHAN = "an order of ours that no session knows works at the broker"
     LOST_ORDER = "an order of ours that the journal has lost was filled"
+    LOST_ENTRY = "what a lost order of ours has bought is taken over"
     STRANGE_ORDER = "an order that is not ours works at the broker"
     ORDER_DIFFERS = "an order of ours is another one at the broker"
     POSITION_DIFFERS = "the broker has another position than we have"
@@ -147,13 +146,6 @@ def short_of(books: Books, ours: Sequence[Ours], memory: Memory, settings: Setti
     return look.short(look.first_known() if memory.known is None else memory.known)
 
 
-def is_tag_of_ours(tag: str) -> bool:
-    """Return whether a tag has the form of `port.order_tag`, of whichever session."""
-    is_well_formed = len(tag) == TAG_LENGTH and set(tag) <= _TAG_DIGITS
-    key = int(tag[:_KEY_DIGITS], 36) if is_well_formed else KEY_LIMIT
-    return key < KEY_LIMIT and order_of_tag(tag, key) is not None
-
-
 def fill_key(fill: BrokerFill) -> str:
     """Return what names an execution for good."""
     return f"{fill.broker_id}/{fill.fill_id}"
@@ -173,7 +165,7 @@ class _Look:
     """One look, with what it leaves: `known`, `fills`, `pending`, `told`, `is_low`."""
 
     def __init__(self, books: Books, ours: Sequence[Ours], memory: Memory, settings: Settings) -> None:
-        self.books, self.ours, self.memory, self.settings = books, ours, memory, settings
+        self.books, self.ours, self.memory, self.settings = books, list(ours), memory, settings
         self.known: dict[Key, Known] = {}
         self.fills, self.told, self.is_low = memory.fills, memory.told, memory.is_low
         self.pending: dict[str, Pending] = {}
@@ -225,8 +217,7 @@ class _Look:
         self.known = known
         mine = ((each.token, self.settings.product) for each in self.ours)
         keys = sorted({*self.held, *self.filled, *known, *mine})
-        tokens = dict.fromkeys(token for token, _ in keys)
-        tokens.update(dict.fromkeys(fill.token for fill in self.foreign))
+        tokens = dict.fromkeys([*(token for token, _ in keys), *(fill.token for fill in self.foreign)])
         found: list[Finding] = []
         for token in tokens:
             found += self._compare(token, [key for key in keys if key[0] == token])
@@ -251,7 +242,7 @@ class _Look:
         what = (tuple(changes.items()), tuple(drifts.items()), frozenset(map(fill_key, fills)))
         pending = self._confirm(f"position {token}", what)
         has_settled = self.books.begun_ns - pending.since_ns >= self.settings.settle_ns
-        by_lost = pending.looks > 1 and 0 < -min(drifts.values()) <= self._lost_sale(token)[0]
+        by_lost = 0 < -min(drifts.values()) <= self._lost_sale(token)[0] or self._lost_entry(token)[1] > 0
         explained = sum(fill.side * fill.quantity for fill in fills) == sum(changes.values())
         if by_others:
             if pending.looks < 2 or not (explained or has_settled):  # two in a row
@@ -261,7 +252,7 @@ class _Look:
             if not any(changes.values()):
                 return [Finding(Kind.FOREIGN_TRADE, self.at.get(token, ALL), token, words=_named(fills))]
             return [found for key in keys for found in self._by_others(key, changes[key], drifts[key], fills)]
-        if pending.is_told or not (has_settled or by_lost):
+        if pending.is_told or not (has_settled or (by_lost and pending.looks > 1)):
             return []
         self.pending[f"position {token}"] = pending._replace(is_told=True)
         who = self.at.get(token, ALL)
@@ -271,7 +262,12 @@ class _Look:
         """Return what to make of a difference that nothing in the books explains: what is not there any more has been sold."""
         gone = min(-drift, self.ours[who].quantity) if who != ALL else 0
         if gone <= 0:
-            return Finding(Kind.POSITION_DIFFERS, who, token, quantity=drift)
+            order_id, units, value = self._lost_entry(token)
+            if units == 0:
+                return Finding(Kind.POSITION_DIFFERS, who, token, quantity=drift)
+            self.told |= {LOST_ENTRY + token}
+            self.ours[who] = self.ours[who]._replace(quantity=units)  # its lost stop order may go now
+            return Finding(Kind.LOST_ENTRY, who, token, order_id, quantity=units, value=value)
         words, value = "not in the books any more: valued at the last price", gone * self.ours[who].last_price
         sold, got = self._lost_sale(token)
         if sold >= gone:
@@ -281,8 +277,16 @@ class _Look:
 
     def _lost_sale(self, token: str) -> tuple[int, int]:
         """Return the units that lost orders have sold, and what for; none once that was dealt with."""
-        sales = [] if LOST_SALE + token in self.told else self.settings.lost.sales(self.books, token)
-        return sum(row.filled for row in sales), sum(row.value for row in sales)
+        return (0, 0) if LOST_SALE + token in self.told else self.settings.lost.sold(self.books, token)
+
+    def _lost_entry(self, token: str) -> tuple[int, int, int]:
+        """Return what a lost entry has bought, as `Lost.bought`, where it is all that is held and not ours yet; once."""
+        key, who = (token, self.settings.product), self.at.get(token, ALL)
+        if who == ALL or self.ours[who].quantity or self.ours[who].orders or LOST_ENTRY + token in self.told:
+            return 0, 0, 0
+        last, units, value = self.settings.lost.bought(self.books, token)
+        explains = units == self._drift(key, self.known.get(key, Known(0, 0))) and self.held.get(key, 0) >= units
+        return (last, units, value) if explains else (0, 0, 0)
 
     def _by_others(self, key: Key, change: int, drift: int, fills: list[BrokerFill]) -> list[Finding]:
         """Return what others did to one position, and take it for known.
@@ -328,7 +332,7 @@ class _Look:
             return []
         self.told |= {name}
         who, units = self.at.get(order.token, ALL), order.side * order.filled
-        words = "what it bought is not managed: close it by hand" if units > 0 else ""
+        words = "what it bought is for you to close, if no later line says that it is taken over" if units > 0 else ""
         return [Finding(Kind.LOST_ORDER, who, order.token, order_id, order.broker_id, units, order.value, words=words)]
 
     def _unknown(self, order: OpenOrder, order_id: int | None) -> list[Finding]:
@@ -363,17 +367,13 @@ class _Look:
         name = f"order {order.order_id}"
         pending = self._confirm(name, (tuple(other), missing))
         has_settled = self.books.begun_ns - pending.since_ns >= self.settings.settle_ns
-        is_certain = (
-            bool(other) or missing < 0 or has_settled
-        )  # slices that wait for their turn are missing for a while
+        is_certain = other or missing < 0 or has_settled  # slices that wait for their turn are missing for a while
         if pending.looks == 1 or pending.is_told or not is_certain:
             return []
         self.pending[name] = pending._replace(is_told=True)
         first = next(iter(parts))
-        words = ", ".join(
-            [*(f"limit {limit} trigger {trigger}" for limit, trigger in other), f"{missing} units missing"]
-        )
-        who = self.at.get(first.token, ALL)
+        differs = [*(f"limit {limit} trigger {trigger}" for limit, trigger in other), f"{missing} units missing"]
+        who, words = self.at.get(first.token, ALL), ", ".join(differs)
         return [Finding(Kind.ORDER_DIFFERS, who, first.token, order.order_id, first.broker_id, words=words)]
 
     def _confirm(self, name: str, what: object) -> Pending:

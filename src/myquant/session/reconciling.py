@@ -119,11 +119,13 @@ class Reconciler:
         self._doubted.clear()
         if doubts:
             self._log.info("the books are looked at", why="; ".join(doubts))
-        view = self._orders.view()
+        view, in_doubt = self._orders.view(), self._orders.in_doubt
+        self._orders.in_doubt = []
         try:
             books = await self._port.books()
         except BrokerError as error:
             self._doubts = dict.fromkeys([*doubts, *self._doubts])
+            self._orders.in_doubt[:0] = in_doubt
             return self._fail(error)
         held = [each.quantity for each in view]
         if (
@@ -133,7 +135,7 @@ class Reconciler:
         self._backoff.reset()
         self.looks += 1
         self._good_ns, self._is_blind = books.begun_ns, False
-        return CONFIRM_S if self._take(books, held) else self._every_s
+        return CONFIRM_S if self._take(books, held, in_doubt) else self._every_s
 
     def _fail(self, error: BrokerError) -> float:
         self.failures += 1
@@ -145,15 +147,15 @@ class Reconciler:
             self._host.tell(codes.ALARM, code=codes.BY_ORDER_CHANNEL)
         return wait_s
 
-    def _take(self, books: Books, held: Sequence[int]) -> bool:
+    def _take(self, books: Books, held: Sequence[int], in_doubt: Sequence[tuple[int, int]]) -> bool:
         """Let the engine know what the books say; return whether the next look should come soon.
 
-        `held`: what the engine held of each instrument before they were asked for.
+        `held`: what the engine held of each instrument before they were asked for; `in_doubt`: sells refused by then.
         """
         orders, self._symbols = self._orders, books.symbols
         if not self.is_ready:
             self._take_lost(books)
-        self._hold_back(books, held, is_to_hear=not self.is_ready)
+        short = self._hold_back(books, held, is_to_hear=not self.is_ready)
         self._port.settle(books, self._settings.settle_ns)
         view = orders.view()
         outcome = reconcile(books, view, self._memory, self._settings)
@@ -162,7 +164,10 @@ class Reconciler:
         for finding in outcome.findings:
             self._act(finding, last_id)
         before, self._memory = self._memory, outcome.memory
-        self._hold_back(books, held)
+        short |= self._hold_back(books, held)
+        for who, order_id in in_doubt:
+            if who not in short:
+                self._host.tell(codes.ORDER_REJECT, who, order_id=order_id, code=codes.COUNTS_NOW)
         if (before.known, before.fills) != (outcome.memory.known, outcome.memory.fills):
             self._store()
         if not self.is_ready:
@@ -181,8 +186,11 @@ class Reconciler:
             funds = min(books.funds.net, books.funds.available_cash)
             self._host.tell(codes.FUNDS, value=funds, order_id=max(lost.ids))
 
-    def _hold_back(self, books: Books, held: Sequence[int], *, is_to_hear: bool = False) -> None:
-        """Hold back sells of what the books have too little of, or a lost order sells; the books lack what was bought meanwhile."""
+    def _hold_back(self, books: Books, held: Sequence[int], *, is_to_hear: bool = False) -> frozenset[int]:
+        """Hold back sells of what the books have too little of, or a lost order sells; the books lack what was bought meanwhile.
+
+        Returns the instruments that the books have too little of.
+        """
         view = self._orders.view()
         settings = self._settings
         ours = [
@@ -192,6 +200,7 @@ class Reconciler:
         short = short_of(books, ours, self._memory, settings)
         selling = settings.lost.selling(books)
         self._orders.hold_back(short | {who for who, each in enumerate(ours) if each.token in selling})
+        return short
 
     def _store(self) -> None:
         try:
@@ -209,6 +218,12 @@ class Reconciler:
         if kind == Kind.FOREIGN_SALE:
             who, units, value = finding.instrument, finding.quantity, finding.value
             host.tell(codes.FOREIGN_TRADE, who, quantity=units, value=value)
+        elif kind == Kind.LOST_ENTRY:
+            who, units, value = finding.instrument, finding.quantity, finding.value
+            code = codes.OF_LOST_ORDER
+            host.tell(codes.FILL, who, order_id=finding.order_id, quantity=units, value=value, code=code)
+            if self._orders.view()[who].quantity != units:  # its day has not begun here
+                self._log.error("what a lost order bought is not managed: close it by hand", order=finding.order_id)
         elif finding.order is not None:
             self._port.cancel_orphan(finding.order)
         elif kind in _ALARMS:

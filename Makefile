@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Of two cores: tests of sessions, kills and the lab wait more than they compute.
+WORKERS := 3
 DEMO := build/demo
 # A day that meets every kind of exit.
 DEMO_SEED := 55
@@ -37,23 +39,23 @@ demo-live: setup ## trade some minutes on paper, then with orders at the lab, an
 demo-evidence: setup ## measure the plain pipeline, switch on what is worth it, prove it, measure again
 	$(BIN)/python examples/evidence/demo_evidence.py --seed $(DEMO_SEED)
 
-warm: setup # compile the engine once, so that parallel tests find it
+warm: setup # compile the engine once, on two cores, so that parallel tests find it
 	@$(BIN)/python tests/warm.py
 
 test: setup warm ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: setup ## what CI runs: format, lint, imports, types, tests
 	$(MAKE) lint
-	$(MAKE) --jobs=2 --output-sync types warm
-	$(MAKE) test
+	$(MAKE) warm
+	$(MAKE) --jobs=2 types test
 
 lint: setup # a second or two, so they come first
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-types: setup # on one core, while `warm` compiles on another
+types: setup # beside the tests, which wait much
 	$(BIN)/mypy
 
 storm: setup warm ## hours: 100,000 orders under faults in virtual time, and 10,000 kills

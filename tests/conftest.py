@@ -43,14 +43,23 @@ def disk_path() -> Iterator[Path]:
         yield Path(folder)
 
 
-# What takes longest begins first, so that no worker is left alone with it at the end; and tests that need the same engine
-# compiled are one worker's, so that it is compiled once.
+# What takes longest begins first, by what was measured, so that no worker is left alone with it at the end; and tests that
+# need the same engine compiled are one worker's, so that it is compiled once.
 LONGEST = (
     "test_broker_kills.py",
+    "test_strategy_loading.py",
+    "test_examples.py",
+    "test_own_arrays.py",
     "test_demo.py",
-    "test_kill.py",
-    "test_recovery.py",
     "test_broker_crash_points.py",
+    "test_kill.py",
+    "test_lab_session_rough.py",
+    "test_lab_session_faults.py",
+    "test_live_session.py",
+    "test_live_secrecy.py",
+    "test_broker_storm.py",
+    "test_baseline_run.py",
+    "test_recovery.py",
     "test_crash_at_every_call.py",
 )
 EXAMPLES = ("opening_range_breakout", "rsi_pullback")
@@ -64,4 +73,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.name in COMPILES:
             own = [name for name in EXAMPLES if name in item.name]
             item.add_marker(pytest.mark.xdist_group(own[0] if own else item.path.name))
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))

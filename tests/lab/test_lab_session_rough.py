@@ -20,6 +20,8 @@ from myquant.journal import record
 from session.forks import Child
 from session.stage import SYMBOL, Stage, assert_sound, journal_keys, on_stage, source_keys, until, write_day
 
+NO_FEED = {"feed": {"healthy": False}}
+
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
@@ -52,11 +54,15 @@ def test_a_suspended_session_misses_nothing(stage: Stage) -> None:
 
 def test_random_kills_of_a_whole_session(stage: Stage) -> None:
     rng = np.random.default_rng(3)
-    lab = stage.lab(speed=1500)
+    lab = stage.lab(speed=600)  # its day is not over before the last of them begins, however slow the machine
     for kills in count():
         session = stage.paper(lab)
-        time.sleep(rng.uniform(0.3, 0.9))
-        if kills < 4:  # more, and a slow machine begins again when the day of the lab is over
+        if kills % 2:  # while it begins, or soon after
+            time.sleep(rng.uniform(0.3, 0.9))
+        else:  # at work, however long that took
+            until(lambda: (stage.status() or NO_FEED)["feed"]["healthy"], session, stage.folder / "s.said")
+            time.sleep(rng.uniform(0, 0.6))
+        if kills < 4:
             session.send(signal.SIGKILL)
         code = session.wait()
         if code != -signal.SIGKILL:

@@ -6,7 +6,6 @@ reach a real one. A live session is the same with orders at the broker, and the 
 """
 
 import secrets
-import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -209,7 +208,7 @@ async def _session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], 
             return await run(_Opening(earlier, account, redactor, lambda: None))
         with ExitStack() as refused:
             archive.create(plan.folder, facts, plan.loaded, plan.strategy)
-            refused.callback(shutil.rmtree, plan.folder, ignore_errors=True)
+            refused.callback(archive.remove_unbegun, plan.folder)
             return await run(_Opening(facts, account, redactor, refused.pop_all))
 
 

@@ -289,7 +289,14 @@ class JournalWriter:
     def _sync_aside(self, opened: _Open) -> None:
         """Have a segment synced by another thread, over a descriptor of its own: a failure is told to the next `sync` too."""
         if self.aside is not None:
-            self.aside(partial(_sync_quietly, opened.segment.path, self._disk))
+            self.aside(partial(self._sync_now, opened.segment.path))
+
+    def _sync_now(self, path: Path) -> None:
+        """Sync a segment. The kernel tells a failure to no descriptor opened later, so the next `sync` has to hear of it here."""
+        try:
+            sync_segment(path, self._disk)
+        except JournalError as error:
+            self._failure = self._failure or str(error)
 
     def _refusal(self, error: OSError | None) -> JournalError:
         """Return the disk's refusal as it is told."""
@@ -334,11 +341,6 @@ def _write_zeros(descriptor: int, begin: int, end: int, disk: Disk) -> None:
     """
     if begin < end:
         disk.write(descriptor, _ZEROS[: (end - begin) * RECORD_BYTES], HEADER_BYTES + begin * RECORD_BYTES)
-
-
-def _sync_quietly(path: Path, disk: Disk) -> None:
-    with suppress(JournalError):
-        sync_segment(path, disk)
 
 
 def _refuse_existing(folder: Path, disk: Disk) -> None:

@@ -20,7 +20,12 @@ from typing import Any, Final
 import myquant
 from myquant.config.layers import read_toml
 from myquant.config.loading import LoadedConfig, diff, load_config
-from myquant.errors import ConfigError, DataError, cannot_write
+from myquant.errors import ConfigError, DataError, JournalError, cannot_write
+from myquant.journal.disk import DISK, let_go
+from myquant.journal.lock import take_lock
+from myquant.journal.reader import JournalReader
+from myquant.journal.segment import FOLDER as JOURNAL
+from myquant.journal.writer import has_journal
 from myquant.session.engine import Engine
 from myquant.strategies.loading import LoadedStrategy, load_strategy
 from myquant.ticks.batch import InstrumentName
@@ -92,6 +97,20 @@ def create(folder: Path, facts: SessionFacts, loaded: LoadedConfig, strategy: Lo
         if error.errno == errno.ENOTEMPTY:
             raise ConfigError(f"{folder}: is not empty and no folder of a session: {ELSEWHERE}") from None
         raise cannot_write(folder, error, ELSEWHERE) from error
+
+
+def remove_unbegun(folder: Path) -> None:
+    """Remove the folder of a session that was refused, unless another process has taken it up meanwhile."""
+    try:
+        (folder / JOURNAL).mkdir(exist_ok=True)
+        lock = take_lock(folder, DISK)
+    except (OSError, JournalError):  # somebody writes there
+        return
+    try:
+        if not has_journal(folder) or JournalReader(folder).end().last == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        let_go(DISK, lock)
 
 
 def read(folder: Path) -> SessionFacts:

@@ -48,12 +48,16 @@ class Lost:
 
     def bought(self, books: Books, token: str) -> tuple[int, int, int]:
         """Return the last lost entry, the units that are left of it, and what they cost; none while one may still buy."""
-        rows = [row for row in books.orders if row.token == token and row.filled and self.has(row)]
+        mine = [row for row in books.orders if row.token == token and self.has(row)]
+        rows = [row for row in mine if row.filled]
         named = [(order_of_tag(row.tag, self.session_key), row) for row in rows if row.side == codes.BUY]
         last = max((found[0] for found, _ in named if found is not None), default=0)
         parts = [row for found, row in named if found is not None and found[0] == last]
         units, filled = sum(row.side * row.filled for row in rows), sum(row.filled for row in parts)
-        if not 0 < units <= filled or any(row.state not in ENDED for _, row in named):
+        buys = any(
+            row.side == codes.BUY and row.state not in ENDED for row in mine
+        )  # a slice that has filled nothing, too
+        if buys or not 0 < units <= filled:
             return 0, 0, 0
         return last, units, sum(row.value for row in parts) * units // filled
 

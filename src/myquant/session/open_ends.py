@@ -65,7 +65,8 @@ def held_on(engine: Engine, broker_ids: BrokerIds | None) -> list[Held]:
                 Held(f"{head}, with simulated fills; it is managed again from the next start on", is_bare=False)
             )
             continue
-        rests = int(stop["quantity"] - stop["filled"]) if stop["state"] in RESTING else 0
+        stays = stop["state"] in RESTING and stop["trigger"] and not stop["cancel_sent"]
+        rests = int(stop["quantity"] - stop["filled"]) if stays else 0
         ids = ", ".join(broker_ids(int(stop["id"]))) or "not known"
         bare = held - rests
         texts = [head]

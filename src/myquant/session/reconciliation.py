@@ -165,7 +165,7 @@ class _Look:
     """One look, with what it leaves: `known`, `fills`, `pending`, `told`, `is_low`."""
 
     def __init__(self, books: Books, ours: Sequence[Ours], memory: Memory, settings: Settings) -> None:
-        self.books, self.ours, self.memory, self.settings = books, list(ours), memory, settings
+        self.books, self.ours, self.memory, self.settings = books, ours, memory, settings
         self.known: dict[Key, Known] = {}
         self.fills, self.told, self.is_low = memory.fills, memory.told, memory.is_low
         self.pending: dict[str, Pending] = {}
@@ -266,7 +266,7 @@ class _Look:
             if units == 0:
                 return Finding(Kind.POSITION_DIFFERS, who, token, quantity=drift)
             self.told |= {LOST_ENTRY + token}
-            self.ours[who] = self.ours[who]._replace(quantity=units)  # its lost stop order may go now
+            del self.pending[f"position {token}"]  # dealt with; its lost stop order goes once the engine has the units
             return Finding(Kind.LOST_ENTRY, who, token, order_id, quantity=units, value=value)
         words, value = "not in the books any more: valued at the last price", gone * self.ours[who].last_price
         sold, got = self._lost_sale(token)

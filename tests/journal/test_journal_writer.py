@@ -128,7 +128,31 @@ def test_rows_made_ready_are_synced_aside(tmp_path: Path) -> None:
     sync()
     assert disk.calls[before + 1 :] == ["open_to_write", "sync_data", "close"]
     (tmp_path / "s" / FOLDER / segment_name(1)).unlink()
-    sync()  # what fails there is for `sync` to tell
+    sync()  # nothing was synced: the next `sync` does it
+    writer.sync()
+
+
+class TellsOnce(QuickDisk):
+    """A kernel tells a failure to write to those that have the file open then, and not to who opens it later."""
+
+    fails = False
+
+    def sync_data(self, descriptor: int) -> None:  # noqa: ARG002  (the seam passes it)
+        if self.fails:
+            self.fails = False
+            raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_failure_that_was_told_aside_is_told_by_the_next_sync(tmp_path: Path) -> None:
+    disk = TellsOnce()
+    writer = create(tmp_path / "s", segment_records=3 * AHEAD_RECORDS, disk=disk)
+    writer.aside = lambda call: call()
+    write_notes(writer, 1, 1)
+    disk.fails = True
+    writer.reserve()
+    for _ in range(2):
+        with pytest.raises(JournalError, match="can't be synced"):
+            writer.sync()
 
 
 def test_the_next_segment_is_synced_aside(tmp_path: Path) -> None:

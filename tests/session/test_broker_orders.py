@@ -7,8 +7,9 @@ import pytest
 from myquant.brokers.port import NewOrder, OrderAnswer
 from myquant.core import codes, orders
 from myquant.core.records import Command, Event
-from myquant.session.broker_orders import BrokerOrders, is_about_margin
+from myquant.session.broker_orders import BrokerOrders
 from myquant.session.reconciliation import OurOrder, Ours
+from myquant.session.sells import is_about_margin
 from myquant.session.shadow import Shadow
 from session.broker_books import SECOND_NS, TOKENS, Port, Records, Stage, command, instrument
 from session.supervised import Lines
@@ -67,6 +68,29 @@ def test_a_fill_of_an_order_that_the_engine_has_forgotten_is_a_doubt() -> None:
     desk.records.set_order(1, "order", id=2)
     desk.port.on_answer(answer(codes.FILL, filled=150, value=1_500_000))
     assert doubts == ["a fill of order 1, which the engine has forgotten"]
+
+
+def test_what_a_sell_fills_after_it_was_replaced_goes_out_of_the_position_at_once() -> None:
+    desk = Desk(recovered()).attached()
+    desk.port.on_answer(answer(codes.FILL, 6, filled=25, value=225_000))
+    desk.port.on_answer(answer(codes.CANCELLED, 6, filled=25, value=225_000))
+    desk.records.set_order(0, "stop_order", id=8)  # the next one
+    desk.stage.told()
+    sale = ("alarm", 0, codes.BY_BOOKS), ("foreign_trade", 0, 0)
+    desk.port.on_answer(answer(codes.FILL, 6, filled=100, value=900_000))
+    assert desk.stage.events[-1][-4:-1] == (0, 75, 675_000)  # no order of the engine's; units, paise
+    assert desk.stage.told() == [("fill", 6, 0), *sale]
+    desk.port.on_answer(answer(codes.FILL, 6, filled=100, value=900_000))
+    assert desk.stage.told() == [("fill", 6, 0)], "it is told once"
+    desk.port.on_answer(answer(codes.FILL, 6, filled=125, value=1_125_000))
+    assert desk.stage.told() == [("fill", 6, 0), *sale]
+
+
+def test_of_a_sell_of_an_earlier_process_the_books_tell() -> None:
+    desk = Desk(recovered()).attached()
+    desk.records.set_order(0, "stop_order", id=8)
+    desk.port.on_answer(answer(codes.FILL, 6, filled=100, value=900_000))
+    assert desk.stage.told() == [("fill", 6, 0)]
 
 
 def answer(

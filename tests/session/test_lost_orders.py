@@ -110,6 +110,16 @@ def test_what_a_lost_entry_bought_is_taken_over_at_the_second_look_and_its_stop_
     assert not [found for at_s in (6, 50) for found in of_kind(day.look(books(at_s, *sold), ours()), Kind.LOST_ENTRY)]
 
 
+def test_a_lost_entry_of_which_a_slice_may_still_buy_is_not_taken_over_yet() -> None:
+    rows = in_book(5, BUY, 75, 75), in_book(5, BUY, 75, 0, part=1)
+    day, at = of_lost(*rows), {TOKENS[0]: 75}
+    looks = [day.look(books(at_s, *rows, held=at), ours()) for at_s in (0, 2)]
+    assert not [found for look in looks for found in of_kind(look, Kind.LOST_ENTRY)]
+    whole = rows[0], in_book(5, BUY, 75, 75, part=1)
+    looks = [day.look(books(at_s, *whole, held={TOKENS[0]: 150}), ours()) for at_s in (4, 6)]
+    assert [found.quantity for look in looks for found in of_kind(look, Kind.LOST_ENTRY)] == [150]
+
+
 @pytest.mark.parametrize(
     ("entry", "held", "have"),
     [

@@ -13,6 +13,9 @@ from myquant.brokers.angelone import opening
 from myquant.brokers.port import Funds
 from myquant.compose import Left, LivePlan, PaperPlan
 from myquant.errors import DataError
+from myquant.journal.reader import JournalReader
+from myquant.journal.record import NOTE, NOTE_VALUES, STARTED, Note
+from myquant.journal.writer import JournalWriter
 from myquant.session import archive, process
 from myquant.strategies.loading import default_strategy
 
@@ -92,3 +95,20 @@ def test_what_has_begun_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DataError, match="the trail"):
         begin_paper(folder, refuse)
     assert archive.read(folder) == kept
+
+
+def test_a_folder_that_another_process_has_taken_up_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs" / "s"
+
+    async def funds(_: Client) -> Funds:  # the same command was given a second time, and was quicker
+        journal = JournalWriter.create(folder, key=archive.read(folder).key, segment_records=1 << 10)
+        journal.append(NOTE, Note(STARTED, 0, 0, 0, 0, (0,) * NOTE_VALUES))
+        journal.close()
+        return Funds(net=100, available_cash=100)
+
+    monkeypatch.setattr(Client, "funds", funds)
+    with pytest.raises(DataError, match="the trail"):
+        begin_live(folder, refuse)
+    assert JournalReader(folder).end().last >= 1

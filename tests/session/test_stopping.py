@@ -124,7 +124,7 @@ def test_a_halt_that_a_person_asks_for_meanwhile_outlives_it(tmp_path: Path, wor
 
 HELD = "SYMBOL41001: 75 held"
 RESTS = "a stop order rests at the broker (sell 75 at 85.05, working; the broker's id: B7)"
-NOT_KNOWN = "whether a stop order rests at the broker is not known (sell 75 at 85.05, unknown)"
+NOT_KNOWN = "whether a stop order rests is not known (sell 75 at 85.05, unknown)"
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,21 @@ def test_what_protects_a_position_is_said(
     assert held_on(engine, lambda order: ids if order == 7 else ("another",)) == [(f"{HELD}; {text}", is_bare)]
     ((simulated, is_bare),) = held_on(engine, None)
     assert (simulated.startswith(f"{HELD}, with simulated fills"), is_bare) == (True, False)
+
+
+@pytest.mark.parametrize(("trigger", "cancel_sent"), [(8_505, 1), (0, 0)])
+def test_a_stop_order_that_is_being_cancelled_or_is_an_exit_by_now_protects_nothing(
+    trigger: int, cancel_sent: int
+) -> None:
+    records = Records()
+    names = [SimpleNamespace(symbol=f"SYMBOL{token}") for token in TOKENS]
+    engine: Any = SimpleNamespace(names=names, instruments=records.instruments)
+    records.hold(0, 75)
+    about = {"id": 7, "state": orders.WORKING, "side": codes.SELL, "quantity": 75, "trigger": trigger}
+    records.set_order(0, "stop_order", cancel_sent=cancel_sent, **about)
+    at = " at 85.05" if trigger else ""
+    text = f"{HELD}; sell 75{at}, working is on its way out; NOTHING protects it"
+    assert held_on(engine, lambda _: ("B7",)) == [(text, True)]
 
 
 @pytest.mark.parametrize("is_bare", [False, True])

@@ -287,16 +287,26 @@ class JournalWriter:
             self._ready = max(end, self._ready)
 
     def _sync_aside(self, opened: _Open) -> None:
-        """Have a segment synced by another thread, over a descriptor of its own: a failure is told to the next `sync` too."""
+        """Have a segment synced by another thread."""
         if self.aside is not None:
             self.aside(partial(self._sync_now, opened.segment.path))
 
     def _sync_now(self, path: Path) -> None:
-        """Sync a segment. The kernel tells a failure to no descriptor opened later, so the next `sync` has to hear of it here."""
+        """Sync a segment over a descriptor of its own, as ours may be closed meanwhile.
+
+        The kernel tells a failure to no descriptor that is opened later, so the next `sync` has to hear of it from here.
+        """
         try:
-            sync_segment(path, self._disk)
+            descriptor = self._disk.open_to_write(path)
+        except OSError:
+            return  # nothing was done: it is for the next `sync` to do
+        try:
+            with explained(path, "can't be synced"):
+                self._disk.sync_data(descriptor)
         except JournalError as error:
             self._failure = self._failure or str(error)
+        finally:
+            let_go(self._disk, descriptor)
 
     def _refusal(self, error: OSError | None) -> JournalError:
         """Return the disk's refusal as it is told."""

@@ -15,16 +15,11 @@ from myquant.session.later import Later
 from myquant.session.needs import Log
 from myquant.session.reconciliation import OurOrder, Ours
 from myquant.session.rules import SECOND_NS
+from myquant.session.sells import LateFills, is_about_margin
 from myquant.session.shadow import Shadow
 from myquant.session.simulated import venue_rules
 
 ALL: Final = -1
-MARGIN_WORDS: Final = (
-    "margin",
-    "insufficient fund",
-    "insufficient balance",
-    "shortfall",
-)  # in what brokers refuse with
 ENDED: Final = (codes.ORDER_REJECT, codes.CANCELLED)
 UNANSWERED: Final = (SENT, UNKNOWN)
 NEVER_SENT: Final = 36**4 - 1  # the highest id that a tag can hold: no session comes so far
@@ -100,6 +95,7 @@ class BrokerOrders:
         days = engine.instruments["day"]  # their `data` gives plain ints
         self._tick, self._freeze = (days[name].data for name in ("tick_size", "freeze_quantity"))
         self._who: dict[int, int] = {}  # instruments, by the ids of their orders
+        self._late = LateFills()
         self._asked: dict[int, deque[tuple[int, int]]] = {}  # limits and triggers asked for, by order
         self._refused: deque[Command] = deque()
         self._is_fenced = False
@@ -323,18 +319,19 @@ class BrokerOrders:
             self._log.warning("an answer of an order that this session does not know", order=answer.order_id)
             return
         order = self._order(who, answer.order_id)
-        if answer.kind == codes.FILL and order is None:
-            self.on_doubt(f"a fill of order {answer.order_id}, which the engine has forgotten")
         if answer.kind in ENDED:
             self._asked.pop(answer.order_id, None)
         is_sell = order is not None and order["side"] == codes.SELL
         has_filled = order is not None and order["filled"] > 0  # perhaps for an earlier process: no refusal as a whole
         kind = codes.CANCELLED if answer.kind == codes.ORDER_REJECT and has_filled else answer.kind
         code = self._doubt_end(who, answer, order, kind) if is_sell else answer.code
-        host = self._host
-        of = (answer.order_id, answer.filled, answer.value, code)
+        host, of = self._host, (answer.order_id, answer.filled, answer.value, code)
         event = Event(kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
         host.take(event)
+        if order is None and answer.kind == codes.FILL:
+            self._take_late(who, answer)
+        elif is_sell:
+            self._late.hear(answer)
         if self._shadow is not None:
             self._shadow.hear(event)
         if answer.words:
@@ -346,6 +343,19 @@ class BrokerOrders:
         """Return what the engine has of an order, None where it has forgotten it."""
         core = self._engine.instruments["core"][who]
         return next((core[name] for name in ("order", "stop_order") if core[name]["id"] == order_id), None)
+
+    def _take_late(self, who: int, answer: OrderAnswer) -> None:
+        """Take a fill of an order that the engine has forgotten: what a sell has sold since goes out of the position, and halts.
+
+        What an entry has bought, or a sell of an earlier process has sold, only the books tell.
+        """
+        self.on_doubt(f"a fill of order {answer.order_id}, which the engine has forgotten")
+        units, value = self._late.beyond(answer)
+        if units > 0:
+            of = {"symbol": self._instruments[who].symbol, "order": answer.order_id}
+            self._log.error("a sell has filled after its end", quantity=units, value_paise=value, **of)
+            self._host.tell(codes.ALARM, code=codes.BY_BOOKS)  # before the other, whose reason is somebody else's trade
+            self._host.tell(codes.FOREIGN_TRADE, who, quantity=units, value=value)
 
     def _doubt_end(self, who: int, answer: OrderAnswer, order: Any, kind: int) -> int:
         """Doubt a sell that the broker refuses or that somebody else cancels: is what it sells held? Return the event's code.
@@ -378,12 +388,6 @@ class BrokerOrders:
         if self._channel_lost_ns is None:
             self._channel_lost_ns = self._host.monotonic_ns()
         self._log.warning("order channel", up=False, why=why)
-
-
-def is_about_margin(words: str) -> bool:
-    """Return whether a broker's refusal says that the money does not suffice."""
-    said = words.lower()
-    return any(word in said for word in MARGIN_WORDS)
 
 
 def _not_attached() -> bool:

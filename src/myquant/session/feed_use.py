@@ -9,6 +9,7 @@ from myquant.core import codes
 from myquant.session.engine import Engine
 
 USELESS_S: Final = 5  # seconds with refusals, since anything was used
+FORGOTTEN_S: Final = 30  # after which a tick that the engine refused says nothing of the quotes any more
 _FEED: Final = np.array([*range(1, DUPLICATE), PRICE_JUMP])  # reasons that are not everyday ones
 _ENGINE: Final = np.array(list(codes.REJECTION_NAMES))
 _NAMES: Final = (*(REASON_NAMES[reason] for reason in _FEED.tolist()), *codes.REJECTION_NAMES.values())
@@ -19,13 +20,13 @@ class FeedUse:
 
     What is everyday for a quiet instrument (duplicates, packets without news, no packet) speaks neither for nor against the
     feed. Ticks that the engine takes speak for it; while it refuses none, so do quotes, which it takes whatever their time
-    is, and packets of what is not traded, where they are more than what is refused.
+    is, and packets of what is not traded, where they are more than what is refused. A refused tick is forgotten in time.
     """
 
     def __init__(self, engine: Engine, counts: np.ndarray[Any, Any]) -> None:
         self._engine = engine
         self._useless_s = 0
-        self._are_ticks_refused = False
+        self._refused_ago_s = FORGOTTEN_S  # since the engine refused a tick
         self._used, self._refused = self._counted(counts)
         self._when_used = self._refused
 
@@ -34,8 +35,9 @@ class FeedUse:
         used_before, refused_before = self._used, self._refused
         self._used, self._refused = self._counted(counts)
         (ticks, quotes, alive), refused = self._used - used_before, self._refused - refused_before
-        self._are_ticks_refused = not ticks and (self._are_ticks_refused or bool(refused[len(_FEED) :].any()))
-        if ticks or ((quotes or alive > refused.sum()) and not self._are_ticks_refused):
+        self._refused_ago_s = 0 if refused[len(_FEED) :].any() else self._refused_ago_s + 1
+        are_ticks_refused = not ticks and self._refused_ago_s < FORGOTTEN_S
+        if ticks or ((quotes or alive > refused.sum()) and not are_ticks_refused):
             self._useless_s, self._when_used = 0, self._refused
         elif refused.any():
             self._useless_s += 1

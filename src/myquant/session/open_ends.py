@@ -65,15 +65,15 @@ def held_on(engine: Engine, broker_ids: BrokerIds | None) -> list[Held]:
                 Held(f"{head}, with simulated fills; it is managed again from the next start on", is_bare=False)
             )
             continue
-        stays = stop["state"] in RESTING and stop["trigger"] and not stop["cancel_sent"]
-        rests = int(stop["quantity"] - stop["filled"]) if stays else 0
+        goes = stop["cancel_sent"] or not stop["trigger"]  # it is being cancelled, or is an exit by now
+        rests = int(stop["quantity"] - stop["filled"]) if stop["state"] in RESTING and not goes else 0
         ids = ", ".join(broker_ids(int(stop["id"]))) or "not known"
         bare = held - rests
         texts = [head]
         if rests:
             texts.append(f"a stop order rests at the broker ({order_text(stop)}; the broker's id: {ids})")
         elif (text := order_text(stop)) is not None:
-            texts.append(f"whether a stop order rests at the broker is not known ({text})")
+            texts.append(f"{text} is on its way out" if goes else f"whether a stop order rests is not known ({text})")
         if bare > 0:
             texts.append(f"NOTHING protects {bare if rests else 'it'}")
         found.append(Held("; ".join(texts), is_bare=bare > 0))

@@ -4,8 +4,11 @@ import asyncio
 import copy
 import io
 import json
+import os
+import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -200,6 +203,25 @@ def test_nothing_runs(run: Run) -> None:
     assert ended.errors[0].startswith("runs/old: no session runs here; it was last written to at ")
     assert run("stop", "old", "--directory", "elsewhere").errors == [
         "old: no such session; no session runs in elsewhere"
+    ]
+
+
+def test_without_a_name_those_that_have_not_ended_are_told_of(run: Run) -> None:
+    for name, ended, age_s in (("first", None, 60), ("over", 0, 30), ("stale", None, 90_000)):
+        folder = Path("runs", name)
+        (folder / "journal").mkdir(parents=True)
+        (folder / "session.json").write_text(json.dumps({"ended": ended, "symbols": ["NIFTY"]}))
+        (folder / "journal" / "lock").touch()
+        os.utime(folder / "journal" / "lock", (time.time() - age_s,) * 2)
+    (told,) = run("status").errors
+    assert told.startswith("runs/first: no session runs here; it was last written to at ")
+    assert "; it has not ended: the command that started it goes on with it; what it held can't be told (" in told
+    (told,) = run("status", "over").errors
+    assert told.endswith("; it has ended (exit code 0)")
+    shutil.copytree("runs/first", "runs/second")
+    os.utime("runs/second/journal/lock")
+    assert run("stop").errors == [
+        "no session runs in runs: name the folder of one; not ended, the last one first: second, first"
     ]
 
 

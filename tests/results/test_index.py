@@ -119,6 +119,20 @@ def test_a_session_that_does_not_run(tmp_path: Path, *, results: bool, ended: in
     assert (entry.trades is not None) == results
 
 
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [(False, "no figures"), (True, "its figures are as of 2025-10-09 14:23:20 IST, when it was stopped before")],
+)
+def test_a_session_that_was_killed(tmp_path: Path, *, results: bool, said: str) -> None:
+    folder = put_session(tmp_path / "s", results=results)
+    (folder / "operator.json").touch()
+    if results:
+        os.utime(folder / "results" / "summary.json", (1_760_000_000, 1_760_000_000))
+    entry = only(tmp_path)
+    assert (entry.state, entry.reason) == ("killed", f"it goes on when it is started again; {said}")
+    assert only(tmp_path, running=True).state == "running"
+
+
 def test_a_session_that_never_began_is_none(tmp_path: Path) -> None:
     (put_session(tmp_path / "s") / "journal").rmdir()
     entry = only(tmp_path)

@@ -231,13 +231,15 @@ def test_a_refused_sell_is_a_doubt_and_no_want_of_margin() -> None:
     desk.orders.on_doubt = doubts.append
     desk.port.on_answer(answer(codes.ORDER_REJECT, 6, words="Insufficient Funds: margin of 150000 required"))
     assert desk.stage.told() == [("order_reject", 6, codes.IN_DOUBT)]
-    assert (doubts, desk.orders.in_doubt) == (["sell 6 was refused"], [(0, 6)])
+    assert (doubts, desk.orders.in_doubt) == (["sell order 6 (150 units) was refused"], [(0, 6)])
     desk.port.on_answer(answer(codes.ORDER_REJECT, 6, code=codes.NOT_SENT))
     assert desk.stage.told() == [("order_reject", 6, codes.NOT_SENT)]
     assert len(doubts) == 1
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(0, ["sell 6 was cancelled by somebody else"]), (1, [])])
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(0, ["sell order 6 (150 units) was cancelled by somebody else"]), (1, [])]
+)
 def test_a_sell_that_somebody_else_cancels_is_a_doubt(asked: int, expected: list[str]) -> None:
     desk = Desk(recovered()).attached()
     doubts: list[str] = []

@@ -212,6 +212,39 @@ def test_what_somebody_else_sold_is_taken_out_of_the_position() -> None:
     assert room.kept.memory.known == {(TOKENS[0], PRODUCT): Known(-75, 0)}
 
 
+def test_books_that_have_lost_what_they_had_are_no_trade_of_others() -> None:
+    mine, own = in_book(1, codes.BUY, 150, 150), fill("B1.0", codes.BUY, 150, 10_000)
+    before = books(0, mine, fills=[own], held={TOKENS[0]: 150})
+    after = books(0, mine, fills=[own, fill("M1", codes.SELL, 75, 10_400)], held={TOKENS[0]: 75})
+    room = Room(before, after, after, books(0))
+    room.records.desk["account"]["orders"] = 1
+    room.records.hold(0, 150)
+    room.kept.memory = FIRST._replace(known={}, fills=frozenset())
+    room.run(100)
+    errors = [(line, fields) for level, line, fields in room.log.lines if level == "error"]
+    assert errors == [("the broker's books have lost what they had", {"executions": 2})]
+    alarms = [code for kind, code in room.told() if kind == "alarm"]
+    assert alarms == [codes.BY_BOOKS]
+    sales = [(each.quantity, each.value) for each in room.events if each.kind == codes.FOREIGN_TRADE]
+    assert sales == [(75, 75 * 10_400), (75, 75 * 10_000)], "what is not there any more is out of the position"
+    assert room.kept.memory.fills == frozenset()
+
+
+def test_a_trade_book_that_comes_back_has_lost_nothing() -> None:
+    mine, own = in_book(1, codes.BUY, 150, 150), fill("B1.0", codes.BUY, 150, 10_000)
+    before = books(0, mine, fills=[own], held={TOKENS[0]: 150})
+    sold = fill("M1", codes.SELL, 75, 10_400)
+    after = books(0, mine, fills=[own, sold], held={TOKENS[0]: 75})
+    bare = after._replace(fills=())
+    room = Room(before, after, after, bare, bare, bare, after)
+    room.records.desk["account"]["orders"] = 1
+    room.records.hold(0, 150)
+    room.kept.memory = FIRST._replace(known={}, fills=frozenset())
+    room.run(120)
+    assert not [line for level, line, _ in room.log.lines if level == "error"]
+    assert [event for event in room.told() if event[0] == "foreign_trade"] == [("foreign_trade", 0)]
+
+
 @pytest.mark.parametrize("symbols", [{}, {TOKENS[0]: "NIFTY07OCT2524900CE"}])
 def test_lines_name_symbols_and_a_token_only_where_none_is_known(symbols: dict[str, str]) -> None:
     traded = books(0, fills=[fill("M1", codes.BUY, 75, 100)], held={TOKENS[0]: 75})

@@ -11,6 +11,7 @@ import pytest
 
 from journal.journal_samples import QUICK
 from myquant.core import codes, orders
+from myquant.session.ending import session_record
 from myquant.session.loop import LEAVE_S, SessionLoop
 from myquant.session.open_ends import held_on
 from session.broker_books import TOKENS, Records
@@ -58,6 +59,14 @@ def test_it_says_once_what_it_waits_for_and_when_that_is_over(tmp_path: Path) ->
         assert loop._waits_for() == ""
         account = run.session.engine.account()
         assert account.halt == 0, "the next start is not to wait for a person"
+        asked = run.session.engine.inputs  # the number of the next one
+        run.supervisor.event(codes.OPERATOR, codes.ASK_HALT)
+        run.supervisor.event(codes.OPERATOR, codes.ASK_RESUME)
+        run.session.journal.sync()
+        record = session_record(run.session.folder, run.session.engine)
+        assert record is not None
+        halts = [halt for halt in record.halts if halt["reason"] == codes.BY_OPERATOR]
+        assert [int(halt["event_sequence"]) for halt in halts] == [asked], "the stop's own is none"
 
 
 @pytest.mark.parametrize("code", [codes.BY_BOOKS, codes.BY_FOREIGN_TRADE])

@@ -118,7 +118,10 @@ def stop(session: Session = None, reason: Reason = "", directory: Directory = No
 
 
 def running_folder(session: str | None, directory: Path | None) -> Path:
-    """Return the folder of a session by its path or name, or of the only one that runs. Raises MyquantError for none."""
+    """Return the folder of a session by its path or name, or of the only one that runs, or can go on.
+
+    Raises MyquantError for none.
+    """
     from myquant.session.operator import running_sessions
 
     if session is not None and Path(session).is_dir():
@@ -129,11 +132,22 @@ def running_folder(session: str | None, directory: Path | None) -> Path:
     running = running_sessions(runs)
     if session is None and len(running) == 1:
         return running[0]
-    names = ", ".join(folder.name for folder in running)
-    told = f"running in {runs}: {names}" if running else f"no session runs in {runs}"
+    told = f"running in {runs}: {_names(running)}" if running else f"no session runs in {runs}"
     if session is not None:
         raise MyquantError(f"{session}: no such session; {told}")
-    raise MyquantError(f"name one of the sessions: {told}" if running else f"{told}: name the folder of one")
+    if running:
+        raise MyquantError(f"name one of the sessions: {told}")
+    from myquant.session.left import unended
+
+    left = unended(runs)
+    if len(left) == 1:
+        return left[0]  # who asks it hears what it has left
+    names = f"; not ended, the last one first: {_names(left)}" if left else ""
+    raise MyquantError(f"{told}: name the folder of one{names}")
+
+
+def _names(folders: list[Path]) -> str:
+    return ", ".join(folder.name for folder in folders)
 
 
 def _order(request: str, folder: Path, reason: str) -> None:

@@ -204,6 +204,7 @@ GRAVE: Final = (BY_FOREIGN_TRADE, BY_FENCE, BY_BOOKS)  # no other reason takes t
 ASK_HALT: Final = 1
 ASK_RESUME: Final = 2
 ASK_FLATTEN: Final = 3
+ASK_LEAVE: Final = 4  # as ASK_HALT, by a stop that waits for orders: it lifts that halt itself
 LAST_MARK: Final = 0
 CLOSE_OPEN: Final = 1
 FEED_HEALTHY: Final = 0

@@ -26,7 +26,12 @@ SIDES: Final = {0: "", codes.BUY: "buy", codes.SELL: "sell"}
 # What a field means depends on the record's kind. A kind that is not named here does not use the field.
 _EVENT_CODES: Final = {
     codes.FEED_STATUS: {codes.FEED_HEALTHY: "healthy", codes.FEED_IS_STALE: "stale"},
-    codes.OPERATOR: {codes.ASK_HALT: "halt", codes.ASK_RESUME: "resume", codes.ASK_FLATTEN: "flatten"},
+    codes.OPERATOR: {
+        codes.ASK_HALT: "halt",
+        codes.ASK_RESUME: "resume",
+        codes.ASK_FLATTEN: "flatten",
+        codes.ASK_LEAVE: "leave",
+    },
     codes.END_OF_DATA: {codes.LAST_MARK: "last_mark", codes.CLOSE_OPEN: "close_open"},
     codes.ALARM: codes.HALT_NAMES,
     codes.FILL: {0: "", codes.OF_LOST_ORDER: "of_lost_order"},

@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from myquant.errors import ConfigError, MyquantError
 from myquant.results.summary import SCHEMA_VERSION
+from myquant.results.text import date_time
 from myquant.results.write import RUN_MARK
 
 SESSION_MARK: Final = "session.json"  # a folder of a session has it
 JOURNAL: Final = "journal"  # of a session that has begun
+CARD: Final = "operator.json"  # of a session that has a process, or whose process was killed
 BASELINE_MARK: Final = "baseline_report_*.json"  # a folder of a baseline has one or more
 SESSION_RESULTS: Final = "results"  # of a session that has ended, a folder like that of a run
 BYTES_MAX: Final = 2**26  # of a file that is read
@@ -21,6 +24,7 @@ BYTES_MAX: Final = 2**26  # of a file that is read
 DONE: Final = "done"
 RUNNING: Final = "running"
 STOPPED: Final = "stopped"  # a session that has no results: it can go on, or ended with another exit code than 0
+KILLED: Final = "killed"  # a session whose process did not come to its end: it can go on
 DAMAGED: Final = "damaged"
 UNKNOWN: Final = "unknown"
 
@@ -32,7 +36,7 @@ MEASURED: Final = "baseline"
 class RunEntry:
     """One run or session. None, or nothing: not known. Amounts in rupees; `written`: last change of its mark, UTC.
 
-    `reason` says why it is stopped, damaged or unknown.
+    `reason` says why it is stopped, killed, damaged or unknown; of a killed one also as of when its figures are.
     """
 
     name: str
@@ -82,6 +86,7 @@ class _Summary(_File):
     max_drawdown: FiniteFloat
     config_hash: str
     engine_hash: str
+    time_zone: str
 
 
 class _Session(_File):
@@ -209,6 +214,8 @@ def _session_entry(entry: RunEntry, folder: Path, is_running: Callable[[Path], b
         return replace(entry, reason=f"whether it runs can't be told ({error.strerror})")
     if results.exists():  # written at every orderly end of its process
         entry = _with_figures(entry, results)
+    if facts.ended is None and (folder / CARD).exists():
+        return replace(entry, state=KILLED, reason=f"it goes on when it is started again; {_as_of(results)}")
     if facts.ended is None:
         return replace(entry, state=STOPPED, reason="not ended: it goes on when it is started again")
     if facts.ended != 0:
@@ -216,6 +223,14 @@ def _session_entry(entry: RunEntry, folder: Path, is_running: Callable[[Path], b
     if not results.exists():
         return replace(entry, state=DONE, reason="no results: no usable tick came, or they were removed")
     return entry
+
+
+def _as_of(results: Path) -> str:
+    """Say as of when the figures of a session are that went on behind them."""
+    if not results.exists():
+        return "no figures"
+    zone = ZoneInfo(_read(results, _Summary).time_zone)
+    return f"its figures are as of {date_time(results.stat().st_mtime_ns, zone)}, when it was stopped before"
 
 
 def _baseline_entry(entry: RunEntry, path: Path) -> RunEntry:

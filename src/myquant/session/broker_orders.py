@@ -362,12 +362,13 @@ class BrokerOrders:
 
         A broker refuses a sell of what is not there any more for lack of margin: the refusal counts once the books have it.
         """
+        sell = f"sell order {answer.order_id} ({int(order['quantity'])} units)"
         if kind == codes.ORDER_REJECT and answer.code == codes.BY_VENUE:
             self.in_doubt.append((who, answer.order_id))
-            self.on_doubt(f"sell {answer.order_id} was refused")
+            self.on_doubt(f"{sell} was refused")
             return codes.IN_DOUBT
         if kind == codes.CANCELLED and not order["cancel_sent"] and order["state"] in AT_WORK:
-            self.on_doubt(f"sell {answer.order_id} was cancelled by somebody else")
+            self.on_doubt(f"{sell} was cancelled by somebody else")
         return answer.code
 
     def _tell_words(self, who: int, answer: OrderAnswer) -> None:

@@ -1,5 +1,6 @@
 """What a session leaves, read from its journal: the same record as of any other run, so the same results."""
 
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,23 @@ def session_record(folder: Path, engine: Engine) -> RunRecord | None:
     first_of_size = FirstOfSize()
     examples: Examples = {}
     digest = blake2b(digest_size=32)
+    leaves: list[int] = []  # numbers of the inputs by which a stop halted
     for block in JournalReader(folder).blocks():
         digest.update(block[block[:, HOLDS] == INPUT][:, BODY:].tobytes())
         for note in days(block)["body"]:
             engine.prepare_day(int(note["instrument"]), int(note["day"]["start_ns"]))
         found = np.ascontiguousarray(commands(block)["body"])
         collector.take(found)
-        first_of_size.take(found, inputs(block)["body"]["event"])
+        events = inputs(block)["body"]["event"]
+        first_of_size.take(found, events)
+        leaves += events["sequence"][(events["kind"] == codes.OPERATOR) & (events["code"] == codes.ASK_LEAVE)].tolist()
         _keep_examples(examples, found, folder, quality.rejected_examples)
     if not engine.instruments["counts"][:, codes.COUNT_TICKS].any():
         return None
-    return run_record(engine, collector, examples, digest.hexdigest(), notices(engine, first_of_size))
+    record = run_record(engine, collector, examples, digest.hexdigest(), notices(engine, first_of_size))
+    if record.account.halt != codes.BY_OPERATOR:  # a stop has lifted its own halts, and nobody else asked for them
+        record = replace(record, halts=record.halts[~np.isin(record.halts["event_sequence"], leaves)])
+    return record
 
 
 def _keep_examples(examples: Examples, found: np.ndarray[Any, Any], folder: Path, keep: int) -> None:

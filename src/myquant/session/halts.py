@@ -29,7 +29,9 @@ HALTS: Final = {
         f"{RESUME}, once the feed is back; in doubt `myquant flatten`",
     ),
     codes.BY_FOREIGN_TRADE: Halt(
-        "the account has a trade that is not ours", f"bring the account to what stands below; then {RESUME}"
+        "the account has a trade that is not ours",
+        "compare the account with what stands below: what it has beside that is yours to manage; buy nothing where it has less,"
+        f" as what was sold is taken out by itself; then {RESUME}",
     ),
     codes.BY_UNPROTECTED: Halt(
         "no stop order could be had for a position", f"see at the broker that it is closed; then {RESUME}"
@@ -38,11 +40,13 @@ HALTS: Final = {
         "the limit of orders a second, or a day, is reached", f"is the strategy right? Then {RESUME}"
     ),
     codes.BY_ORDER_CHANNEL: Halt(
-        "orders can't be sent, or their answers not be heard", f"{RESUME}, once the log says that the channel is back"
+        "orders can't be sent, or their answers not be heard",
+        f"look at the log's last `order channel` line: once it says that it is up, {RESUME}",
     ),
     codes.BY_MARGIN: Halt("the broker's funds do not suffice", f"see to the account's funds; then {RESUME}"),
     codes.BY_FENCE: Halt(
-        "another session, or a flattening, has taken over the account", "look at the positions; then start it again"
+        "another session, or a flattening, had taken over the account",
+        f"look at the positions; then {RESUME}: it has been started again since, and has the account back",
     ),
     codes.BY_BOOKS: Halt(
         "the broker's books differ from ours, or an order that had ended was filled",

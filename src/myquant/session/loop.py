@@ -276,7 +276,7 @@ class SessionLoop:
         if self._flattens():
             await self._wish(codes.ASK_FLATTEN)
         elif self._waits_for():
-            await self._wish(codes.ASK_HALT)
+            await self._wish(codes.ASK_LEAVE)
 
     async def _wish(self, wish: int) -> None:
         """Ask the engine for something as an operator would, and wait until it is done; a second signal ends the wait."""

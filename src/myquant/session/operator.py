@@ -21,7 +21,6 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -249,7 +248,9 @@ def ask_session(folder: Path, request: str, reason: str = "", timeout_s: float =
         message = {"token": card.token, "request": request, "reason": reason}
         line = _exchange(folder, json.dumps(message).encode() + b"\n", timeout_s)
     except (FileNotFoundError, ConnectionRefusedError):
-        raise MyquantError(f"{folder}: no session runs here; {_last_written(folder)}") from None
+        from myquant.session.left import left_text  # noqa: PLC0415  (heavy, and needed only here)
+
+        raise MyquantError(f"{folder}: no session runs here; {left_text(folder)}") from None
     except PermissionError:
         raise MyquantError(f"{folder}: the session is another user's: ask as that user") from None
     except (TimeoutError, BlockingIOError) as error:  # BlockingIOError: its backlog is full
@@ -375,15 +376,3 @@ def _answer_of(folder: Path, line: bytes) -> dict[str, Any]:
 
 def _is_reason(text: str) -> bool:
     return len(text) <= REASON_MAX and text.isprintable()
-
-
-def _last_written(folder: Path) -> str:
-    """Say when the session last wrote anything: its journal, mostly."""
-    written = []
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # gone by now
-            written.append(path.lstat())
-    times = [each.st_mtime for each in written if stat.S_ISREG(each.st_mode)]
-    if not times:
-        return "nothing was written to it"
-    return f"it was last written to at {datetime.fromtimestamp(max(times), UTC).astimezone():%Y-%m-%d %H:%M:%S %z}"

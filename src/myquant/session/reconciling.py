@@ -14,6 +14,7 @@ from myquant.core import codes
 from myquant.errors import BrokerError, DataError, JournalError
 from myquant.journal.disk import Disk, discard, explained, let_go, put_file, read_whole, write_whole
 from myquant.session.broker_orders import BrokerOrders, Host
+from myquant.session.lost_books import LostBooks, rebased
 from myquant.session.lost_orders import Lost
 from myquant.session.needs import Log
 from myquant.session.reconciliation import FIRST, Finding, Key, Kind, Known, Memory, Ours, Settings, reconcile, short_of
@@ -86,6 +87,7 @@ class Reconciler:
         self._blind_max_ns = int((every_s + channel_max_s) * SECOND_NS)
         self._backoff = backoff or Backoff(RETRY_S, RETRY_MAX_S)
         self._memory = FIRST
+        self._lost_books = LostBooks()
         self._symbols: Mapping[str, str] = NO_SYMBOLS
         self._doubts: dict[str, None] = {}  # in the order they came in
         self._doubted = asyncio.Event()
@@ -157,24 +159,38 @@ class Reconciler:
             self._take_lost(books)
         short = self._hold_back(books, held, is_to_hear=not self.is_ready)
         self._port.settle(books, self._settings.settle_ns)
+        stored = self._memory
+        self._miss(books, short)
         view = orders.view()
         outcome = reconcile(books, view, self._memory, self._settings)
         known = (order_of_tag(row.tag, self._settings.session_key) for row in books.orders)
         last_id = max((found[0] for found in known if found is not None), default=0)
         for finding in outcome.findings:
             self._act(finding, last_id)
-        before, self._memory = self._memory, outcome.memory
+        self._memory = outcome.memory
         short |= self._hold_back(books, held)
         for who, order_id in in_doubt:
             if who not in short:
                 self._host.tell(codes.ORDER_REJECT, who, order_id=order_id, code=codes.COUNTS_NOW)
-        if (before.known, before.fills) != (outcome.memory.known, outcome.memory.fills):
+        if (stored.known, stored.fills) != (outcome.memory.known, outcome.memory.fills):
             self._store()
         if not self.is_ready:
             self.is_ready = True
             self.on_ready()
         is_open = any(order.is_unanswered for ours in view for order in ours.orders)
         return outcome.unconfirmed or is_open or bool(self._settings.lost.selling(books))
+
+    def _miss(self, books: Books, short: frozenset[int]) -> None:
+        """Halt where the books have lost executions, and have less than we hold: no trade of others explains that."""
+        lost = self._lost_books.look(books, self._memory)
+        memory = rebased(books, self._memory, self._settings, lost) if lost else self._memory
+        if not lost or (memory is self._memory and not short):  # the trade book alone: it comes back
+            return
+        self._lost_books.forget(lost)
+        self._memory = memory
+        if short:
+            self._log.error("the broker's books have lost what they had", executions=len(lost))
+            self._host.tell(codes.ALARM, code=codes.BY_BOOKS)
 
     def _take_lost(self, books: Books) -> None:
         """Note which orders the journal has lost, and take their ids, before anything can be sent with one of them."""

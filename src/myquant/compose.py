@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from myquant.brokers.port import Funds
     from myquant.brokers.secrets import Redactor
     from myquant.session.loop import FeedPort
+    from myquant.session.process import Work
     from myquant.session.recording_feed import OpenDay, RecordedFeed
     from myquant.session.recording_loop import Recorded
     from myquant.session.recovery import Recovered
@@ -171,12 +173,13 @@ def live(plan: LivePlan, review: Callable[[OpenedAtBroker], None]) -> Left:
 
 
 class _Opening(NamedTuple):
-    """What a session is made from. `begin`: called when nothing can refuse it any more; a new one is gone else."""
+    """What a session is made from. `begin`: called when nothing can refuse it any more; a new one is gone else. `moves`: new addresses."""
 
     facts: SessionFacts
     account: "OpenAccount"
     redactor: "Redactor"
     begin: Callable[[], object]
+    moves: tuple[str, ...] = ()
 
 
 def _run_session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], kind: str) -> Left:
@@ -205,11 +208,18 @@ async def _session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], 
         if archive.is_session(plan.folder):
             earlier = archive.read(plan.folder)
             archive.refuse_another(plan.folder, earlier, facts, plan.loaded)
-            return await run(_Opening(earlier, account, redactor, lambda: None))
+            moves = archive.moves(plan.folder, earlier, plan.loaded)
+            begin = partial(archive.move, plan.folder, plan.loaded)
+            return await run(_Opening(earlier, account, redactor, begin, moves))
         with ExitStack() as refused:
             archive.create(plan.folder, facts, plan.loaded, plan.strategy)
             refused.callback(archive.remove_unbegun, plan.folder)
             return await run(_Opening(facts, account, redactor, refused.pop_all))
+
+
+def _log_moves(work: "Work", moves: tuple[str, ...]) -> None:
+    for line in moves:
+        work.log.warning("another address", why=line)
 
 
 def _facts(plan: PaperPlan, account: "OpenAccount", kind: str) -> SessionFacts:
@@ -237,13 +247,14 @@ async def _run_paper(plan: PaperPlan, opening: _Opening, review: Callable[[Opene
     from myquant.session.process import SessionProcess, halted_by, taken_up  # noqa: PLC0415  (only sessions need it)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
-    facts, account, redactor, begin = opening
+    facts, account, redactor, begin, moves = opening
     engine = facts.engine(plan.loaded, plan.strategy)
     with taken_up(plan.folder, facts, engine, SimulatedOrders(engine), redactor) as work:
         halted = halted_by(engine)
-        review(Opened(facts, plan.loaded, plan.folder, account.notes, work.taken.recovered, halted))
+        review(Opened(facts, plan.loaded, plan.folder, (*moves, *account.notes), work.taken.recovered, halted))
         session = SessionProcess(work, account, cache_folder() / plan.broker, plan.environ)
         begin()
+        _log_moves(work, moves)
         code = await session.run()
         record = session.end(close=plan.loaded.config.execution.close_at_end)
         return Left(record, plan.folder, code, session.loop.is_over)
@@ -262,7 +273,7 @@ async def _run_live(plan: LivePlan, opening: _Opening, review: Callable[[OpenedA
     from myquant.session.shadow import Shadow  # noqa: PLC0415  (likewise)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
-    facts, account, redactor, begin = opening
+    facts, account, redactor, begin, moves = opening
     config, cache, folder = plan.loaded.config, cache_folder() / plan.broker, plan.folder
     engine = facts.engine(plan.loaded, plan.strategy)
     funds, code = await account.client.funds(), account.client.client_code
@@ -270,8 +281,8 @@ async def _run_live(plan: LivePlan, opening: _Opening, review: Callable[[OpenedA
     refuse_beside(place, facts.name)
     with taken_up(folder, facts, engine, NoOrders(), redactor) as work, ExitStack() as closing:
         recovered, halted = work.taken.recovered, halted_by(engine)
-        review(OpenedAtBroker(facts, plan.loaded, folder, account.notes, recovered, halted, code, funds))
-        fence = Fence.take(place, facts.name, DISK)
+        review(OpenedAtBroker(facts, plan.loaded, folder, (*moves, *account.notes), recovered, halted, code, funds))
+        fence = Fence.take(place, facts.name, DISK, session=str(folder.absolute()))
         closing.callback(fence.close)
         port = account.orders(config, facts.key)
         shadow = Shadow(SimulatedOrders(engine)) if config.broker.shadow else None
@@ -281,6 +292,7 @@ async def _run_live(plan: LivePlan, opening: _Opening, review: Callable[[OpenedA
         parts = BrokerParts(port, orders, shadow, folder, facts.key, place)
         session.loop.companion = BrokerSide(parts, session.loop)
         begin()
+        _log_moves(work, moves)
         if plan.override is not None and recovered is None:
             session.supervisor.note_override(NO_REHEARSAL, override_number(plan.override))
         exit_code = await session.run()

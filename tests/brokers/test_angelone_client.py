@@ -281,7 +281,7 @@ def test_what_can_t_be_reached_is_named_with_its_setting() -> None:
                 await client.login()
             said = str(caught.value)
             assert said.startswith("Angel One: login failed: http://127.0.0.1:1 (angelone.rest_url) can't be reached (")
-            assert said.endswith("): is the lab running, on this port?: try again later")
+            assert said.endswith("): see that the lab runs, on this port: try again later")
             with pytest.raises(RequestError, match=r"127.0.0.1:1/m \(angelone.master_url\) can't be reached"):
                 await master.load(client.http, nowhere.master, date(2026, 11, 23), None)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brokers.order_stage import KEY, Stage, failure, new_order, play, row_of, success
+from brokers.order_stage import KEY, OPTION, Stage, failure, new_order, play, row_of, success
 from myquant.brokers.http import Reply
 from myquant.brokers.port import Books, Funds, Remedy, order_tag
 from myquant.core import codes, orders
@@ -92,3 +92,14 @@ def test_a_change_of_an_order_that_has_just_ended_is_no_warning_but_the_books_ar
         assert [answer.words for answer in stage.answers[1:]] == [""]
 
     play(scenario)
+
+
+def test_an_order_of_another_that_we_cancel_is_told_as_such_and_its_refusal_whole() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.port.cancel_orphan(row_of(broker_id="x"))
+        stage.wire.answer(failure("LAB003", f"The request does not come from the registered static IP{' .' * 20}"))
+        stage.updates.on_row(row_of(broker_id="x", state=orders.CANCELLED))
+
+    refused, cancelled = play(scenario).doubts
+    assert refused.endswith(str(Remedy.ADDRESS))
+    assert cancelled.startswith(f"an order that we cancel: x, {OPTION.symbol}, state cancelled")

@@ -118,7 +118,7 @@ def test_missing_secrets_are_named(run: Run) -> None:
     ended = run("doctor", "--broker", "angelone", "--json", "--set", "angelone.rest_url=http://127.0.0.1:1")
     found = {each["name"]: each for each in json.loads(ended.out)}
     assert "MYQUANT_ANGELONE_PIN" in found["credentials"]["text"]
-    assert ended.code == 1
+    assert ended.code == 5
 
 
 NOWHERE = ("--set", "angelone.rest_url=http://127.0.0.1:1")
@@ -129,12 +129,12 @@ def test_a_service_that_is_away_is_told_first_and_nothing_else_is_blamed(run: Ru
     first, *others = json.loads(ended.out)
     assert (first["name"], first["state"]) == ("service", "failed")
     assert first["text"].startswith("http://127.0.0.1:1 (angelone.rest_url) can't be reached")
-    assert first["text"].endswith("is the lab running, on this port?")
+    assert first["text"].endswith("see that the lab runs, on this port")
     assert [each for each in others if each["state"] == "failed"] == []
     away = {each["name"] for each in others if each["text"] == "not checked: the service can't be reached"}
     assert away == {"calendar", "contract NIFTY07OCT2524900CE", "static IP", "clock", "credentials", "funds", "master"}
     assert service not in ended.out
-    assert ended.code == 1
+    assert ended.code == 5
 
 
 def test_a_broker_that_is_away_keeps_nobody_from_the_calendar(run: Run, service: str) -> None:

@@ -14,15 +14,17 @@ import pytest
 
 from cli.ended import Run
 from myquant.brokers.port import BrokerInstrument
-from myquant.config.loading import load_config
+from myquant.config.loading import LoadedConfig, load_config
 from myquant.errors import BrokerError
 from myquant.journal import disk
 from myquant.journal.disk import DISK, Disk
-from myquant.session import at_broker, quick_loop
+from myquant.session import archive, at_broker, quick_loop
 from myquant.session.at_broker import fence_folder
 from myquant.session.fence import Fence
+from myquant.strategies.loading import default_strategy
 from session import flattening_market
 from session.flattening_market import KEY, LOT, SYMBOL, TICK, TOKEN, Market
+from session.test_archive import facts_of
 
 OTHER = "50001"
 CODE = "A123456"
@@ -33,6 +35,7 @@ class Port(Market):
     """The market as an order port that is started and closed."""
 
     started = False
+    public_ip = ""  # that orders name
 
     def start(self) -> None:
         self.started = True
@@ -81,7 +84,8 @@ def port(monkeypatch: pytest.MonkeyPatch, fenced: Fence) -> Port:
     found.rest()
 
     @asynccontextmanager
-    async def opened(*_: Any, **__: Any) -> AsyncIterator[At]:
+    async def opened(loaded: LoadedConfig, *_: Any, **__: Any) -> AsyncIterator[At]:
+        found.public_ip = loaded.config.angelone.public_ip
         yield At(found)
 
     def in_virtual_time(main: Coroutine[Any, Any, Any]) -> Any:
@@ -108,6 +112,53 @@ def test_the_account_is_fenced_and_flat(run: Run, port: Port, fenced: Fence) -> 
     assert "  note    the tokens can't be kept" in lines
     assert not port.started
     assert not any(secret in ended.out for secret in SECRETS.values())
+
+
+def session_at(folder: Path, *assignments: str) -> str:
+    """Make the folder of a session of these settings, and return its path."""
+    loaded = load_config(assignments=assignments)
+    archive.create(folder, facts_of(loaded), loaded, default_strategy())
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "used"),
+    [((), "10.0.0.9"), (("--set", "angelone.public_ip=10.0.0.7"), "10.0.0.7")],
+)
+def test_it_speaks_to_the_broker_as_the_session_did(
+    run: Run, port: Port, tmp_path: Path, words: tuple[str, ...], used: str
+) -> None:
+    place = fence_folder(tmp_path / "state", load_config().config, CODE)
+    folder = session_at(tmp_path / "tuesday", "angelone.public_ip=10.0.0.9")
+    Fence.take(place, "tuesday", DISK, session=folder).close()
+    for _ in range(2):  # a second run still knows whose settings they were
+        ended = run("flatten", "--broker", "angelone", "--yes", *words)
+        assert ended.code == 0
+        assert port.public_ip == used
+        line = 'as session tuesday had it: angelone.public_ip = "10.0.0.9"\n'
+        assert ended.out.startswith(line) == (not words)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_session_that_can_not_be_read_keeps_nobody_from_getting_out(
+    run: Run, port: Port, tmp_path: Path, *, is_there: bool
+) -> None:
+    place = fence_folder(tmp_path / "state", load_config().config, CODE)
+    folder = tmp_path / "tuesday"
+    if is_there:
+        session_at(folder)
+        (folder / "config.toml").write_text('[angelone]\npublic_ip = "nowhere"\n')
+    Fence.take(place, "tuesday", DISK, session=str(folder)).close()
+    ended = run("flatten", "--broker", "angelone", "--yes")
+    assert ended.code == 0
+    assert ended.out.startswith("the last session's settings can't be taken: ")
+    assert port.true == {TOKEN: 0, OTHER: 0}
+
+
+def test_where_no_session_is_known_it_says_whose_settings_count(run: Run, port: Port) -> None:
+    ended = run("flatten", "--broker", "angelone", "--yes")
+    assert port.public_ip == "127.0.0.1"
+    assert ended.out.startswith("no session of this account at https://apiconnect.angelone.in is known here: ")
 
 
 def test_one_contract_alone(run: Run, port: Port) -> None:
@@ -183,7 +234,7 @@ def test_a_fence_that_cannot_be_raised_is_told(run: Run, tmp_path: Path) -> None
     (folder / "fence").write_bytes(b"x" * 8)
     ended = run("flatten", "--broker", "angelone", "--yes")
     assert ended.code == 0
-    assert ended.out.startswith("NOT FENCED: ")
+    assert "\nNOT FENCED: " in ended.out
     assert "an engine that runs, or wakes up, can send orders again: end it now, in another terminal" in ended.out
     assert f"kill -9 {os.getpid()}, session monday, unless it has ended" in ended.out
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,11 @@ async def ask(lab: AngelOneLab, method: str, path: str, body: Any = None, jwt: s
     ):
         is_json = reply.content_type == "application/json"
         return reply.status, await reply.json() if is_json else await reply.text()
+
+
+async def posted(lab: AngelOneLab, path: str) -> str:
+    async with aiohttp.ClientSession() as session, session.post(lab.rest_url + path) as answer:
+        return await answer.text()
 
 
 async def listening(lab: AngelOneLab, jwt: str) -> Client:
@@ -149,11 +155,17 @@ def test_the_addresses_for_tests_move_the_account_and_tell_the_truth() -> None:
                 (f"side=BUY&quantity=-75&symbol={SYMBOL}", 400),
             ):
                 assert (await ask(lab, "POST", f"/lab/manual?{query}"))[0] == status
-            assert (await ask(lab, "POST", "/lab/square_off"))[0] == 200
+            bought = await posted(lab, f"/lab/manual?side=BUY&quantity=75&symbol={OTHER}")
+            assert re.fullmatch(rf"traded by phone: BUY 75 {OTHER} at \d+\.\d\d\n", bought)
+            assert "'nope'" in await posted(lab, "/lab/manual?side=BUY&quantity=75&symbol=nope")
+            assert await posted(lab, "/lab/square_off") == "squared off: 2 positions closed, no order works\n"
+            assert await posted(lab, "/lab/square_off") == "squared off: 0 positions closed, no order works\n"
             _, truth = await ask(lab, "GET", "/lab/orders")
             assert [(each["by"], each["side"], each["filled"], each["state"]) for each in truth["orders"]] == [
                 ("phone", codes.BUY, 150, COMPLETE),
                 ("phone", codes.SELL, 75, COMPLETE),
+                ("phone", codes.BUY, 75, COMPLETE),
+                ("broker", codes.SELL, 75, COMPLETE),
                 ("broker", codes.SELL, 75, COMPLETE),
             ]
             assert truth["positions"][0] | {"net": 0, "lowest": 0} == truth["positions"][0]

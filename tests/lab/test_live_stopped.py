@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from myquant.session.operator import ask_session
 from session import book_laws
 from session.forks import Child
 from session.stage import SYMBOL, Lab, Stage, on_stage, until, write_dense_day
+
+ADDRESS = "10.0.0.9"  # that the lab takes orders from
 
 
 @pytest.fixture
@@ -22,8 +25,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def with_position(stage: Stage) -> tuple[Lab, Child]:
     """Start a session and wait till it holds something that is protected; it sells nothing by itself soon."""
-    lab = stage.lab(speed=1.0)
-    child = stage.at_broker(lab, risk__base_sl_points=50, risk__tp_points="[50, 60]", broker__settle_s=2)
+    lab = stage.lab(speed=1.0, words=("--static-ip", ADDRESS))
+    values: dict[str, Any] = {"risk__base_sl_points": 50, "risk__tp_points": "[50, 60]", "broker__settle_s": 2}
+    child = stage.at_broker(lab, angelone__public_ip=ADDRESS, **values)
 
     def is_protected() -> bool:
         status = stage.status()
@@ -56,6 +60,7 @@ def test_one_that_is_frozen_is_flattened_without_it(stage: Stage) -> None:
             ask_session(stage.session(), request, timeout_s=0.5)
     words = ("--debug", "flatten", "--broker", "angelone", "--yes", "--no-wait")
     assert stage.start("f.said", *words, environ=lab.environ).wait() == 0, stage.said("f")
+    assert f'as session s had it: angelone.public_ip = "{ADDRESS}"' in stage.said("f")
     assert book_laws.is_flat(lab.orders())
     child.send(signal.SIGCONT)
     assert child.wait() == 5, stage.said()

@@ -108,6 +108,52 @@ def test_another_configuration_is_named(folder: Path) -> None:
         archive.refuse_another(folder, facts, replace(facts, config_hash=other.hash), other)
 
 
+def test_a_session_goes_on_with_other_addresses(folder: Path, loaded: LoadedConfig) -> None:
+    other = settings({"angelone.public_ip": "10.0.0.9", "angelone.update_url": "wss://b.example"})
+    first = archive.read(folder)
+    archive.refuse_another(folder, first, replace(first, config_hash=other.hash), other)
+    assert archive.moves(folder, first, other) == (
+        "goes on with angelone.update_url = wss://b.example, before it was wss://tns.angelone.in/smart-order-update",
+        "goes on with angelone.public_ip = 10.0.0.9, before it was 127.0.0.1",
+    )
+    archive.move(folder, other)
+    facts = archive.read(folder)
+    assert facts == replace(first, moved={"angelone.update_url": "wss://b.example", "angelone.public_ip": "10.0.0.9"})
+    assert archive.moves(folder, facts, other) == ()
+    assert archive.account_settings(folder)["angelone.public_ip"] == "10.0.0.9"
+    assert archive.account_settings(folder)["angelone.product"] == "INTRADAY"
+    assert archive.archived_config(folder, default_strategy()).hash == loaded.hash  # replays as it was made
+    archive.move(folder, loaded)
+    assert archive.read(folder) == first
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"angelone.public_ip": "10.0.0.9", "angelone.product": "CARRYFORWARD"},
+            "there: angelone.product was INTRADAY",
+        ),
+        ({"angelone.rest_url": "http://127.0.0.1:80"}, "there: angelone.rest_url was https://apiconnect.angelone.in"),
+    ],
+)
+def test_no_session_moves_to_another_product_or_from_the_broker_to_a_lab(
+    folder: Path, change: dict[str, object], said: str
+) -> None:
+    other, facts = settings(change), archive.read(folder)
+    with pytest.raises(ConfigError, match=said):
+        archive.refuse_another(folder, facts, replace(facts, config_hash=other.hash), other)
+
+
+def test_a_changed_archive_is_not_gone_on_with_at_other_addresses(folder: Path) -> None:
+    path = folder / archive.CONFIG
+    path.write_text(path.read_text(encoding="utf-8").replace("points = 15.0", "points = 16.0"), encoding="utf-8")
+    other = settings({"angelone.public_ip": "10.0.0.9", "risk.base_sl_points": 16})
+    facts = archive.read(folder)
+    with pytest.raises(ConfigError, match=r"its config.toml is not as it was made"):
+        archive.refuse_another(folder, facts, replace(facts, config_hash=other.hash), other)
+
+
 def test_a_session_that_has_ended_stays_so(folder: Path, loaded: LoadedConfig) -> None:
     archive.end(folder, 0)
     with pytest.raises(ConfigError, match="this session has ended; choose another name"):

@@ -28,6 +28,8 @@ def test_the_last_that_began_holds(tmp_path: Path) -> None:
     assert (first.holds(), second.holds()) == (False, True)
     assert (first.epoch, second.epoch, read_epoch(folder, DISK)) == (1, 2, 2)
     assert holder(folder, DISK) == Holder(os.getpid(), "two")
+    Fence.raise_epoch(folder, "three", DISK, session="/runs/two")
+    assert holder(folder, DISK) == Holder(os.getpid(), "three", "/runs/two")
     first.close()
     second.close()
 

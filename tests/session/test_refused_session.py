@@ -68,8 +68,9 @@ def refuse(_: object) -> None:
     raise DataError("the trail of configurations is damaged")
 
 
-def begin_paper(folder: Path, review: Review) -> Left:
-    plan = PaperPlan("angelone", (SYMBOL,), settings({}), default_strategy(), folder, SECRETS)
+def begin_paper(folder: Path, review: Review, **addresses: str) -> Left:
+    loaded = settings({f"angelone.{key}": value for key, value in addresses.items()})
+    plan = PaperPlan("angelone", (SYMBOL,), loaded, default_strategy(), folder, SECRETS)
     return compose.paper(plan, review)
 
 
@@ -112,3 +113,23 @@ def test_a_folder_that_another_process_has_taken_up_meanwhile_stays(
     with pytest.raises(DataError, match="the trail"):
         begin_live(folder, refuse)
     assert JournalReader(folder).end().last >= 1
+
+
+def test_one_that_goes_on_at_another_address_says_so_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "SessionProcess", BrokenProcess)
+    folder, notes = tmp_path / "runs" / "s", list[tuple[str, ...]]()
+
+    def begin(**addresses: str) -> None:
+        with pytest.raises(DataError, match="it broke"):
+            begin_paper(folder, lambda opened: notes.append(opened.notes), **addresses)
+
+    begin()
+    assert archive.read(folder).moved == {}
+    begin(public_ip="10.0.0.9")
+    begin(public_ip="10.0.0.9")
+    assert notes == [(), ("goes on with angelone.public_ip = 10.0.0.9, before it was 127.0.0.1",), ()]
+    assert archive.read(folder).moved == {"angelone.public_ip": "10.0.0.9"}
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    assert len([line for line in lines if "another address" in line and "10.0.0.9" in line]) == 1

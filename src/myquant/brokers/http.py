@@ -170,7 +170,7 @@ def unreachable(url: str, setting: str, error: NoAnswerError) -> str:
     if error.kind != UNREACHABLE:
         return str(error)
     at_lab = is_loopback(urlsplit(url).hostname or "")
-    see = "is the lab running, on this port?" if at_lab else "see to the network and the setting"
+    see = "see that the lab runs, on this port" if at_lab else "see to the network and the setting"
     return f"{url} ({setting}) can't be reached ({error}): {see}"
 
 

@@ -22,7 +22,8 @@ EXAMPLES: Final = examples(
     "myquant doctor --broker angelone --json",
 )
 EXIT_CODES: Final = """\b
-Exit codes: 0 nothing failed (there may be warnings); 1 something failed; 2 bad usage or configuration"""
+Exit codes: 0 nothing failed (there may be warnings); 1 something failed; 2 bad usage or configuration;
+5 the broker can't be reached"""
 SAMPLES: Final = 5
 SAMPLE_S: Final = 0.23  # they fall on different parts of the second
 TIMEOUT_S: Final = 5.0
@@ -47,6 +48,7 @@ def doctor(
     import json
 
     from myquant.cli.settings import load_settings
+    from myquant.errors import BrokerError, MyquantError
     from myquant.session.at_broker import refuse_unknown
     from myquant.session.checks import FAILED, code_check, service_check
     from myquant.session.quick_loop import run_loop
@@ -65,7 +67,8 @@ def doctor(
         print(json.dumps([each._asdict() for each in found], indent=2, ensure_ascii=False))
     else:
         _print(found)
-    raise typer.Exit(1 if any(each.state == FAILED for each in found) else 0)
+    failed = BrokerError.exit_code if away else MyquantError.exit_code
+    raise typer.Exit(failed if any(each.state == FAILED for each in found) else 0)
 
 
 def _of_machine(loaded: "LoadedConfig", broker: str) -> "list[Check]":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from myquant.cli.settings import load_settings
-from myquant.errors import BrokerError, JournalError
+from myquant.errors import BrokerError, JournalError, MyquantError
 
 if TYPE_CHECKING:
     from myquant.brokers.port import Books
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0  # the books may be asked for once a second
 NAME: Final = "myquant flatten"
+UNKNOWN_SESSION: Final = "no session of this account at {url} is known here: addresses and product are those of --config, --set and the defaults"
 QUESTION: Final = "Cancel these orders and close these positions? Type yes to do it: "
 
 
@@ -35,9 +36,47 @@ def flatten_broker(
     """
     from myquant.session.quick_loop import run_loop
 
-    loaded = load_settings(None, config=config, assignments=assignments)
+    loaded = _as_session(broker, load_settings(None, config=config, assignments=assignments), config, assignments)
     if not run_loop(_flatten(broker, symbols, loaded, confirm, wait=wait)):
         raise BrokerError(f"{broker}: not flat: close what is left in the broker's own application, or run this again")
+
+
+def _as_session(
+    broker: str, loaded: "LoadedConfig", config: Sequence[Path] | None, assignments: Sequence[str] | None
+) -> "LoadedConfig":
+    """Return the settings, those of the account as the last session used them where nothing says otherwise.
+
+    Its addresses are not those of the defaults, and an order from another is refused when the engine is fenced off already.
+    Where the service is stays as it is: that says whose fence it is.
+    """
+    from myquant.config.kinds import write
+    from myquant.config.loading import DEFAULT, load_config
+    from myquant.journal import disk
+    from myquant.session.archive import account_settings
+    from myquant.session.at_broker import account_secrets, fence_folder, state_folder
+    from myquant.session.fence import holder
+
+    place = fence_folder(state_folder(), loaded.config, account_secrets(broker, os.environ).client_code)
+    try:
+        last = holder(place, disk.DISK)
+        if last is None or not last.session:
+            _tell(UNKNOWN_SESSION.format(url=loaded.config.angelone.rest_url))
+            return loaded
+        used = account_settings(Path(last.session))
+        taken = {
+            name: value
+            for name, value in used.items()
+            if loaded.origins.get(name) == DEFAULT and value != loaded.values[name] and name != "angelone.rest_url"
+        }
+        values = {"angelone": {name.partition(".")[2]: value for name, value in taken.items()}}
+        both = load_config(files=config or (), values=values, environment=os.environ, assignments=assignments or ())
+    except MyquantError as error:
+        _tell(f"the last session's settings can't be taken: {error}; those given here count")
+        return loaded
+    if taken:
+        said = ", ".join(f"{name} = {write(value)}" for name, value in taken.items())
+        _tell(f"as session {Path(last.session).name} had it: {said}")
+    return both
 
 
 async def _flatten(
@@ -147,7 +186,7 @@ def _fence(folder: Path) -> bool:
     with suppress(JournalError):  # it serves messages only
         before = holder(folder, disk.DISK)
     try:
-        epoch = Fence.raise_epoch(folder, NAME, disk.DISK)
+        epoch = Fence.raise_epoch(folder, NAME, disk.DISK, session=before.session if before is not None else "")
     except JournalError as error:
         is_in_memory = isinstance(error, NotSyncedError)
         _tell(f"{'FENCED IN MEMORY ONLY' if is_in_memory else 'NOT FENCED'}: {error}")

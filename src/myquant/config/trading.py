@@ -14,6 +14,10 @@ from myquant.config.schema import SECTIONS
 TRADING: Final = ("strategy", "risk", "execution", "feed", "capital", "session", "instrument", "charges")
 # Contracts end week by week, and a session names its own: the symbol of the settings serves files without one.
 NOT_TRADING: Final = ("instrument.symbol",)
+# Where a broker's services are, and where this machine is: a session may go on with others.
+PLACES: Final = tuple(
+    f"angelone.{key}" for key in ("rest_url", "stream_url", "master_url", "update_url", "public_ip", "local_ip", "mac")
+)
 
 
 def trading_values(loaded: LoadedConfig) -> dict[str, Any]:

@@ -13,13 +13,15 @@ import errno
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import myquant
 from myquant.config.layers import read_toml
 from myquant.config.loading import LoadedConfig, diff, load_config
+from myquant.config.trading import PLACES
 from myquant.errors import ConfigError, DataError, JournalError, cannot_write
 from myquant.journal.disk import DISK, let_go
 from myquant.journal.lock import take_lock
@@ -43,7 +45,8 @@ class SessionFacts:
     """What session.json says.
 
     `key` heads the journal's checksums and the tags of orders; `ended`: the exit code with which the session's last day
-    ended, None while it can still go on.
+    ended, None while it can still go on; `moved`: the addresses (`config.trading.PLACES`) that its last start used where
+    they are other than in config.toml.
     """
 
     kind: str
@@ -60,6 +63,7 @@ class SessionFacts:
     created: str  # UTC, ISO 8601
     version: str = myquant.__version__
     ended: int | None = None
+    moved: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -170,10 +174,8 @@ def refuse_another(folder: Path, facts: SessionFacts, wanted: SessionFacts, load
         was, now = getattr(facts, name), getattr(wanted, name)
         if was != now:
             raise ConfigError(f"{folder}: a session of {what} {_text(was)} is there, not {_text(now)}; {ELSEWHERE}")
-    if facts.config_hash != wanted.config_hash:
-        raise ConfigError(
-            f"{folder}: a session of another configuration is there: {_changes(folder, loaded)}; {ELSEWHERE}"
-        )
+    if facts.config_hash != wanted.config_hash and (changes := _changes(folder, facts, loaded)):
+        raise ConfigError(f"{folder}: a session of another configuration is there: {changes}; {ELSEWHERE}")
     if facts.engine_hash != wanted.engine_hash:
         raise ConfigError(
             f"{folder}: a session of another engine is there (myquant {facts.version} or another strategy file), whose"
@@ -185,13 +187,60 @@ def _text(value: object) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _changes(folder: Path, loaded: LoadedConfig) -> str:
-    """Return what differs from the archived configuration, a few of them."""
-    known = {name.partition(".")[0] for name in loaded.values}
-    table = {section: body for section, body in read_toml(folder / CONFIG).items() if section in known}
-    before = load_config(values=table, sections=loaded_models(loaded))
-    changes = [f"{name} was {was}, is {now}" for name, was, now in diff(before, loaded)]
+def _changes(folder: Path, facts: SessionFacts, loaded: LoadedConfig) -> str:
+    """Return what differs from the archived configuration and decides, a few of it; empty: nothing, but for addresses."""
+    before = config_of(folder, loaded)
+    if before.hash != facts.config_hash:
+        return f"its {CONFIG} is not as it was made"
+    decisive = [each for each in diff(before, loaded) if each[0] not in PLACES or _is_another_service(*each)]
+    changes = [f"{name} was {was}, is {now}" for name, was, now in decisive]
     return "; ".join(changes[:5]) + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
+
+
+def _is_another_service(name: str, was: str, now: str) -> bool:
+    """Return whether a session would go from a lab on this machine to the real broker, or back, with what it holds."""
+    from myquant.brokers.addresses import is_loopback  # noqa: PLC0415  (brings TLS along; a session that moves needs it)
+
+    if not name.endswith("_url"):
+        return False
+    return is_loopback(urlsplit(was).hostname or "") != is_loopback(urlsplit(now).hostname or "")
+
+
+def config_of(folder: Path, like: LoadedConfig) -> LoadedConfig:
+    """Return a session's configuration, as far as its sections are those of `like`. Raises ConfigError."""
+    known = {name.partition(".")[0] for name in like.values}
+    table = {section: body for section, body in read_toml(folder / CONFIG).items() if section in known}
+    return load_config(values=table, sections=loaded_models(like))
+
+
+def move(folder: Path, loaded: LoadedConfig) -> None:
+    """Note the addresses that a session goes on with. Raises MyquantError where that can't be written."""
+    facts = read(folder)
+    before = config_of(folder, loaded).values
+    moved = {name: loaded.values[name] for name in PLACES if loaded.values[name] != before[name]}
+    if moved == facts.moved:
+        return
+    try:
+        _write_facts(folder, replace(facts, moved=moved))
+    except OSError as error:
+        raise cannot_write(folder / MARK, error, "see to the disk, then start the session again") from error
+
+
+def moves(folder: Path, facts: SessionFacts, loaded: LoadedConfig) -> tuple[str, ...]:
+    """Return the addresses that are other than at the last start, one line each."""
+    before = config_of(folder, loaded).values | facts.moved
+    return tuple(
+        f"goes on with {name} = {loaded.values[name]}, before it was {before[name]}"
+        for name in PLACES
+        if loaded.values[name] != before[name]
+    )
+
+
+def account_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of the broker's section that a session's last start used. Raises MyquantError."""
+    facts = read(folder)
+    section = read_toml(folder / CONFIG).get("angelone", {})
+    return {f"angelone.{key}": value for key, value in section.items()} | facts.moved
 
 
 def loaded_models(loaded: LoadedConfig) -> dict[str, Any]:

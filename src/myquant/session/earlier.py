@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from myquant.config.layers import read_toml
-from myquant.config.loading import LoadedConfig, diff, load_config
+from myquant.config.loading import LoadedConfig, diff
 from myquant.errors import MyquantError
 from myquant.journal.segment import FOLDER as JOURNAL
 from myquant.session import archive
-from myquant.session.archive import SessionFacts
+from myquant.session.archive import SessionFacts, config_of
 
 
 class Earlier(NamedTuple):
@@ -34,13 +33,6 @@ def sessions(runs: Path, kind: str) -> Iterator[Earlier]:
         if facts.kind == kind and (folder / JOURNAL).is_dir():
             found.append(Earlier(folder, facts))
     yield from sorted(found, key=lambda each: (each.facts.created, each.facts.name), reverse=True)
-
-
-def config_of(folder: Path, like: LoadedConfig) -> LoadedConfig:
-    """Return a session's configuration, as far as its sections are those of `like`. Raises ConfigError."""
-    known = {name.partition(".")[0] for name in like.values}
-    table = {section: body for section, body in read_toml(folder / archive.CONFIG).items() if section in known}
-    return load_config(values=table, sections=archive.loaded_models(like))
 
 
 class Compared(NamedTuple):

@@ -15,7 +15,8 @@ from myquant.config.trading import differences, trading_values
 from myquant.errors import MyquantError
 from myquant.results.write import RUN_MARK
 from myquant.session import archive
-from myquant.session.earlier import Earlier, config_of, sessions
+from myquant.session.archive import config_of
+from myquant.session.earlier import Earlier, sessions
 from myquant.strategies.loading import LoadedStrategy
 
 NAMED: Final = 3  # settings that a refusal names

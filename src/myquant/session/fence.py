@@ -23,7 +23,7 @@ EPOCH: Final = "fence"
 HOLDER: Final = "holder.json"
 LOCK: Final = "lock"
 SIZE: Final = 8
-HOLDER_MAX: Final = 4096  # bytes
+HOLDER_MAX: Final = 2**15  # bytes; a path has 4,096 at most, each of which may be written as six
 LOCK_TRIES: Final = 200
 LOCK_WAIT_S: Final = 0.01
 EPOCH_MAX: Final = 2**31 - 1
@@ -43,6 +43,7 @@ class Holder(NamedTuple):
 
     pid: int
     name: str  # a session, or a command
+    session: str = ""  # path of the folder of the last session that held it; empty: not known
 
 
 def pack(epoch: int) -> int:
@@ -68,23 +69,25 @@ class Fence:
         self.epoch = mine >> 32
 
     @classmethod
-    def take(cls, folder: Path, name: str, disk: Disk, pause: Pause = sleep) -> Self:
-        """Raise the epoch and hold it; `name` is the session's, for messages, and `pause` waits for so many seconds.
+    def take(cls, folder: Path, name: str, disk: Disk, pause: Pause = sleep, *, session: str = "") -> Self:
+        """Raise the epoch and hold it; `name` and the path of its folder, `session`, are for messages and for who flattens.
+
+        `pause` waits for so many seconds.
 
         Raises JournalError where the folder can't be written or the file is damaged. Others may be fenced off all the same.
         """
         with _locked(folder, disk, pause):
-            memory, mine = _raise(folder, name, disk)
+            memory, mine = _raise(folder, Holder(os.getpid(), name, session), disk)
         return cls(memory, mine)
 
     @staticmethod
-    def raise_epoch(folder: Path, name: str, disk: Disk, pause: Pause = sleep) -> int:
+    def raise_epoch(folder: Path, name: str, disk: Disk, pause: Pause = sleep, *, session: str = "") -> int:
         """Fence off whoever holds the epoch, and return the new one, which nobody holds; errors as `take`.
 
         After a NotSyncedError whoever holds the old one is fenced off as long as this machine keeps the page in its memory.
         """
         with _locked(folder, disk, pause):
-            memory, mine = _raise(folder, name, disk)
+            memory, mine = _raise(folder, Holder(os.getpid(), name, session), disk)
         memory.close()
         return mine >> 32
 
@@ -116,7 +119,7 @@ def holder(folder: Path, disk: Disk) -> Holder | None:
             let_go(disk, descriptor)
     try:
         table = json.loads(text)
-        return Holder(int(table["pid"]), str(table["name"]))
+        return Holder(int(table["pid"]), str(table["name"]), str(table.get("session", "")))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -163,7 +166,7 @@ def _wait_for_lock(folder: Path, descriptor: int, disk: Disk, pause: Pause) -> N
     raise JournalError(f"{folder / LOCK}: another process has held it for too long: end that process, then run again")
 
 
-def _raise(folder: Path, name: str, disk: Disk) -> tuple[mmap.mmap, int]:
+def _raise(folder: Path, who: Holder, disk: Disk) -> tuple[mmap.mmap, int]:
     """Raise the epoch, wait until it is on the disk, and return the mapped file and the new word."""
     path = folder / EPOCH
     epoch = read_epoch(folder, disk) + 1
@@ -181,7 +184,7 @@ def _raise(folder: Path, name: str, disk: Disk) -> tuple[mmap.mmap, int]:
             refused = _refused_sync(descriptor, disk)
         finally:
             let_go(disk, descriptor)
-    _note_holder(folder, name, disk)
+    _note_holder(folder, who, disk)
     if refused is not None:
         raise NotSyncedError(f"{path}: can't be written through ({refused.strerror or refused}): see to the disk")
     return memory, mine
@@ -226,9 +229,9 @@ def _replace(folder: Path, name: str, content: bytes, disk: Disk) -> None:
     put_file(disk, folder / name, draft)
 
 
-def _note_holder(folder: Path, name: str, disk: Disk) -> None:
+def _note_holder(folder: Path, who: Holder, disk: Disk) -> None:
     """Note who raised the epoch; a full disk must not keep anyone from fencing others off."""
     try:
-        _replace(folder, HOLDER, json.dumps({"pid": os.getpid(), "name": name}).encode(), disk)
+        _replace(folder, HOLDER, json.dumps(who._asdict()).encode(), disk)
     except OSError:
         discard(disk, folder / HOLDER)

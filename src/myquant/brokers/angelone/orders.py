@@ -10,6 +10,7 @@ from myquant.brokers.angelone.order_requests import OrderRequests, variety
 from myquant.brokers.angelone.order_sending import Account, Request, Sender
 from myquant.brokers.angelone.order_words import Said, Verdict
 from myquant.brokers.port import Books, BrokerInstrument, Capabilities, NewOrder, OpenOrder, OrderAnswer
+from myquant.brokers.secrets import LINE_MAX
 from myquant.brokers.slices import Ask, Kind, Ledger, Slice
 from myquant.brokers.wire import Wire
 from myquant.core import codes, orders
@@ -17,6 +18,7 @@ from myquant.errors import BrokerError
 
 DEAF_LOOK_S: Final = 2.0  # while updates are not heard and something works, the books are looked at so often
 DOUBTS_KEPT: Final = 1000
+DOUBT_MAX: Final = 2 * LINE_MAX  # characters: a refusal has what was asked, the broker's words and the remedy
 
 CAPABILITIES: Final = Capabilities(
     carries_tag=True,
@@ -94,6 +96,7 @@ class AngelOneOrders:
         self._channel: tuple[bool, str] | None = None
         self._varieties: dict[str, str] = {}
         self._doubts: set[str] = set()
+        self._unwanted: set[str] = set()  # broker's ids of orders none of ours that were asked to be cancelled
         self._gone: set[Slice] = set()  # slices that are not there any more, by an answer and not yet by the books
         self._not_gone: set[Slice] = set()  # of which the books said otherwise
         self._looking: asyncio.Task[None] | None = None
@@ -133,6 +136,7 @@ class AngelOneOrders:
 
     def cancel_orphan(self, order: OpenOrder) -> None:
         """Ask for an order of the books to be cancelled that is none of ours."""
+        self._unwanted.add(order.broker_id)
         kept = self._varieties.get(order.broker_id) or variety(is_stop=order.trigger > 0)
         self._sender.send(Request(Kind.CANCEL, urgent=True, broker_id=order.broker_id, variety=kept))
 
@@ -302,8 +306,9 @@ class AngelOneOrders:
         if piece is not None:
             self._tell(self._see(piece, row))
         else:
+            what = "an order that we cancel" if row.broker_id in self._unwanted else "an order that is not ours"
             self._doubt_once(
-                f"an order that is not ours: {row.broker_id}, {self._names.get(row.token) or f'token {row.token}'}, state "
+                f"{what}: {row.broker_id}, {self._names.get(row.token) or f'token {row.token}'}, state "
                 f"{orders.STATE_NAMES[row.state]}, {row.filled} of {row.quantity} filled"
             )
 
@@ -354,7 +359,7 @@ class AngelOneOrders:
                 self._ask(order.new.order_id, Kind.CANCEL)
 
     def _doubt(self, why: str) -> None:
-        self.on_doubt(self._account.redactor.line(why))
+        self.on_doubt(self._account.redactor.line(why, DOUBT_MAX))
 
     def _doubt_once(self, why: str) -> None:
         """Doubt, but not at each look at the books again."""

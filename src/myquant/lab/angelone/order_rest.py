@@ -50,8 +50,7 @@ class OrderRest:
         return web.Response(status=status or 500, body=body, content_type=kind)
 
     async def _square_off(self, _request: web.Request) -> web.Response:
-        self._service.square_off()
-        return web.Response()
+        return web.Response(text=f"squared off: {self._service.square_off()} positions closed, no order works\n")
 
     async def _manual(self, request: web.Request) -> web.Response:
         """Trade from the user's phone: `side` BUY or SELL, `quantity` in units, `symbol`."""
@@ -63,11 +62,15 @@ class OrderRest:
             for token, each in self._service.book.tradables.items()
             if each.listed.symbol == asked.get("symbol", "")
         ]
-        if side is None or not found or not quantity.isdecimal() or int(quantity) == 0:
-            return web.Response(status=400, text="name side=BUY or SELL, quantity (units) and symbol")
-        if not self._service.manual_trade(found[0], side * int(quantity)):
-            return web.Response(status=409, text="there is no market, or nothing to sell")
-        return web.Response()
+        if side is None or not quantity.isdecimal() or int(quantity) == 0:
+            return web.Response(status=400, text="name side=BUY or SELL, quantity (units) and symbol\n")
+        if not found:
+            return web.Response(status=400, text=f"no contract here has the symbol {asked.get('symbol', '')!r}\n")
+        traded = self._service.manual_trade(found[0], side * int(quantity))
+        if traded is None:
+            return web.Response(status=409, text="there is no market, or nothing to sell\n")
+        what = f"{asked['side']} {traded.filled} {asked['symbol']} at {traded.value / traded.filled / 100:.2f}"
+        return web.Response(text=f"traded by phone: {what}\n")
 
     async def _oracle(self, _request: web.Request) -> web.Response:
         return web.json_response(oracle_of(self._service))

@@ -152,24 +152,26 @@ class OrderService:
         if self.book.working(token):
             self.book.match(token, self._clock())
 
-    def square_off(self) -> None:
-        """Let the broker cancel what works and close all positions at the market's price."""
+    def square_off(self) -> int:
+        """Let the broker cancel what works and close all positions at the market's price; return how many it closed."""
         for order in self.book.orders:
             self.book.cancel(order, self._clock())
-        for token, product in list(self.book.positions):
-            self._trade(token, -self.book.positions[token, product].net, BROKER, product)
+        return sum(
+            self._trade(token, -self.book.positions[token, product].net, BROKER, product) is not None
+            for token, product in list(self.book.positions)
+        )
 
-    def manual_trade(self, token: str, quantity: int) -> bool:
-        """Let the user buy units, or sell them, negative, from the phone; return whether the market was there.
+    def manual_trade(self, token: str, quantity: int) -> Order | None:
+        """Let the user buy units, or sell them, negative, from the phone; return the order, None where no market was there.
 
         A sale is of what is held at most. It does not mind orders that work: the position may become less than they sell.
         """
         held = max(self.book.held(token), 0)
         return self._trade(token, max(quantity, -held), PHONE, INTRADAY)
 
-    def _trade(self, token: str, quantity: int, by: str, product: str) -> bool:
+    def _trade(self, token: str, quantity: int, by: str, product: str) -> Order | None:
         side = codes.BUY if quantity > 0 else codes.SELL
-        return self.book.trade(token, side, abs(quantity), by, product, self._clock()) is not None
+        return self.book.trade(token, side, abs(quantity), by, product, self._clock())
 
     def _allows(self, route: Route) -> bool:
         second = self._clock() // SECOND_NS

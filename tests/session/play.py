@@ -56,6 +56,7 @@ NOTICES: Final = {
     "close": codes.CLOSE_OPEN,
     "journal": codes.BY_JOURNAL,
     "channel": codes.BY_ORDER_CHANNEL,
+    "fence": codes.BY_FENCE,
 }
 NOTHING: Final = Event(*[0] * len(Event._fields))
 

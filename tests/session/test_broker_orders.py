@@ -216,13 +216,14 @@ def test_a_refusal_for_want_of_margin_halts_and_its_words_are_told_later() -> No
     ]
 
 
-def test_what_we_held_back_ourselves_is_not_put_into_the_brokers_mouth() -> None:
+@pytest.mark.parametrize(("code", "said"), [(codes.NOT_SENT, "not sent"), (codes.NOT_FOUND, "not at the broker")])
+def test_what_we_found_ourselves_is_not_put_into_the_brokers_mouth(code: int, said: str) -> None:
     desk = Desk().attached()
     desk.orders.submit(BUY_150)
-    desk.port.on_answer(answer(codes.ORDER_REJECT, code=codes.NOT_SENT, words="the order rate is spent"))
+    desk.port.on_answer(answer(codes.ORDER_REJECT, code=code, words="a reason of ours"))
     desk.stage.turn()
-    fields = {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "why": "the order rate is spent"}
-    assert desk.log.lines == [("warning", "not sent", fields)]
+    fields = {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "why": "a reason of ours"}
+    assert desk.log.lines == [("warning", said, fields)]
 
 
 def test_a_refused_sell_is_a_doubt_and_no_want_of_margin() -> None:

@@ -250,3 +250,34 @@ def test_a_stop_order_of_unknown_state_keeps_the_exit_back() -> None:
         10:00:08  ack #2                  | resumed order_of_unknown_state ; cancel 300 of #2
         10:00:08  cancelled #2            | sell 75 at 105.05 #3 take_profit_1 ; stop 225 at 85.05 #4
     """)
+
+
+def test_a_reason_to_halt_is_told_once_till_a_resume_beside_a_grave_one_as_well() -> None:
+    stage = works(execution__unprotected_max_s=3, risk__max_rejects=100).play("""
+        10:00:00  tick 100                |
+        10:00:01  tick 100.05             | buy 300 at 100.05 #1
+        10:00:01  fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05 ; stop 300 at 85.05 #2
+        10:00:01  reject #2               |
+        10:00:01  alarm fence             | halted fenced
+        10:00:04  timer                   | halted position_without_stop ; sell 300 at 100.05 #3 unprotected
+        10:00:04.1  timer                 |
+        10:00:04.2  tick 100              |
+        10:00:04.3  alarm fence           |
+        10:00:04.4  operator resume       | halted position_without_stop
+    """)
+    assert stage.engine.account().halt == codes.BY_UNPROTECTED
+
+
+def test_the_time_without_a_stop_order_begins_with_the_first_packet_of_a_new_process() -> None:
+    stage = works(execution__unprotected_max_s=3, execution__exit_retry_s=900, risk__max_rejects=100).play("""
+        10:00:00  tick 100                |
+        10:00:01  tick 100.05             | buy 300 at 100.05 #1
+        10:00:01  fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05 ; stop 300 at 85.05 #2
+        10:00:01  reject #2               |
+        10:00:02  feed stale              |
+        10:00:03  feed healthy            |
+        10:10:00  tick 100                |
+        10:10:02  timer                   |
+        10:10:03  timer                   | halted position_without_stop ; sell 300 at 100.00 #3 unprotected
+    """)
+    assert stage.engine.account().halt == codes.BY_UNPROTECTED

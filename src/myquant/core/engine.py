@@ -353,10 +353,9 @@ def on_notice(
     if event.kind == codes.END_OF_DATA:
         return end_data(account, instrument, event, rules, counts, commands)
     if event.kind == codes.FEED_STATUS:
-        exposed_ns = event.time_ns if instrument.position.exposed_ns != 0 else 0  # it counts anew, with a feed
-        return note_feed(account, event), instrument._replace(
-            position=instrument.position._replace(exposed_ns=exposed_ns)
-        )
+        # Without a stop order: counted anew, from the next event. Until a packet comes the clock is that of an earlier process.
+        position = instrument.position._replace(exposed_ns=0)
+        return note_feed(account, event), instrument._replace(position=position)
     if event.kind == codes.QUOTE:
         return account, instrument._replace(tape=instrument.tape._replace(bid=event.bid, ask=event.ask))
     if event.kind == codes.OPERATOR:

@@ -39,8 +39,14 @@ from myquant.core.records import (
 
 @inlined
 def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, Any]) -> Account:
-    """Stop entries until a person resumes, and say so; what he has to look into first stays the reason (`codes.GRAVE`)."""
-    if account.halt == reason:
+    """Stop entries until a person resumes; what he has to look into first stays the reason (`codes.GRAVE`).
+
+    A reason is told once: what holds for a while, as a position without a stop order, is found at every event.
+    """
+    stays = account.halt in codes.GRAVE and reason not in codes.GRAVE
+    known = (account.halts >> reason) & 1 == 1
+    account = account._replace(halt=account.halt if stays else reason, halts=account.halts | (1 << reason))
+    if known:
         return account
     command = NO_COMMAND._replace(
         kind=codes.HALTED,
@@ -50,8 +56,7 @@ def halt(account: Account, reason: int, event: Event, commands: np.ndarray[Any, 
         order_id=event.order_id,
         reason=reason,
     )
-    stays = account.halt in codes.GRAVE and reason not in codes.GRAVE
-    return emit(commands, account._replace(halt=account.halt if stays else reason), command)
+    return emit(commands, account, command)
 
 
 @inlined

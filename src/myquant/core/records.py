@@ -141,6 +141,7 @@ class Account(NamedTuple):
     day_stopped: bool
     flatten: bool  # an operator asked for it; ends when he resumes
     halt: int  # codes.HALT_NAMES, save the day loss
+    halts: int  # bits: all reasons since the last resume, each told once
     unknown: int  # orders of unknown state
     shortfall: int  # how much less the broker lets us spend than our ledger has, paise
     feed_stale: bool

@@ -191,9 +191,11 @@ def time_out_order(
         order = order._replace(asked_price=0, asked_trigger=0)
     if order.state != SENT or event.time_ns - order.sent_ns < rules.order_timeout_ns:
         return account, order
-    before = account.halt
+    before, halts = account.halt, account.halts
     account = halt(account, codes.BY_UNKNOWN_ORDER, event._replace(order_id=order.id), commands)
-    account = account._replace(unknown=account.unknown + 1, halt=account.halt if before == codes.NOT_HALTED else before)
+    account = account._replace(unknown=account.unknown + 1)
+    if before != codes.NOT_HALTED:
+        account = account._replace(halt=before, halts=halts)
     return account, order._replace(state=next_state(order.state, ON_TIMEOUT))
 
 
@@ -215,7 +217,7 @@ def resolve_unknown(
         order_id=event.order_id,
         reason=account.halt,
     )
-    return emit(commands, account._replace(halt=codes.NOT_HALTED), command)
+    return emit(commands, account._replace(halt=codes.NOT_HALTED, halts=0), command)
 
 
 @inlined
@@ -255,7 +257,7 @@ def ask_operator(account: Account, event: Event, commands: np.ndarray[Any, Any])
     A wish that is not known halts. No resume lifts the day's loss limit.
     """
     if event.code == codes.ASK_RESUME:
-        return account._replace(halt=codes.NOT_HALTED, flatten=False, rejects_in_row=0)
+        return account._replace(halt=codes.NOT_HALTED, halts=0, flatten=False, rejects_in_row=0)
     if event.code == codes.ASK_FLATTEN:
         return account._replace(flatten=True)
     return halt(account, codes.BY_OPERATOR, event, commands)

@@ -21,6 +21,7 @@ from myquant.session.simulated import venue_rules
 
 ALL: Final = -1
 ENDED: Final = (codes.ORDER_REJECT, codes.CANCELLED)
+_OURS: Final = {codes.NOT_SENT: "not sent", codes.NOT_FOUND: "not at the broker"}  # what an answer's words are then
 UNANSWERED: Final = (SENT, UNKNOWN)
 NEVER_SENT: Final = 36**4 - 1  # the highest id that a tag can hold: no session comes so far
 ASKED_MAX: Final = 4  # prices of an order that are remembered beside the engine's: of requests whose answer was lost
@@ -115,7 +116,7 @@ class BrokerOrders:
         self._holds = self._fence.holds
         self._channel_lost_ns = host.monotonic_ns()
         self._port.on_answer, self._port.on_channel = self._on_answer, self._on_channel
-        self._port.on_doubt = self._doubt
+        self._port.on_doubt = lambda why: self.on_doubt(why)  # whoever takes it by then
         if self._shadow is not None:
             self._shadow.later = host.later
         working = self._working()
@@ -372,14 +373,10 @@ class BrokerOrders:
         return answer.code
 
     def _tell_words(self, who: int, answer: OrderAnswer) -> None:
-        """Log the broker's words, or why we held an order back ourselves."""
-        symbol, is_ours = self._instruments[who].symbol, answer.code == codes.NOT_SENT
-        what = "not sent" if is_ours else "the broker says"
-        words = {"why" if is_ours else "words": answer.words}
+        """Log the broker's words, or what we found ourselves."""
+        symbol, what = self._instruments[who].symbol, _OURS.get(answer.code, "the broker says")
+        words = {"why" if answer.code in _OURS else "words": answer.words}
         self._log.warning(what, of=codes.EVENT_NAMES[answer.kind], order=answer.order_id, symbol=symbol, **words)
-
-    def _doubt(self, why: str) -> None:
-        self.on_doubt(why)
 
     def _on_channel(self, is_up: bool, why: str) -> None:
         if is_up:

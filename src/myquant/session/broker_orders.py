@@ -116,7 +116,7 @@ class BrokerOrders:
         self._holds = self._fence.holds
         self._channel_lost_ns = host.monotonic_ns()
         self._port.on_answer, self._port.on_channel = self._on_answer, self._on_channel
-        self._port.on_doubt = lambda why: self.on_doubt(why)  # whoever takes it by then
+        self._port.on_doubt = self._doubt
         if self._shadow is not None:
             self._shadow.later = host.later
         working = self._working()
@@ -353,8 +353,7 @@ class BrokerOrders:
         self.on_doubt(f"a fill of order {answer.order_id}, which the engine has forgotten")
         units, value = self._late.beyond(answer)
         if units > 0:
-            of = {"symbol": self._instruments[who].symbol, "order": answer.order_id}
-            self._log.error("a sell has filled after its end", quantity=units, value_paise=value, **of)
+            self._log.error("a sell has filled after its end", order=answer.order_id, quantity=units, value_paise=value)
             self._host.tell(codes.ALARM, code=codes.BY_BOOKS)  # before the other, whose reason is somebody else's trade
             self._host.tell(codes.FOREIGN_TRADE, who, quantity=units, value=value)
 
@@ -377,6 +376,9 @@ class BrokerOrders:
         symbol, what = self._instruments[who].symbol, _OURS.get(answer.code, "the broker says")
         words = {"why" if answer.code in _OURS else "words": answer.words}
         self._log.warning(what, of=codes.EVENT_NAMES[answer.kind], order=answer.order_id, symbol=symbol, **words)
+
+    def _doubt(self, why: str) -> None:
+        self.on_doubt(why)
 
     def _on_channel(self, is_up: bool, why: str) -> None:
         if is_up:

@@ -173,7 +173,10 @@ def live(plan: LivePlan, review: Callable[[OpenedAtBroker], None]) -> Left:
 
 
 class _Opening(NamedTuple):
-    """What a session is made from. `begin`: called when nothing can refuse it any more; a new one is gone else. `moves`: new addresses."""
+    """What a session is made from.
+
+    `begin`: called when nothing can refuse it any more; else a new one is gone. `moves`: addresses that are new, one line each.
+    """
 
     facts: SessionFacts
     account: "OpenAccount"

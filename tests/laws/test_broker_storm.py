@@ -1,8 +1,9 @@
 """Laws of orders at a broker, in virtual time, against the lab's own book (see `broker_laws`).
 
-The last tests plant a defect, and show that the laws find it. Whatever befalls requests, answers, updates and the account: no order is lost and none doubled, none has an end that the
+Whatever befalls requests, answers, updates and the account: no order is lost and none doubled, none has an end that the
 venue gave no evidence of, never is more on sale than is held, no part of a position is without a stop order for longer than
-is stated, and once faults stop the position and the cash are what the book says.
+is stated, and once faults stop the position and the cash are what the book says. The last tests plant a defect each, and
+show that the laws find it.
 """
 
 import os

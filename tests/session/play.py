@@ -5,10 +5,12 @@
     10:00:02  fill #1 300 at 100.1 | opened 300 at 100.10 stop 85.10
     10:09:00  tick 84              | sell 300 at 84.00 #2 stop_loss
 
-Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `doubted #N` and `counts #N` (a refused sell, and that it counts), `cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all
-that has filled so far; `lost #N ...`: an entry of ours that the journal has lost), `modified #N`, `unchanged #N` (a change was refused), `foreign UNITS at PRICE` (sold by someone
-else), `funds RUPEES [#LAST]`, `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`, `end` and `end close` (of the data). A letter before one names the
-instrument; without it, it is A. A row `day 2` turns the page of the calendar. Marks are not shown.
+Events: `tick PRICE [bid P ask P]`, `ack #N`, `reject #N`, `doubted #N` and `counts #N` (a refused sell, and that it counts),
+`cancelled #N`, `fill #N UNITS at AVERAGE` (both as of all that has filled so far; `lost #N ...`: an entry of ours that the
+journal has lost), `modified #N`, `unchanged #N` (a change was refused), `foreign UNITS at PRICE` (sold by someone else),
+`funds RUPEES [#LAST]`, `timer`, `feed stale|healthy`, `operator halt|resume|flatten`, `alarm journal`, `quote bid P ask P`,
+`end` and `end close` (of the data). A letter before one names the instrument; without it, it is A. A row `day 2` turns the
+page of the calendar. Marks are not shown.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, timezone

@@ -34,8 +34,8 @@ def runs(
 ) -> None:
     """List backtests and sessions, newest first, with what came of them.
 
-    A session is running, stopped (it goes on when it is started again, or it failed), killed (likewise) or done. A folder that can't be read
-    is listed with the reason.
+    A session is running, stopped (it goes on when it is started again, or it failed), killed (likewise) or done. A folder
+    that can't be read is listed with the reason.
     """
     import json
 

@@ -1,4 +1,7 @@
-"""Orders of ours that the broker has and this journal has not: those of another session, and lost ones: a machine that lost its power lost what was not yet on disk."""
+"""Orders of ours that the broker has and this journal has not: those of another session, and lost ones.
+
+A machine that lost its power lost what was not yet on disk.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass

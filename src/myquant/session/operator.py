@@ -5,9 +5,9 @@ One connection carries one request and its answer, a line of JSON each:
     {"token": "...", "request": "halt", "reason": "news at ten"}
     {"answer": {"message": "entries halted"}}        or        {"refused": "wrong token"}
 
-The token is in `operator.json`, which only the session's owner can read, and what keeps the session from answering, if it knows. Both files go when the session ends; a killed one
-leaves them behind, and then nobody listens at the socket. A socket's address holds 107 bytes, less than a path may have, so
-it is reached as `/proc/self/fd/N/operator.sock`, N being the open folder.
+The token is in `operator.json`, which only the session's owner can read, and what keeps the session from answering, if it
+knows. Both files go when the session ends; a killed one leaves them behind, and then nobody listens at the socket. A socket's
+address holds 107 bytes, less than a path may have, so it is reached as `/proc/self/fd/N/operator.sock`, N being the open folder.
 """
 
 import asyncio
@@ -80,8 +80,8 @@ class OperatorServer:
     async def start(self, doing: str = "") -> None:
         """Listen. Raises MyquantError where a session listens already or nothing can be made in the folder.
 
-        `doing`: what keeps the loop from answering until `note_doing`, for those who ask meanwhile; empty: nothing. What a dead process left is replaced. Two processes that start at the same moment are kept apart by the lock of
-        the session's journal, not here.
+        `doing`: what keeps the loop from answering until `note_doing`, for those who ask meanwhile; empty: nothing. What a dead
+        process left is replaced. Two processes that start at the same moment are kept apart by the lock of the session's journal.
         """
         try:
             if is_running(self._folder):

@@ -1,4 +1,4 @@
-"""Sells of ours that end otherwise than they were meant to: refused by the broker, or filled after the engine has forgotten them."""
+"""Sells of ours that end otherwise than they were meant to: refused, or filled after the engine has forgotten them."""
 
 from typing import Final
 

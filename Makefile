@@ -4,8 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Of two cores: tests of sessions, kills and the lab wait more than they compute.
-WORKERS := 3
+# One a core: with three a run takes no less, and sessions in time meet a load that they were not made for.
+WORKERS := 2
 DEMO := build/demo
 # A day that meets every kind of exit.
 DEMO_SEED := 55

@@ -24,6 +24,7 @@ from myquant.config.layers import (
 )
 from myquant.config.problems import Given, check, misplaced
 from myquant.config.schema import SECTIONS, Config
+from myquant.config.watching import WATCHING
 from myquant.errors import ConfigError
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
@@ -41,7 +42,8 @@ class LoadedConfig:
         sections: the further sections that the caller named, each an instance of its own model.
         values: every effective value by `section.key`, in the order of the models.
         origins: by the same keys `default`, the path of a file, `argument`, the name of a variable, or `--set`.
-        hash: SHA-256 in hex of the values; neither origin nor notation (15, 15.0, 15.00) changes it.
+        hash: SHA-256 in hex of the values; neither origin nor notation (15, 15.0, 15.00) changes it, nor what only watches
+            sessions (`watching.WATCHING`).
     """
 
     config: Config
@@ -156,7 +158,8 @@ def _checked(layers: Iterator[Setting], models: Models) -> LoadedConfig:
 
 
 def _hash(values: Mapping[str, Any]) -> str:
-    text = "".join(f"{name} = {write(value)}\n" for name, value in sorted(values.items()))
+    of_sessions = (name for name in sorted(values) if name.partition(".")[0] not in WATCHING)
+    text = "".join(f"{name} = {write(values[name])}\n" for name in of_sessions)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

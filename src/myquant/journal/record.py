@@ -42,6 +42,8 @@ COUNTS: Final = 5  # what the feed did not use, by reason, so far; code: connect
 STOPPED: Final = 6  # the process leaves the session; code: its exit code
 TROUBLE: Final = 7  # something went wrong beside the inputs; code: what
 OVERRIDE: Final = 8  # a person has overridden a refusal; code: which; values: a number that names his reason
+TELEMETRY: Final = 9  # each second, how the process does: `Telemetry`
+LEDGER: Final = 10  # each second, how the account stands: `Ledger`
 
 NOTE_NAMES: Final = {
     STARTED: "started",
@@ -52,6 +54,8 @@ NOTE_NAMES: Final = {
     STOPPED: "stopped",
     TROUBLE: "trouble",
     OVERRIDE: "override",
+    TELEMETRY: "telemetry",
+    LEDGER: "ledger",
 }
 
 NO_REHEARSAL: Final = 1  # of OVERRIDE: no session with simulated fills had shown what the settings do
@@ -69,7 +73,7 @@ class Origin(NamedTuple):
     packet: int  # the broker's sequence number
     connection: int  # number of the connection, from 1
     open_interest: int
-    spare: int
+    spent_ns: int  # what the input before it took, from its bytes to the end of all it led to; 0: not known
 
 
 class Input(NamedTuple):
@@ -77,6 +81,48 @@ class Input(NamedTuple):
 
     event: Event
     origin: Origin
+
+
+class Telemetry(NamedTuple):
+    """Values of a TELEMETRY note: how a session's process does. "So far": since the process began."""
+
+    spent_max_ns: int  # the slowest input of the last second, from its bytes to the end of all it led to
+    late_ns: int  # by how much this second's timer came too late
+    collections: int  # of garbage, so far
+    collection_ns: int  # what they took in all, so far
+    collection_max_ns: int  # the longest of the last second
+    queue_depth: int  # the fullest that the hand-off was in the last second, in units of its room
+    queue_room: int  # of the hand-off; 0: there is none
+    queue_dropped: int  # frames that found no room, so far
+    log_lost: int  # lines, so far
+    rows_lost: int  # of files of ticks and decisions, so far
+    reference_ns: int  # the reference kernel, median of its last runs; 0: not run
+    channel_down_ns: int  # for how long orders can't be sent to the broker; 0: they can, or go to none
+    looked_ns: int  # the wall clock at the last look at the broker's books; 0: none
+    differences: int  # between the broker's books and ours, so far
+    bare_ns: int  # for how long a position that wants a stop order at the exchange has had none, the longest; 0: none
+    verbose: int  # 1: more is logged for a while
+
+
+class Ledger(NamedTuple):
+    """Values of a LEDGER note: how the account stands; money in paise. Its code is what halts entries (0: nothing)."""
+
+    cash: int
+    equity: int
+    day_pnl: int  # realised plus open, after charges
+    drawdown: int  # below the highest equity
+    charges: int  # paid in all
+    open_value: int
+    trades: int
+    positions: int  # opened in all
+    entries_today: int  # of the instrument that has most
+    orders_today: int
+    unknown: int  # orders of unknown state
+    rejects_in_row: int
+    funds: int  # what the broker lets us spend; -1: as our ledger has it
+    day_stopped: int  # 1: the day's loss limit is reached
+    spare: int
+    spare_too: int
 
 
 class DayNote(NamedTuple):

@@ -1,0 +1,174 @@
+"""What the monitor knows of one session: plain facts, folded from its journal, its log and its process.
+
+Prices and money: paise. `wall_ns`: the machine's clock, UTC; `mono_ns`: its monotonic clock, which all processes of a machine
+share; `time_ns`: the exchange's clock. None: not known.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from myquant.config.loading import LoadedConfig
+from myquant.journal.record import Ledger, Telemetry
+from myquant.monitor.histogram import Histogram
+
+
+@dataclass
+class OrderView:
+    """An order, by the journal. `state`: a name of `core.orders`, in small letters, "unknown" included."""
+
+    order_id: int
+    instrument: int
+    is_buy: bool
+    quantity: int
+    price: int  # the price that the decision counted on, paise
+    trigger: int  # of a protective stop order, paise; 0: it is none
+    reason: str  # of an exit; "" of an entry or a stop order
+    state: str = "sent"
+    filled: int = 0
+    value: int = 0  # of what was filled, paise
+    sent_wall_ns: int = 0
+    sent_mono_ns: int = 0  # when the input arrived that led to it
+    ended_wall_ns: int | None = None
+
+
+@dataclass
+class InstrumentView:
+    """One instrument of a session."""
+
+    symbol: str
+    ticks: int = 0
+    last_price: int | None = None
+    last_time_ns: int | None = None
+    quantity: int = 0  # units held, by fills
+    entry_price: int | None = None  # of what is held
+    opened_wall_ns: int | None = None
+    bare_since_ns: int | None = None  # wall clock; held without a protective stop order at work, where one is wanted
+
+
+@dataclass
+class ProcessView:
+    """A session's process, as the system knows it, and those that it started (by what they do: `log writer`...)."""
+
+    pid: int
+    started_wall_ns: int
+    is_alive: bool = True
+    is_stopped: bool = False  # SIGSTOP, or a debugger
+    died_wall_ns: int | None = None  # when its death was noticed; None: it lives, or said that it leaves
+    cpu_s: dict[str, float] = field(default_factory=dict)  # by component; "session" is the process itself
+    rss_bytes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class LogLine:
+    """A line of a session's log."""
+
+    wall_ns: int
+    level: str
+    event: str
+    fields: dict[str, object]
+
+
+@dataclass
+class SessionView:
+    """One session, as it stands by all that was read of it. Counters are of all its processes, but where said otherwise."""
+
+    name: str
+    folder: Path
+    kind: str
+    symbols: tuple[str, ...]
+    strategy: str
+    config: LoadedConfig
+    engine_hash: str
+
+    # how it stands
+    process: ProcessView | None = None  # None: none has begun it yet
+    stopped_code: int | None = None  # its last process left with this code; None: it runs, or died without a word
+    ended_code: int | None = None  # the session is over (session.json); None: it can go on
+    starts: int = 0  # processes so far
+    began_wall_ns: int | None = None  # when its first process began
+
+    # the journal
+    records: int = 0  # read so far
+    unread_since_ns: int | None = None  # wall clock; records wait to be read since; None: all are read
+    written_wall_ns: int | None = None  # of the last record that has a time
+    beat_wall_ns: int | None = None
+    beat_mono_ns: int | None = None
+    exchange_ns: int | None = None  # at the beat
+    records_left: int | None = None
+    frames: int = 0  # of the present process
+    inputs: int = 0
+    damage: str = ""  # what is wrong with the journal; "": nothing
+    disk_free_bytes: int | None = None
+    telemetry: Telemetry | None = None
+    telemetry_wall_ns: int | None = None
+    ledger: Ledger | None = None
+    halt: str = ""  # name of what halts entries (`codes.HALT_NAMES`, or "flatten"); "": nothing
+    halt_since_ns: int | None = None
+
+    # the feed
+    feed_stale: bool = True
+    feed_since_ns: int | None = None  # wall clock
+    connections: dict[int, bool] = field(default_factory=dict)  # by number, whether healthy
+    packet_mono_ns: int | None = None  # when the last packet came
+    is_market_open: bool | None = None  # by the exchange's clock and the session's calendar
+    delay_min_ns: int | None = (
+        None  # least of (receipt - exchange's time) in the last minute of packets; None: too far apart
+    )
+    ticks_unused: Counter[str] = field(
+        default_factory=Counter
+    )  # packets that were no ticks, by reason (`brokers.packets`)
+    ticks_rejected: Counter[str] = field(default_factory=Counter)  # by the core, by reason
+
+    # decisions
+    commands: Counter[str] = field(default_factory=Counter)
+    denied: Counter[str] = field(default_factory=Counter)
+    instruments: list[InstrumentView] = field(default_factory=list)
+    orders: dict[int, OrderView] = field(default_factory=dict)  # the last 1,000
+    order_ends: Counter[str] = field(default_factory=Counter)  # sent, filled, cancelled, rejected, not_sent, not_found
+    trades: int = 0
+    net_pnl: int = 0
+
+    # latencies, in s (slippage: rupees a unit, positive: worse than the decision's price)
+    latency: dict[str, Histogram] = field(default_factory=dict)  # by stage: decode, decide, order, total
+    feed_delay: Histogram | None = None
+    round_trip: Histogram | None = None
+    slippage: dict[str, Histogram] = field(default_factory=dict)  # entry, exit
+
+    # the log
+    log_lines: Counter[str] = field(default_factory=Counter)  # by level
+    last_error: LogLine | None = None
+    order_channel_up: bool | None = None  # by the log's last line about it; None: none was said
+
+    # what other work found
+    drift_percent: float | None = None  # how much slower than its baseline; None: it is not
+    drift_since_ns: int | None = None
+    replay: str = ""  # what a replay found that differs; "": nothing, or none was made
+    news: list["News"] = field(
+        default_factory=list
+    )  # what happened since the last look, oldest first; the looker empties it
+
+    @property
+    def holds(self) -> dict[str, int]:
+        """Units held, by symbol, where there are any."""
+        return {each.symbol: each.quantity for each in self.instruments if each.quantity}
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process of it lives."""
+        return self.process is not None and self.process.is_alive and self.stopped_code is None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its last process went without a word."""
+        return self.process is not None and not self.process.is_alive and self.stopped_code is None
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that happened and is no fault: `kind` is entry, exit, day_start or day_end."""
+
+    kind: str
+    session: str
+    wall_ns: int
+    text: str  # in one line, for people

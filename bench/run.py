@@ -34,6 +34,7 @@ SECTIONS = {
     "session-memory": "bench.session_memory",
     "session-recovery": "bench.session_recovery",
     "session-restarts": "bench.session_restarts",
+    "session-watched": "bench.session_watched",
     "evidence-spans": "bench.spans",
     "evidence-pipeline": "bench.evidence",
     "evidence-simulations": "bench.simulations",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date
 from struct import Struct
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 import numpy as np
 
@@ -197,8 +197,7 @@ class Engine:
 
     def account(self) -> Account:
         """Return the account as it stands."""
-        record = self.desk[0]["account"]
-        return Account(**{name: kind(record[name]) for name, kind in get_type_hints(Account).items()})
+        return Account._make(self.desk[0]["account"].item())
 
     def snapshot(self) -> bytes:
         """Return the whole state as bytes: equal bytes, equal state."""

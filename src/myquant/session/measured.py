@@ -10,7 +10,7 @@ from myquant.measure.passes import MemorySpans
 from myquant.measure.spans import ACKNOWLEDGED, DECIDED, FILLED, ORDERED, Spans
 from myquant.session.pipeline import Pipeline
 from myquant.session.runner import Orders
-from myquant.session.supervisor import USED, Supervisor
+from myquant.session.supervisor import DECODED, SPENT, USED, Supervisor
 from myquant.session.tick_row import TickRow, row_of
 
 
@@ -131,6 +131,8 @@ class MeasuredSupervisor(Supervisor):
         if decoder.take(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
             spans.end()
             return
+        stamps = self._stamps[connection - 1]
+        stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
         mark(CORE)
         try:
             self.runner.take(decoder.words, 1)
@@ -145,6 +147,8 @@ class MeasuredSupervisor(Supervisor):
                     mark(code)
                     take(row)
         spans.end()
+        self._spent_ns = self._monotonic_ns() - arrived_ns
+        self._spent_max_ns = max(self._spent_max_ns, self._spent_ns)
 
     def _tell_measured(self, commands: list[Command]) -> None:
         mark = self._spans.mark

@@ -192,26 +192,6 @@ def test_what_finds_no_room_is_counted_and_no_change_of_state_is_lost(kind: str)
     run(scenario())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_fullest_of_a_while_is_told_once(kind: str) -> None:
-    async def scenario() -> None:
-        heard = Heard()
-        handoff: Any = handed(kind, Played(1500), heard)
-        handoff.start()
-        time.sleep(0.3)  # noqa: ASYNC251  (the session is to be busy)
-        await until(lambda: any(said.startswith("all played") for said in heard.texts()))
-        counts, fullest = handoff.counts(), handoff.take_fullest()
-        assert fullest.capacity == counts.capacity
-        assert (fullest.depth > 0) == (kind != "callback")
-        assert fullest.depth <= counts.high_water
-        await asyncio.sleep(20 * POLL_S)
-        assert handoff.take_fullest().depth < max(1, fullest.depth)
-        await handoff.aclose()
-        assert handoff.take_fullest().depth <= counts.capacity
-
-    run(scenario())
-
-
 def test_losses_reach_the_journal_and_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handoffs, "QueueChannel", lambda: QueueChannel(100))
     stage = supervised(tmp_path / "s", RICH, market_inputs(8, 1500), DISK)

@@ -127,21 +127,20 @@ class MeasuredSupervisor(Supervisor):
         mark(INGEST)
         self.frames += 1
         self._arrived_ns = arrived_ns
-        decoder = self.decoders[connection - 1]
-        if decoder.take(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
+        decode, words, stamps = self._ways[connection - 1]
+        if decode(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
             spans.end()
             return
-        stamps = self._stamps[connection - 1]
         stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
         mark(CORE)
         try:
-            self.runner.take(decoder.words, 1)
+            self.runner.take(words, 1)
         except JournalError as error:
             self._stop_blind(error)
             spans.end()
             return
         if self._take_part:
-            row = row_of(decoder.words)
+            row = row_of(words)
             if row[0] == codes.TICK:
                 for code, take in self._take_part:
                     mark(code)

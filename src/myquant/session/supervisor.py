@@ -21,7 +21,7 @@ from myquant.session.later import Later, at_once
 from myquant.session.log import Errors
 from myquant.session.needs import Decoder, Log
 from myquant.session.rules import SECOND_NS
-from myquant.session.runner import EVENT_WORDS, Runner, words_of
+from myquant.session.runner import EVENT_WORDS, Runner, Words, words_of
 from myquant.session.standing import bare_ns, halted_code, ledger_of
 from myquant.session.telemetry import Telemeter
 from myquant.session.telling import TELL_ALL, Untold
@@ -108,7 +108,7 @@ class Supervisor:
         self._saved_inputs = runner.engine.inputs
         self.telemetry = Telemeter(clock)
         self._arrived_ns = self._spent_ns = self._spent_max_ns = 0
-        self._stamps = [decoder.words.reshape(-1).data for decoder in decoders]  # takes plain ints, faster than NumPy's
+        self._ways = [_way_of(decoder) for decoder in decoders]
         self._lacks_room = False
         self._lacks_sync = False
         self._is_blind = False  # nothing can be journaled, so nothing is taken any more
@@ -126,25 +126,24 @@ class Supervisor:
         """Take a frame of the feed, straight from the socket."""
         self.frames += 1
         self._arrived_ns = arrived_ns
-        decoder = self.decoders[connection - 1]
-        if decoder.take(payload, arrived_ns, self._wall_ns()) in USED and not self._is_blind:
-            stamps = self._stamps[connection - 1]
+        decode, words, stamps = self._ways[connection - 1]
+        if decode(payload, arrived_ns, self._wall_ns()) in USED and not self._is_blind:
             stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
             try:
-                self.runner.take(decoder.words, 1)
+                self.runner.take(words, 1)
             except JournalError as error:
                 self._stop_blind(error)
             else:
                 if self.pipeline is not None:
-                    self.pipeline.take(decoder.words)
+                    self.pipeline.take(words)
                 if self.look_on is not None:
-                    self.look_on(decoder.words[0])
+                    self.look_on(words[0])
                 spent_ns = self._spent_ns = self._monotonic_ns() - arrived_ns
                 if spent_ns > self._spent_max_ns:  # noqa: PLR1730  (a call would take longer)
                     self._spent_max_ns = spent_ns
                 if self.prime is not None and arrived_ns >= self._prime_ns:
                     self._prime_ns = arrived_ns + PRIME_NS
-                    self.prime(int(decoder.words[0, 1]))
+                    self.prime(int(words[0, 1]))
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection."""
@@ -388,6 +387,11 @@ class Supervisor:
         if len(self.untold) > 1:
             self.later(self._tell_next)
         self.untold.tell(self.log, -(-len(self.untold) // TELL_ALL))
+
+
+def _way_of(decoder: Decoder) -> tuple[Callable[[memoryview, int, int], int], Words, memoryview]:
+    """Return what each frame of a connection goes through: its decoder's call and words, which stamps go into as plain ints."""
+    return decoder.take, decoder.words, decoder.words.reshape(-1).data
 
 
 def _nothing(_commands: list[Command]) -> None:

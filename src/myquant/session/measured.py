@@ -134,7 +134,7 @@ class MeasuredSupervisor(Supervisor):
         stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
         mark(CORE)
         try:
-            self.runner.take(words, 1)
+            self.runner.take_one(words)
         except JournalError as error:
             self._stop_blind(error)
             spans.end()

@@ -130,7 +130,7 @@ class Supervisor:
         if decode(payload, arrived_ns, self._wall_ns()) in USED and not self._is_blind:
             stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
             try:
-                self.runner.take(words, 1)
+                self.runner.take_one(words)
             except JournalError as error:
                 self._stop_blind(error)
             else:

@@ -17,7 +17,7 @@ from myquant.session.rules import SECOND_NS
 
 IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
 YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
-GAP_NS: Final = SECOND_NS // 200  # without a packet for so long the next one is hardly here already
+GAP_NS: Final = SECOND_NS // 1000  # without a packet for so long none comes on the heels of another
 
 
 class BrokerFigures(NamedTuple):

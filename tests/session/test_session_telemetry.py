@@ -1,5 +1,6 @@
 """Whole sessions: what they tell a service manager, and what their journals say of them, second after second."""
 
+import gc
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from laws import wired
 from myquant.core import codes
 from myquant.journal.record import BEAT, LEDGER, TELEMETRY, Ledger, Telemetry
 from myquant.session.channels import QUEUE_MAX
@@ -103,6 +105,12 @@ def _stamps_are_sound(journal: Journal, found: list[Telemetry]) -> None:
     spent: Any = origins["spent_ns"][origins["spent_ns"] != 0]
     assert len(spent) in (packets.sum() - 1, packets.sum())  # each tells once; the last may have had nobody to tell it
     assert spent.max() <= max(each.spent_max_ns for each in found)
+
+
+def test_a_session_leaves_no_listener_to_the_collector() -> None:
+    before = list(gc.callbacks)
+    assert wired.session({}).lines
+    assert gc.callbacks == before
 
 
 def test_at_a_broker_the_books_are_told_of(stage: Stage) -> None:

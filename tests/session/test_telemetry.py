@@ -13,8 +13,10 @@ from myquant.core.records import Account
 from myquant.journal.disk import DISK
 from myquant.journal.reader import JournalReader, inputs, notes
 from myquant.journal.record import FLATTENED, HALTED_BY, LEDGER, TELEMETRY, Ledger, Telemetry
+from myquant.measure.spans import Spans
 from myquant.session.answers import Answers
 from myquant.session.channels import HandoffCounts
+from myquant.session.measured import MeasuredOrders, MeasuredSupervisor
 from myquant.session.rules import SECOND_NS
 from myquant.session.standing import OWN_FUNDS, bare_ns, broker_funds, day_pnl, halted_code, ledger_of
 from myquant.session.telemetry import GAP_NS, IDLE_NS, BrokerFigures, Telemeter
@@ -67,7 +69,8 @@ def test_the_day_is_as_the_status_has_it(run: Supervised) -> None:
     assert Ledger(*values.tolist()).day_pnl == shown != 0
 
 
-ACCOUNT = Account(*[0] * len(Account._fields))
+NOTHING: Any = [0] * len(Account._fields)
+ACCOUNT = Account(*NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,14 @@ def test_what_halts_has_a_name(changes: dict[str, Any], name: str) -> None:
 
 
 def test_money_of_an_account(run: Supervised) -> None:
-    parts = {"brokerage": 1, "exchange_charges": 2, "sebi_fees": 4, "stt": 8, "stamp_duty": 16, "gst": 32}
+    parts: dict[str, Any] = {
+        "brokerage": 1,
+        "exchange_charges": 2,
+        "sebi_fees": 4,
+        "stt": 8,
+        "stamp_duty": 16,
+        "gst": 32,
+    }
     account = ACCOUNT._replace(cash=900, open_value=70, day_start_equity=1000, peak_equity=1010, reserved=100, **parts)
     ledger = ledger_of(run.session.engine, account)
     assert (ledger.charges, ledger.day_pnl, ledger.drawdown, ledger.funds) == (63, -30, 40, OWN_FUNDS)
@@ -107,8 +117,18 @@ def test_a_position_is_bare_from_when_it_lacked_its_stop_order(run: Supervised) 
     assert bare_ns(engine, 1000) == 0  # an order protects it, or none is wanted
 
 
-def test_each_packet_says_what_the_one_before_took(run: Supervised) -> None:
+def measure(run: Supervised) -> None:
+    """Let the supervisor be the one that is measured."""
+    run.supervisor.__class__ = MeasuredSupervisor
+    measured: Any = run.supervisor
+    measured.measure(Spans(100), MeasuredOrders(run.session.orders))
+
+
+@pytest.mark.parametrize("is_measured", [False, True])
+def test_each_packet_says_what_the_one_before_took(run: Supervised, is_measured: bool) -> None:
     """The n-th is decoded after 20 ns and done after n hundred; a timer has the time that no packet has told yet."""
+    if is_measured:
+        measure(run)
     steps = itertools.chain.from_iterable((20, 100 * n) for n in itertools.count(1))
     run.supervisor._monotonic_ns = lambda: run.tape.now_ns + next(steps)
     run.take(9)

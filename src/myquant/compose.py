@@ -5,6 +5,7 @@ ticks from a broker's feed, journals all it does, and fills on the same simulate
 reach a real one. A live session is the same with orders at the broker, and the simulated exchange as its shadow.
 """
 
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ from myquant.session.clock import MachineClock, zone_offset_ns
 from myquant.session.collector import Collector
 from myquant.session.engine import Engine
 from myquant.session.explain import FirstOfSize, notices
+from myquant.session.notify import Notifier
 from myquant.session.outcome import Rejects, run_record
 from myquant.session.quick_loop import run_loop
 from myquant.session.rules import SECOND_NS
@@ -182,6 +184,7 @@ class _Opening(NamedTuple):
     account: "OpenAccount"
     redactor: "Redactor"
     begin: Callable[[], object]
+    notifier: Notifier
     moves: tuple[str, ...] = ()
 
 
@@ -200,6 +203,7 @@ async def _session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], 
     from myquant.brokers.secrets import Redactor  # noqa: PLC0415  (likewise)
     from myquant.session.at_broker import refuse_unknown  # noqa: PLC0415  (likewise)
 
+    notifier = Notifier.taken_from(os.environ)
     refuse_unknown(plan.broker)
     config = plan.loaded.config
     account_secrets = credentials(plan.environ)
@@ -213,11 +217,11 @@ async def _session(plan: PaperPlan, run: Callable[[_Opening], Awaitable[Left]], 
             archive.refuse_another(plan.folder, earlier, facts, plan.loaded)
             moves = archive.moves(plan.folder, earlier, plan.loaded)
             begin = partial(archive.move, plan.folder, plan.loaded)
-            return await run(_Opening(earlier, account, redactor, begin, moves))
+            return await run(_Opening(earlier, account, redactor, begin, notifier, moves))
         with ExitStack() as refused:
             archive.create(plan.folder, facts, plan.loaded, plan.strategy)
             refused.callback(archive.remove_unbegun, plan.folder)
-            return await run(_Opening(facts, account, redactor, refused.pop_all))
+            return await run(_Opening(facts, account, redactor, refused.pop_all, notifier))
 
 
 def _log_moves(work: "Work", moves: tuple[str, ...]) -> None:
@@ -250,12 +254,12 @@ async def _run_paper(plan: PaperPlan, opening: _Opening, review: Callable[[Opene
     from myquant.session.process import SessionProcess, halted_by, taken_up  # noqa: PLC0415  (only sessions need it)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
-    facts, account, redactor, begin, moves = opening
+    facts, account, redactor, begin, notifier, moves = opening
     engine = facts.engine(plan.loaded, plan.strategy)
     with taken_up(plan.folder, facts, engine, SimulatedOrders(engine), redactor) as work:
         halted = halted_by(engine)
         review(Opened(facts, plan.loaded, plan.folder, (*moves, *account.notes), work.taken.recovered, halted))
-        session = SessionProcess(work, account, cache_folder() / plan.broker, plan.environ)
+        session = SessionProcess(work, account, cache_folder() / plan.broker, plan.environ, notifier)
         begin()
         _log_moves(work, moves)
         code = await session.run()
@@ -276,7 +280,7 @@ async def _run_live(plan: LivePlan, opening: _Opening, review: Callable[[OpenedA
     from myquant.session.shadow import Shadow  # noqa: PLC0415  (likewise)
     from myquant.session.simulated import SimulatedOrders  # noqa: PLC0415  (likewise)
 
-    facts, account, redactor, begin, moves = opening
+    facts, account, redactor, begin, notifier, moves = opening
     config, cache, folder = plan.loaded.config, cache_folder() / plan.broker, plan.folder
     engine = facts.engine(plan.loaded, plan.strategy)
     funds, code = await account.client.funds(), account.client.client_code
@@ -291,7 +295,7 @@ async def _run_live(plan: LivePlan, opening: _Opening, review: Callable[[OpenedA
         shadow = Shadow(SimulatedOrders(engine)) if config.broker.shadow else None
         orders = BrokerOrders(engine, port, account.instruments, fence, work.log, shadow)
         work.taken.runner.orders = orders
-        session = SessionProcess(work, account, cache, plan.environ)
+        session = SessionProcess(work, account, cache, plan.environ, notifier)
         parts = BrokerParts(port, orders, shadow, folder, facts.key, place)
         session.loop.companion = BrokerSide(parts, session.loop)
         begin()

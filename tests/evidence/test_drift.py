@@ -1,7 +1,5 @@
 """The streaming detector: finds a slowdown in time, does not find what is not there, and says so once."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -12,9 +10,7 @@ from myquant.evidence.drift import (
     Calibration,
     Drift,
     DriftDetector,
-    Reference,
     first_alarm,
-    reference_kernel,
 )
 
 
@@ -105,18 +101,3 @@ def test_a_ratio_that_is_none_is_refused(calibration: Calibration, bad: float) -
 def test_a_short_baseline_is_refused() -> None:
     with pytest.raises(DataError, match="19,999 ticks is too short: record at least 20,000"):
         DriftDetector.calibrate(np.ones(19_999))
-
-
-def test_the_reference_is_the_median_of_its_last_runs() -> None:
-    times = itertools.accumulate([0, 50, 1, 60, 1, 9_000, 1, 55])  # begin and end of each run in turn
-    reference = Reference(lambda: next(times))
-    assert reference.ns is None
-    seen: list[float | None] = []
-    for _ in range(4):
-        reference.run()
-        seen.append(reference.ns)
-    assert seen == [50, 55, 60, 57.5]
-
-
-def test_the_reference_kernel_is_the_same_work_each_time() -> None:
-    assert reference_kernel() == reference_kernel()

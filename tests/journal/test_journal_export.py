@@ -44,7 +44,8 @@ def test_inputs_have_names_units_and_times(tmp_path: Path) -> None:
     assert found["time"][1] == np.datetime64("2025-10-03T03:45:00", "ns")
     assert np.isnat(found["traded"][1])
     assert "spare" not in found
-    assert not {"arrived", "decoded", "arrived_monotonic"} & set(found)
+    assert not {"arrived", "decoded", "spent", "arrived_monotonic"} & set(found)  # no times of day
+    assert {"arrived_monotonic_ns", "decoded_monotonic_ns", "spent_ns"} <= set(found)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from myquant.core import codes
 from myquant.journal.writer import JournalWriter
 from myquant.results.record import RunRecord
 from myquant.session import archive
+from myquant.session.notify import Notifier
 from myquant.session.shadow_file import FILE as SHADOW_FILE
 from myquant.session.supervisor import Supervisor
 from myquant.strategies.loading import default_strategy
@@ -201,7 +202,7 @@ async def _session(values: Values, folder: Path, port: OrderPort | None) -> Seen
         facts = compose._facts(plan, account, "paper")
         archive.create(folder, facts, loaded, strategy)
         run = compose._run_paper if port is None else compose._run_live
-        left = await run(plan, compose._Opening(facts, account, redactor, lambda: None), lambda _: None)
+        left = await run(plan, compose._Opening(facts, account, redactor, lambda: None, Notifier()), lambda _: None)
     seen.record = left.record
     seen.rest, seen.stream = account.client.endpoints.rest, account.client.endpoints.stream
     _look_at(folder, seen)

@@ -161,7 +161,7 @@ def test_news_are_what_drain_hands_over(drained: int, emitted: int) -> None:
     handed: list[np.ndarray] = []
     for each in (runner, other):
         each.commands.view(np.int64)[:] = np.arange(OUTBOX * len(Command._fields))
-        each._drained = drained
+        each.drained = drained
         each.desk["account"]["commands"] = emitted
     other.drain(handed.append)
     news = runner.take_news()

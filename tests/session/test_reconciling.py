@@ -262,9 +262,24 @@ def test_an_orphan_is_cancelled_and_told_once() -> None:
     assert len([line for _, line, _ in room.log.lines if "no session knows" in line]) == 1
 
 
+def looked_and_differs(room: Room) -> tuple[bool, int]:
+    assert room.reconciler is not None
+    return room.reconciler.looked_ns > 0, room.reconciler.differences
+
+
+def test_good_looks_and_what_differs_are_told_of() -> None:
+    room = Room(REFUSED)
+    room.run(2)
+    assert looked_and_differs(room) == (False, 0)
+    room = Room(books(0))
+    room.run(20)
+    assert looked_and_differs(room) == (True, 0)
+
+
 def test_what_differs_halts() -> None:
     room = Room(books(0), books(0, fills=[fill("M1", codes.BUY, 75, 100)], held={TOKENS[0]: 75}))
     room.run(20)
+    assert looked_and_differs(room) == (True, 1)
     assert ("alarm", codes.BY_FOREIGN_TRADE) in room.told()
     room = Room(books(0))
     room.records.hold(0, 75)
@@ -281,6 +296,7 @@ def test_low_funds_halt_as_long_as_they_are_low_and_are_told_once() -> None:
     room.run(31)
     assert room.told() == [("funds", 100), ("alarm", codes.BY_MARGIN)] * 3
     assert len([line for _, line, _ in room.log.lines if line == "funds are low"]) == 1
+    assert looked_and_differs(room) == (True, 0)
 
 
 def test_an_order_of_unknown_state_is_looked_for_soon() -> None:

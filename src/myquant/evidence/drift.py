@@ -1,15 +1,12 @@
-"""Has the session become slower? A detector that looks at every tick, and the reference kernel that it is held against.
+"""Has the session become slower? A detector that looks at every tick.
 
-A machine's speed wanders by a tenth and more, and the reference kernel wanders with it: their ratio is steady. One-sided CUSUM
-(Page, Biometrika 41, 1954) on the log of the ratio; its threshold comes from a block bootstrap of a baseline, so that it knows
-how the ratios hang together.
+A machine's speed wanders by a tenth and more, and the reference kernel (`measure.reference`) wanders with it: their ratio is
+steady. One-sided CUSUM (Page, Biometrika 41, 1954) on the log of the ratio; its threshold comes from a block bootstrap of a
+baseline, so that it knows how the ratios hang together.
 """
 
 import math
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +22,6 @@ BASELINE_MIN_TICKS = 20_000
 BLOCK_TICKS = 5_000  # of the bootstrap: several times what the ratios remember
 SEGMENTS, SEGMENT_TICKS = 200, 60_000
 DETECTIONS = 400
-REFERENCE_RUNS = 9  # the median of as many last runs: one that was interrupted does not count
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -92,39 +88,6 @@ class DriftDetector:
         self._told = True
         ticks = self.ticks - self._began
         return Drift(self.ticks, ticks, 100 * math.expm1(total / ticks + given.allowance))
-
-
-class Reference:
-    """The reference kernel's time, for ratios: `run` in an idle gap, `ns` is the median of the last runs, None before the first."""
-
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self._runs: deque[int] = deque(maxlen=REFERENCE_RUNS)
-        self.ns: float | None = None
-
-    def run(self) -> None:
-        """Run the kernel once, about 50 us."""
-        began = self._clock()
-        reference_kernel()
-        self._runs.append(self._clock() - began)
-        self.ns = float(median(self._runs))
-
-
-_VALUES = np.arange(256.0)
-
-
-def reference_kernel() -> float:
-    """Do a fixed piece of work as a tick's is made of: Python's arithmetic and a dictionary, and small NumPy calls."""
-    total = 0
-    for number in range(300):
-        total = (total * 31 + number) & 0xFFFF
-    places: dict[int, int] = {}
-    for number in range(60):
-        places[number] = number * total
-    values = _VALUES
-    for _ in range(6):
-        values = np.sqrt(values * values + 1.0)
-    return float(values[3]) + places[59]
 
 
 def first_alarm(ratios: Floats, calibration: Calibration) -> int | None:

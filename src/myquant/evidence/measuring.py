@@ -14,7 +14,6 @@ import numpy as np
 
 from myquant.config.schema import PipelineSettings
 from myquant.core import codes
-from myquant.evidence.drift import reference_kernel
 from myquant.evidence.facts import HandoffCounts
 from myquant.evidence.plan import Tell
 from myquant.evidence.rig import TICK, Rig, Stretch
@@ -37,6 +36,7 @@ from myquant.measure.names import (
     UNATTRIBUTED,
 )
 from myquant.measure.passes import CpuSpans, MemorySpans, cpu_percent
+from myquant.measure.reference import reference_kernel
 from myquant.measure.resources import ResourceSampler
 from myquant.measure.spans import Spans
 

@@ -58,7 +58,7 @@ _PAISE: Final = {
     *("tick_size", "charges_brokerage_min"),
 }
 _MONOTONIC: Final = {"arrived_ns": "arrived_monotonic_ns", "decoded_ns": "decoded_monotonic_ns"}
-_CLOCKLESS: Final = {*_MONOTONIC.values(), "monotonic_ns"}
+_CLOCKLESS: Final = {*_MONOTONIC.values(), "monotonic_ns", "spent_ns"}
 _UNUSED: Final = {"spare", "spare_too"}
 
 

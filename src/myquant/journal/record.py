@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numba.extending import overload
 
+from myquant.core import codes
 from myquant.core.compiled import inlined
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command, Day, Event
@@ -60,6 +61,10 @@ NOTE_NAMES: Final = {
 
 NO_REHEARSAL: Final = 1  # of OVERRIDE: no session with simulated fills had shown what the settings do
 
+# Codes of LEDGER: what halts entries.
+FLATTENED: Final = 100  # an operator has had all positions closed, and nothing else halts; beyond the core's reasons
+HALTED_BY: Final = codes.HALT_NAMES | {codes.NOT_HALTED: "", FLATTENED: "flatten"}
+
 NOTE_VALUES: Final = 16
 
 
@@ -73,7 +78,7 @@ class Origin(NamedTuple):
     packet: int  # the broker's sequence number
     connection: int  # number of the connection, from 1
     open_interest: int
-    spent_ns: int  # what the input before it took, from its bytes to the end of all it led to; 0: not known
+    spent_ns: int  # of ticks, quotes, timers: what the packet before took, from its bytes to the end of all it led to
 
 
 class Input(NamedTuple):
@@ -105,7 +110,7 @@ class Telemetry(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """Values of a LEDGER note: how the account stands; money in paise. Its code is what halts entries (0: nothing)."""
+    """Values of a LEDGER note: how the account stands; money in paise. Its code is what halts entries (`HALTED_BY`)."""
 
     cash: int
     equity: int

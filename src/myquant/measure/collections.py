@@ -1,9 +1,12 @@
-"""Pauses of Python's garbage collector: when each began and ended, and its generation. Which ticks they hit is `carve`'s."""
+"""Pauses of Python's garbage collector: when each began and ended, and its generation. Which ticks they hit is `carve`'s.
+
+`PauseTotals` keeps no pauses, only what they come to: it may listen for days.
+"""
 
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Self
 
 import numpy as np
@@ -70,6 +73,46 @@ class PauseRecorder:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class PauseTotals:
+    """Counts the pauses while it is started.
+
+    Attributes:
+        count: pauses so far. total_ns: what they took in all.
+    """
+
+    def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self.count = self.total_ns = 0
+        self._clock = clock
+        self._longest_ns = 0
+        self._since = 0  # 0: none is under way
+        self._listener = self._on_phase  # one object, which can be found again
+
+    def start(self) -> None:
+        """Begin to listen to the collector."""
+        gc.callbacks.append(self._listener)
+
+    def stop(self) -> None:
+        """Listen no longer; nothing happens where it does not."""
+        with suppress(ValueError):
+            gc.callbacks.remove(self._listener)
+        self._since = 0
+
+    def take_longest_ns(self) -> int:
+        """Return the longest pause since this was called last."""
+        longest_ns, self._longest_ns = self._longest_ns, 0
+        return longest_ns
+
+    def _on_phase(self, phase: str, _info: dict[str, Any]) -> None:
+        if phase == "start":
+            self._since = self._clock()
+        elif self._since:
+            took_ns = self._clock() - self._since
+            self.count += 1
+            self.total_ns += took_ns
+            self._longest_ns = max(self._longest_ns, took_ns)
+            self._since = 0
 
 
 @contextmanager

@@ -13,9 +13,11 @@ from myquant.core.orders import AT_WORK, UNKNOWN
 from myquant.core.records import NEVER
 from myquant.journal.disk import explained
 from myquant.journal.segment import FOLDER as JOURNAL_FOLDER
+from myquant.results.text import counted
 from myquant.session.engine import Engine
 from myquant.session.halts import HALTS
 from myquant.session.open_ends import order_text
+from myquant.session.standing import broker_funds, day_pnl
 from myquant.session.status import (
     EntriesStatus,
     ErrorStatus,
@@ -66,6 +68,15 @@ class Answers:
         supervisor.event(codes.OPERATOR, _WISHES[request])
         return dict(Message(message=self._done(request)))
 
+    def tell_manager(self) -> None:
+        """Tell the service manager, where there is one, that the session lives and how it stands."""
+        supervisor = self._supervisor
+        engine = supervisor.runner.engine
+        entries = _entries(engine, stale=supervisor.feed.stale)
+        held = int(np.count_nonzero(engine.instruments["core"]["position"]["quantity"]))
+        allowed = "entries are allowed" if entries["allowed"] else f"no entries: {entries['reason']}"
+        supervisor.telemetry.notifier.alive(f"{counted(held, 'open position')}; {allowed}")
+
     def _done(self, request: str) -> str:
         engine = self._supervisor.runner.engine
         positions = engine.instruments["core"]["position"]["quantity"]
@@ -98,7 +109,7 @@ class Answers:
             feed={"healthy": not feed.stale, "since_ns": feed.since_ns, "reason": feed.reason if feed.stale else ""},
             entries=_entries(engine, stale=feed.stale),
             halt=_halt(account.halt, supervisor.halted_ns.get(account.halt)),
-            day_pnl_paise=account.cash + account.open_value - account.day_start_equity,
+            day_pnl_paise=day_pnl(account),
             instruments=[_instrument(engine, who) for who in range(len(engine.names))],
             orders=_orders(engine),
             journal=_journal(self._folder / JOURNAL_FOLDER, int(journal.cursor[0])),
@@ -124,8 +135,7 @@ def _entries(engine: Engine, *, stale: bool) -> EntriesStatus:
         reasons.append("the day's loss limit is reached")
     if stale:
         reasons.append("the feed is stale")
-    funds = account.cash - account.reserved - account.shortfall if account.shortfall else None
-    return {"allowed": not reasons, "reason": ", ".join(reasons), "broker_funds_paise": funds}
+    return {"allowed": not reasons, "reason": ", ".join(reasons), "broker_funds_paise": broker_funds(account)}
 
 
 def _halt(code: int, since_ns: int | None) -> HaltStatus | None:

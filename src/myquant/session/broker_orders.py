@@ -66,6 +66,7 @@ class BrokerOrders:
     Attributes:
         strays: answers of orders that this session does not know.
         on_doubt: takes why the broker's books should be looked at now.
+        channel_lost_ns: since when there is no way to the order service, monotonic; None: there is one, or it was not asked for.
         in_doubt: sells that the broker has refused since the last look began, with their instruments: the books tell why.
     """
 
@@ -103,7 +104,7 @@ class BrokerOrders:
         self._held_back: frozenset[int] | None = None
         self._told_held_back: set[int] = set()
         self._channel_max_ns = int(config.broker.channel_max_s * SECOND_NS)
-        self._channel_lost_ns: int | None = None
+        self.channel_lost_ns: int | None = None
         self._is_channel_told = False
 
     def attach(self, host: Host) -> int:
@@ -114,9 +115,9 @@ class BrokerOrders:
         """
         self._host = host
         self._holds = self._fence.holds
-        self._channel_lost_ns = host.monotonic_ns()
+        self.channel_lost_ns = host.monotonic_ns()
         self._port.on_answer, self._port.on_channel = self._on_answer, self._on_channel
-        self._port.on_doubt = self._doubt
+        self._port.on_doubt = lambda why: self.on_doubt(why)  # noqa: PLW0108  (who hears of it is set later)
         if self._shadow is not None:
             self._shadow.later = host.later
         working = self._working()
@@ -204,7 +205,7 @@ class BrokerOrders:
         """Do what is due once a second: halt when the way to the broker has been lost for too long, heed the fence."""
         if not self._holds():
             self._note_fenced()
-        lost = self._channel_lost_ns
+        lost = self.channel_lost_ns
         if lost is None or self._is_channel_told or self._host.monotonic_ns() - lost < self._channel_max_ns:
             return
         self._is_channel_told = True
@@ -377,16 +378,13 @@ class BrokerOrders:
         words = {"why" if answer.code in _OURS else "words": answer.words}
         self._log.warning(what, of=codes.EVENT_NAMES[answer.kind], order=answer.order_id, symbol=symbol, **words)
 
-    def _doubt(self, why: str) -> None:
-        self.on_doubt(why)
-
     def _on_channel(self, is_up: bool, why: str) -> None:
         if is_up:
-            self._channel_lost_ns, self._is_channel_told = None, False
+            self.channel_lost_ns, self._is_channel_told = None, False
             self._log.info("order channel", up=True)
             return
-        if self._channel_lost_ns is None:
-            self._channel_lost_ns = self._host.monotonic_ns()
+        if self.channel_lost_ns is None:
+            self.channel_lost_ns = self._host.monotonic_ns()
         self._log.warning("order channel", up=False, why=why)
 
 

@@ -15,6 +15,7 @@ from myquant.session.loop import SessionLoop
 from myquant.session.reconciling import OthersFile, Reconciler, settings_of
 from myquant.session.shadow import Shadow
 from myquant.session.shadow_file import ShadowFile
+from myquant.session.telemetry import BrokerFigures
 
 UNREAD: Final = "the broker's books have not been looked at yet"
 STOPPED: Final = 5  # the exit code of a session that may not send any more
@@ -81,6 +82,9 @@ class BrokerSide:
             channel_max_s=float(config.broker.channel_max_s),
         )
         reconciler.on_ready = supervisor.release
+        supervisor.telemetry.broker = lambda: BrokerFigures(
+            parts.orders.channel_lost_ns, reconciler.looked_ns, reconciler.differences
+        )
         supervisor.each_second.append(parts.orders.on_timer)
         parts.port.start()
         self._task = asyncio.create_task(reconciler.run())

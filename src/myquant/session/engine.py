@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date
 from struct import Struct
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Engine:
             has others, these hold.
         commands: the outbox, a ring; command number k (from 1) is at place (k - 1) modulo its length.
         command_words: the same as int64, a row each: copied in a tenth of the time.
+        emitted: at place 0, how many commands there were so far; drained: how many of them were handed over.
     """
 
     def __init__(
@@ -64,8 +65,8 @@ class Engine:
         self._event = np.zeros(1, dtype_of(Event))
         self._step: Callable[..., Any] | None = None
         self._direct_run: Callable[..., Any] | None = None
-        self._drained = 0
-        self._commands_so_far = self.desk["account"]["commands"].data  # a plain int, read faster than NumPy's
+        self.drained = 0
+        self.emitted = self.desk["account"]["commands"].data  # a plain int, read faster than NumPy's
         self._set_up()
 
     def _set_up(self) -> None:
@@ -98,7 +99,7 @@ class Engine:
         at, count = 0, len(batch)
         try:
             while (at := self._run(columns, at, drive.GOES_ON)) < count:
-                if self._emitted() < self._full():
+                if self.emitted[0] < self._full():
                     self.prepare_day(int(batch.instrument[at]) if len(batch.instrument) else 0, int(batch.time_ns[at]))
                 else:
                     self.drain(on_commands)
@@ -152,13 +153,13 @@ class Engine:
 
     def has_news(self) -> bool:
         """Return whether commands have been emitted since they were last handed over."""
-        return self._commands_so_far[0] != self._drained
+        return self.emitted[0] != self.drained
 
     def drain(self, on_commands: Callable[[np.ndarray], None]) -> None:
         """Hand over the commands emitted since the last time, oldest first."""
-        emitted, drained = self._emitted(), self._drained
+        emitted, drained = self.emitted[0], self.drained
         if emitted > drained:
-            self._drained = emitted
+            self.drained = emitted
             first, last = drained % OUTBOX, emitted % OUTBOX
             words = self.command_words
             rows = words[first:last].copy() if first < last else np.concatenate((words[first:], words[:last]))
@@ -169,8 +170,8 @@ class Engine:
 
         Raises OverflowError when the ring was too small for them.
         """
-        emitted, drained = self._emitted(), self._drained
-        self._drained = emitted
+        emitted, drained = self.emitted[0], self.drained
+        self.drained = emitted
         if emitted == drained:
             return []
         if emitted - drained > OUTBOX:
@@ -181,24 +182,20 @@ class Engine:
 
     def latest_command(self) -> Command:
         """Return the command emitted last; all zeros: none was."""
-        return self._command(self._emitted() - 1)
+        return self._command(self.emitted[0] - 1)
 
     def _command(self, number: int) -> Command:
         """Return command `number`, from 0."""
         words = _GET_COMMAND(self._command_bytes, number % OUTBOX * COMMAND_BYTES)
         return tuple.__new__(Command, words)  # `_make` in a third of the time
 
-    def _emitted(self) -> int:
-        return self._commands_so_far[0]
-
     def _full(self) -> int:
         """Return the number of commands from which on the outbox has to be drained."""
-        return self._drained + OUTBOX - int(self.drive.OUTBOX_MARGIN)
+        return self.drained + OUTBOX - int(self.drive.OUTBOX_MARGIN)
 
     def account(self) -> Account:
         """Return the account as it stands."""
-        record = self.desk[0]["account"]
-        return Account(**{name: kind(record[name]) for name, kind in get_type_hints(Account).items()})
+        return Account._make(self.desk[0]["account"].item())
 
     def snapshot(self) -> bytes:
         """Return the whole state as bytes: equal bytes, equal state."""
@@ -217,4 +214,4 @@ class Engine:
         self.desk[:] = np.frombuffer(snapshot, self.desk.dtype, 1)
         self.instruments[:] = np.frombuffer(snapshot, self.instruments.dtype, offset=self.desk.nbytes)
         self.inputs = inputs
-        self._drained = self._emitted()
+        self.drained = self.emitted[0]

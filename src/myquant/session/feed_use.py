@@ -1,5 +1,6 @@
 """Whether a feed is of use: packets may come, and none of them be any good."""
 
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,16 @@ FORGOTTEN_S: Final = 30  # after which a tick that the engine refused says nothi
 _FEED: Final = np.array([*range(1, DUPLICATE), PRICE_JUMP])  # reasons that are not everyday ones
 _ENGINE: Final = np.array(list(codes.REJECTION_NAMES))
 _NAMES: Final = (*(REASON_NAMES[reason] for reason in _FEED.tolist()), *codes.REJECTION_NAMES.values())
+
+
+@dataclass
+class Feed:
+    """What is known of the feed's connections."""
+
+    healthy: dict[int, bool] = field(default_factory=dict)
+    reason: str = "not connected yet"
+    stale: bool = True
+    since_ns: int = 0
 
 
 class FeedUse:

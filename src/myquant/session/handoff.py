@@ -34,6 +34,7 @@ from myquant.session.channels import (
     QueueChannel,
     RingChannel,
 )
+from myquant.session.direct import Direct
 from myquant.session.quick_loop import run_loop
 from myquant.session.reader import FeedSource, Reader
 from myquant.session.spsc import Ring
@@ -83,35 +84,14 @@ class Handoff(Protocol):
     def counts(self) -> HandoffCounts:
         """Return how full the hand-off is."""
 
+    def take_fullest(self) -> HandoffCounts:
+        """Return the same, but as its depth the greatest since this was called last."""
+
     def rest(self) -> None:
         """Look at nothing until `go_on`."""
 
     def go_on(self) -> None:
         """Look again."""
-
-
-class Direct:
-    """No hand-off: the feed in the session's own loop."""
-
-    handed_ns = 0
-
-    def __init__(self, feed: "FeedPort") -> None:
-        self._feed = feed
-        self.start, self.aclose = feed.start, feed.aclose
-
-    @property
-    def failure(self) -> BrokerError | None:
-        """Why the feed does not try any more."""
-        return self._feed.failure
-
-    def counts(self) -> HandoffCounts:
-        """Return that nothing waits."""
-        return HandoffCounts(0, 0, 0, 0)
-
-    def rest(self) -> None:
-        """Do nothing: there is nothing to look at."""
-
-    go_on = rest
 
 
 class Polled:
@@ -145,6 +125,7 @@ class Polled:
         self._hangs = False
         self._is_gone = False  # the reader, or as good as
         self._at_end: HandoffCounts | None = None
+        self._fullest = 0
 
     def start(self) -> None:
         """Start the reader, and look at what it hands over."""
@@ -179,6 +160,11 @@ class Polled:
         """Return how full the hand-off is; once it has ended, how it was then."""
         return self._channel.counts() if self._at_end is None else self._at_end
 
+    def take_fullest(self) -> HandoffCounts:
+        """Return the same, but as its depth the greatest since this was called last: seen at the begin of each turn."""
+        counts, fullest, self._fullest = self.counts(), self._fullest, 0
+        return counts._replace(depth=max(counts.depth, fullest))
+
     def _see_end(self, polling: "asyncio.Task[None]") -> None:
         """Take a defect in what takes frames for the end of the feed."""
         error = None if polling.cancelled() else polling.exception()
@@ -198,7 +184,8 @@ class Polled:
 
     async def _poll(self) -> None:
         while await self._goes_on.wait():
-            self._channel.counts()  # notes the high-water mark of a queue
+            depth = self._channel.counts().depth  # the call notes the high-water mark of a queue
+            self._fullest = max(self._fullest, depth)
             taken = self._take(TURN)
             now = monotonic_ns()
             if now >= self._watch_ns:

@@ -25,6 +25,7 @@ TIMER_S: Final = 1.0
 TELL_S: Final = 0.005  # from an order to its line in the log: by then the packets that waited for it are taken
 GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
 LEAVE_S: Final = 30.0  # how long a stop waits for positions to close, or for orders to come to rest
+COMPILING_S: Final = 300  # at most, for machine code
 FAILED: Final = 1
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
@@ -112,12 +113,16 @@ class SessionLoop:
         for number in STOPPING:
             loop.add_signal_handler(number, self._on_signal, number)
         has_code = is_ready(self.supervisor.runner.engine.strategy)
+        if not has_code:
+            self.supervisor.telemetry.notifier.wait_longer(COMPILING_S, COMPILING)
         await self._operator.start("" if has_code else COMPILING)
         self.hide(self._operator.token)
         self.supervisor.started(os.getpid())
         self.supervisor.start()  # its event is the first that runs the engine's code
         if not has_code:
             self._operator.note_doing("")
+        telemetry = self.supervisor.telemetry
+        telemetry.pauses.start()
         gc.freeze()  # as it is: what a start leaves for the collector is not worth the 0.07 s of a look
         gc.disable()
         self.supervisor.put_off(self.later)
@@ -127,12 +132,15 @@ class SessionLoop:
             if self.companion is not None:
                 self.companion.start()
             feed.start()
+            telemetry.notifier.ready()
             await self._tick_timers(feed)
+            telemetry.notifier.stopping()
             await self._stop()
             self._tell_held()
         finally:
             gc.enable()
             gc.unfreeze()
+            telemetry.pauses.stop()
             try:
                 await self._close(feed)
             finally:
@@ -236,8 +244,10 @@ class SessionLoop:
                 await asyncio.wait_for(self._woken.wait(), max(0.0, due - loop.time()))
             if loop.time() < due:
                 continue  # woken: there is a reason to stop, or there will be one with the next timer
+            self.supervisor.telemetry.late_ns = round((loop.time() - due) * SECOND_NS)
             due = max(due + TIMER_S, loop.time())  # after a stall timers are not made up for
             self.supervisor.on_timer()
+            self._answers.tell_manager()
             if self._day_is_over():
                 self.is_over = True
                 return
@@ -294,6 +304,7 @@ class SessionLoop:
         ):
             await asyncio.sleep(TIMER_S / 10)
             supervisor.event(codes.TIMER)
+            supervisor.telemetry.notifier.alive()
         waited_s = round(loop.time() - began, 1)
         supervisor.tell_waiting()
         if left:

@@ -10,7 +10,7 @@ from myquant.measure.passes import MemorySpans
 from myquant.measure.spans import ACKNOWLEDGED, DECIDED, FILLED, ORDERED, Spans
 from myquant.session.pipeline import Pipeline
 from myquant.session.runner import Orders
-from myquant.session.supervisor import USED, Supervisor
+from myquant.session.supervisor import DECODED, SPENT, USED, Supervisor
 from myquant.session.tick_row import TickRow, row_of
 
 
@@ -127,24 +127,27 @@ class MeasuredSupervisor(Supervisor):
         mark(INGEST)
         self.frames += 1
         self._arrived_ns = arrived_ns
-        decoder = self.decoders[connection - 1]
-        if decoder.take(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
+        decode, words, stamps = self._ways[connection - 1]
+        if decode(payload, arrived_ns, self._wall_ns()) not in USED or self._is_blind:
             spans.end()
             return
+        stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
         mark(CORE)
         try:
-            self.runner.take(decoder.words, 1)
+            self.runner.take_one(words)
         except JournalError as error:
             self._stop_blind(error)
             spans.end()
             return
         if self._take_part:
-            row = row_of(decoder.words)
+            row = row_of(words)
             if row[0] == codes.TICK:
                 for code, take in self._take_part:
                     mark(code)
                     take(row)
         spans.end()
+        self._spent_ns = self._monotonic_ns() - arrived_ns
+        self._spent_max_ns = max(self._spent_max_ns, self._spent_ns)
 
     def _tell_measured(self, commands: list[Command]) -> None:
         mark = self._spans.mark

@@ -26,6 +26,7 @@ from myquant.session.hours import hours_of
 from myquant.session.log import SessionLog
 from myquant.session.log_async import AsyncLog
 from myquant.session.loop import SessionLoop
+from myquant.session.notify import Notifier
 from myquant.session.pipeline import open_pipeline, open_session_log
 from myquant.session.recovery import Hashes, Recovered, SavedOrders, save
 from myquant.session.rules import SECOND_NS
@@ -73,9 +74,14 @@ def halted_by(engine: Engine) -> str:
 
 
 class SessionProcess:
-    """One process of a session. `cache`: where the account's tokens of the day are; `environ`: where its secrets are."""
+    """One process of a session. `cache`: where the account's tokens of the day are; `environ`: where its secrets are.
 
-    def __init__(self, work: Work, account: OpenAccount, cache: Path, environ: Mapping[str, str]) -> None:
+    `notifier`: tells a service manager how it does.
+    """
+
+    def __init__(
+        self, work: Work, account: OpenAccount, cache: Path, environ: Mapping[str, str], notifier: Notifier
+    ) -> None:
         taken, engine = work.taken, work.taken.runner.engine
         config = engine.loaded.config
         self._work = work
@@ -117,6 +123,17 @@ class SessionProcess:
         watch = watch_of(engine.loaded, engine.strategy, work.log)
         self.supervisor.each_second.append(watch.look)
         self.feed = feed_of(account, config, cache, environ, self.loop)
+        self._wire_telemetry(notifier)
+
+    def _wire_telemetry(self, notifier: Notifier) -> None:
+        """Let the session know, each second, what its log, its files and its feed's hand-off say of themselves."""
+        telemetry, log = self.supervisor.telemetry, self._work.log
+        telemetry.notifier = notifier
+        telemetry.handoff = self.feed.take_fullest
+        telemetry.log_lost = lambda: log.lost
+        results = self._pipeline.results if self._pipeline is not None else None
+        if results is not None:
+            telemetry.rows_lost = lambda: results.lost
 
     async def run(self) -> int:
         """Run till the day is over or a stop is asked for; return the exit code."""

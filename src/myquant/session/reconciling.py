@@ -62,7 +62,8 @@ class Reconciler:
     Attributes:
         is_ready: whether there was a good look: before it no entry may be sent.
         on_ready: called after the first good look, once.
-        looks: good looks so far; `failures`: the others.
+        looks: good looks so far; `failures`: the others; `looked_ns`: when the last good one ended, the wall clock (0: none).
+        differences: between the books and ours, found so far.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Reconciler:
     ) -> None:
         self.is_ready = False
         self.on_ready: Callable[[], None] = _nothing
-        self.looks = self.failures = 0
+        self.looks = self.failures = self.looked_ns = self.differences = 0
         self._port, self._orders, self._host, self._log, self._others = port, orders, host, log, others
         self._settings = settings
         self._every_s = every_s
@@ -136,6 +137,7 @@ class Reconciler:
             held = [each.quantity + _unheard(books, each, self._settings.session_key) for each in view]
         self._backoff.reset()
         self.looks += 1
+        self.looked_ns = self._host.wall_ns()
         self._good_ns, self._is_blind = books.begun_ns, False
         return CONFIRM_S if self._take(books, held, in_doubt) else self._every_s
 
@@ -230,6 +232,7 @@ class Reconciler:
             host.tell(codes.FUNDS, value=finding.value, order_id=last_id)
             return
         if finding.is_new:
+            self.differences += kind != Kind.LOW_FUNDS
             self._tell_people(finding)
         if kind == Kind.FOREIGN_SALE:
             who, units, value = finding.instrument, finding.quantity, finding.value

@@ -190,6 +190,22 @@ class Runner:
                     self._send()
                 self._make_way(status, words, at)
 
+    def take_one(self, words: Words) -> None:
+        """Take the first row of inputs, as `take` does, and 0.1 us sooner: of ticks nearly all lead to nothing."""
+        engine = self.engine
+        if self._handle is None or self.records.rows is not self._rows or self.orders.busy:
+            self.take(words, 1)
+            return
+        engine.inputs += self._handle(words, 0, 1, engine.inputs, *self._arrays)
+        status = self._cursor[STATUS]
+        if status == DONE:
+            if engine.emitted[0] != engine.drained:  # `has_news`, without its call
+                self._send()
+        elif status == HAS_ORDERS:
+            self._trade(words[0], busy=False)
+        else:  # nothing was taken: what is in the way is found there, too
+            self.take(words, 1)
+
     def take_event(self, event: Event) -> None:
         """Take one event of no origin."""
         self.take(words_of(event))

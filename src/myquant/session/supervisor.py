@@ -3,9 +3,7 @@
 It has no loop and no socket of its own: whoever has them calls it, one call at a time.
 """
 
-import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,15 +13,17 @@ from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.errors import JournalError
 from myquant.journal import record
-from myquant.journal.record import NOTE, NOTE_VALUES, Note
+from myquant.journal.record import NOTE, NOTE_VALUES, Note, Origin
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock, ExchangeClock
-from myquant.session.feed_use import FeedUse
+from myquant.session.feed_use import Feed, FeedUse
 from myquant.session.later import Later, at_once
 from myquant.session.log import Errors
 from myquant.session.needs import Decoder, Log
 from myquant.session.rules import SECOND_NS
-from myquant.session.runner import Runner, words_of
+from myquant.session.runner import EVENT_WORDS, Runner, Words, words_of
+from myquant.session.standing import bare_ns, halted_code, ledger_of
+from myquant.session.telemetry import Telemeter
 from myquant.session.telling import TELL_ALL, Untold
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 ALL: Final = -1
 LAST_ROWS: Final = 4096  # with fewer rows left and no disk, positions are closed while there is room to say so
-IDLE_NS: Final = SECOND_NS // 5  # without a packet for so long there is time to collect garbage
-YOUNG_MAX: Final = 50_000  # young objects from which on they are collected at any time
 PRIME_NS: Final = SECOND_NS // 1000
 USED: Final = (TICKED, QUOTED)
+DECODED: Final = EVENT_WORDS + Origin._fields.index("decoded_ns")  # a place in an input's words
+SPENT: Final = EVENT_WORDS + Origin._fields.index("spent_ns")
 
 ALL_CONNECTIONS: Final = 0  # has a say in the feed's health, beside the connections from 1
 HELD: Final = -1  # likewise
@@ -42,16 +42,6 @@ HELD: Final = -1  # likewise
 # Codes of TROUBLE notes.
 JOURNAL_TROUBLE: Final = 1
 SNAPSHOT_TROUBLE: Final = 2
-
-
-@dataclass
-class Feed:
-    """What is known of the feed's connections."""
-
-    healthy: dict[int, bool] = field(default_factory=dict)
-    reason: str = "not connected yet"
-    stale: bool = True
-    since_ns: int = 0
 
 
 class Supervisor:
@@ -70,6 +60,7 @@ class Supervisor:
         each_second: called once a second, with the house.
         look_on: takes the words of each tick and quote that the engine has taken.
         durable_orders: whether the journal is made durable before orders leave.
+        telemetry: gathers what is journaled once a second of how the process does.
         prime: takes the instrument of such an input, once a millisecond at most: goes the way that its order would go.
     """
 
@@ -91,7 +82,7 @@ class Supervisor:
         self.journal = journal
         self.decoders = decoders
         self.clock = clock
-        self._wall_ns = clock.wall_ns
+        self._wall_ns, self._monotonic_ns = clock.wall_ns, clock.monotonic_ns
         self.exchange_clock = exchange_clock
         self.log = log
         self.feed = Feed(since_ns=clock.wall_ns())
@@ -115,7 +106,9 @@ class Supervisor:
         self._snapshot_interval_ns = snapshot_interval_ns
         self._saved_ns = clock.monotonic_ns()
         self._saved_inputs = runner.engine.inputs
-        self._arrived_ns = 0
+        self.telemetry = Telemeter(clock)
+        self._arrived_ns = self._spent_ns = self._spent_max_ns = 0
+        self._ways = [_way_of(decoder) for decoder in decoders]
         self._lacks_room = False
         self._lacks_sync = False
         self._is_blind = False  # nothing can be journaled, so nothing is taken any more
@@ -133,20 +126,24 @@ class Supervisor:
         """Take a frame of the feed, straight from the socket."""
         self.frames += 1
         self._arrived_ns = arrived_ns
-        decoder = self.decoders[connection - 1]
-        if decoder.take(payload, arrived_ns, self._wall_ns()) in USED and not self._is_blind:
+        decode, words, stamps = self._ways[connection - 1]
+        if decode(payload, arrived_ns, self._wall_ns()) in USED and not self._is_blind:
+            stamps[DECODED], stamps[SPENT] = self._monotonic_ns(), self._spent_ns
             try:
-                self.runner.take(decoder.words, 1)
+                self.runner.take_one(words)
             except JournalError as error:
                 self._stop_blind(error)
             else:
                 if self.pipeline is not None:
-                    self.pipeline.take(decoder.words)
+                    self.pipeline.take(words)
                 if self.look_on is not None:
-                    self.look_on(decoder.words[0])
+                    self.look_on(words[0])
+                spent_ns = self._spent_ns = self._monotonic_ns() - arrived_ns
+                if spent_ns > self._spent_max_ns:  # noqa: PLR1730  (a call would take longer)
+                    self._spent_max_ns = spent_ns
                 if self.prime is not None and arrived_ns >= self._prime_ns:
                     self._prime_ns = arrived_ns + PRIME_NS
-                    self.prime(int(decoder.words[0, 1]))
+                    self.prime(int(words[0, 1]))
 
     def on_status(self, connection: int, healthy: bool, reason: str) -> None:
         """Take what became of a connection."""
@@ -205,7 +202,10 @@ class Supervisor:
 
     def event(self, kind: int, code: int = 0) -> None:
         """Let the engine take an event of the session's own, for all instruments, now."""
-        self._take(words_of(self._event(kind, code)), 1)
+        words = words_of(self._event(kind, code))
+        if kind == codes.TIMER:  # what the last packet took, where no other has come since to say so
+            words[0, SPENT], self._spent_ns = self._spent_ns, 0
+        self._take(words, 1)
 
     def take(self, event: Event) -> None:
         """Let the engine take an event from outside, now."""
@@ -240,6 +240,7 @@ class Supervisor:
             record.BEAT, int(self.feed.stale), 0, *values, self.journal.rows_left(), self.exchange_clock.now_ns()
         )
         self._note_counts()
+        self._note_telemetry()
         self._look_for_use()
         self._keep_room()
         if now - self._saved_ns >= self._snapshot_interval_ns and engine.inputs > self._saved_inputs:
@@ -248,7 +249,14 @@ class Supervisor:
             self.pipeline.on_timer()
         for call in self.each_second:
             call()
-        self._collect_garbage(now)
+        self.telemetry.use_gap(self._arrived_ns)
+
+    def _note_telemetry(self) -> None:
+        """Journal how the process does and how the account stands."""
+        engine, spent_max_ns, self._spent_max_ns = self.runner.engine, self._spent_max_ns, 0
+        account, bare = engine.account(), bare_ns(engine, self.exchange_clock.now_ns())
+        self._note(record.TELEMETRY, 0, 0, *self.telemetry.take(spent_max_ns=spent_max_ns, bare_ns=bare))
+        self._note(record.LEDGER, halted_code(account), 0, *ledger_of(engine, account))
 
     def save(self) -> None:
         """Put the state on disk; a failure is told and tried again with the next snapshot.
@@ -341,10 +349,6 @@ class Supervisor:
         self._note_counts()  # what came after the last timer
         self._note(record.STOPPED, exit_code, 0)
 
-    def _collect_garbage(self, now: int) -> None:
-        if now - self._arrived_ns >= IDLE_NS or gc.get_count()[0] > YOUNG_MAX:
-            gc.collect(1)  # the oldest is what the session began with, and frozen: a look at it takes long
-
     def _tell(self, commands: list[Command]) -> None:
         """Have logged, later, what a person wants to know of new commands: positions, trades, halts; the journal has all."""
         if self.pipeline is not None:
@@ -383,6 +387,11 @@ class Supervisor:
         if len(self.untold) > 1:
             self.later(self._tell_next)
         self.untold.tell(self.log, -(-len(self.untold) // TELL_ALL))
+
+
+def _way_of(decoder: Decoder) -> tuple[Callable[[memoryview, int, int], int], Words, memoryview]:
+    """Return what each frame of a connection goes through: its decoder's call and words, which stamps go into as plain ints."""
+    return decoder.take, decoder.words, decoder.words.reshape(-1).data
 
 
 def _nothing(_commands: list[Command]) -> None:

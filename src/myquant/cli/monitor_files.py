@@ -60,7 +60,9 @@ def monitor_files(
         for needed in (here.runs, here.state, here.cache):  # a unit that may write to them does not start without
             needed.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_write(needed, error, "choose another with results.directory, MYQUANT_STATE, MYQUANT_CACHE") from error
+        raise cannot_write(
+            needed, error, "choose another with results.directory, MYQUANT_STATE, MYQUANT_CACHE"
+        ) from error
     print()
     print(NEXT.format(folder=folder))
     if loaded.config.monitor.port == 0:

@@ -109,8 +109,11 @@ def _of_settings(monitor: MonitorSettings) -> dict[str, str]:
     host = f"[{monitor.host}]" if ":" in monitor.host else monitor.host
     thresholds = ("silence_s", "feed_age_s", "bare_s", "rejects", "queue_percent")
     more = ("clock_offset_s", "journal_lag_s", "disk_free_mib")
-    numbers = {name: str(Decimal(getattr(monitor, name)).normalize() + 0) for name in (*thresholds, *more)}
-    return {"address": f"{host}:{monitor.port}", "unknown_s": str(round(monitor.unknown_s)), **numbers}
+    numbers = {name: format(Decimal(getattr(monitor, name)).normalize(), "f") for name in (*thresholds, *more)}
+    numbers["disk_free_bytes"] = str(monitor.disk_free_mib * 2**20)
+    unknown_s = round(monitor.unknown_s)  # Prometheus wants whole numbers there
+    more_of_rules = {"unknown_s": str(unknown_s), "unknown_after_s": str(unknown_s + 10)}
+    return {"address": f"{host}:{monitor.port}", **more_of_rules, **numbers}
 
 
 def _of_installation(installation: Installation) -> dict[str, str]:
@@ -119,7 +122,9 @@ def _of_installation(installation: Installation) -> dict[str, str]:
     options += [f"--set {_quoted(assignment)}" for assignment in installation.assignments]
     for name, text in {**paths, "user": installation.user}.items():
         if UNFIT.search(text):
-            raise ConfigError(f"{name} {text!r}: a systemd unit can't name it: quotes, \\, $ and line ends are not allowed")
+            raise ConfigError(
+                f"{name} {text!r}: a systemd unit can't name it: quotes, \\, $ and line ends are not allowed"
+            )
     found = {name: text.replace("%", "%%") for name, text in paths.items()}
     return {**found, "user": installation.user, "options": "".join(f" {option}" for option in options)}
 

@@ -75,6 +75,13 @@ def test_an_alert_names_headings_of_the_runbook_that_exist(tmp_path: Path) -> No
     assert named <= headings
 
 
+def test_the_page_has_every_alert_with_its_severity_and_no_other(tmp_path: Path) -> None:
+    page = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^\| `(Myquant\w+)` \| ([a-z ]+) \|", page, re.MULTILINE))
+    found = alert_rules(texts(tmp_path)["myquant_rules.yml"])
+    assert shown == {rule["alert"]: rule["labels"].get("severity", "as found") for rule in found}
+
+
 def test_every_alert_has_a_test_that_raises_it_and_one_that_does_not(tmp_path: Path) -> None:
     found = texts(tmp_path)
     tests = yaml.safe_load(found["myquant_rules_test.yml"])["tests"]

@@ -38,7 +38,7 @@ def test_they_are_written_for_this_installation(tmp_path: Path, capsys: pytest.C
 def test_the_token_is_shown_nowhere_and_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["monitor-files", "out"]) == failures.DONE
     token = (tmp_path / "out" / "myquant_token").read_text()
-    assert f"MYQUANT_MONITOR_TOKEN={token}\n" in (tmp_path / "out" / "monitor.env").read_text()
+    assert f"MYQUANT_MONITOR_TOKEN={token}\n" in (tmp_path / "out" / "monitor-secrets.env").read_text()
     assert main(["monitor-files", "out"]) == failures.BAD_USAGE
     assert "give --force" in capsys.readouterr().err
     assert main(["monitor-files", "out", "--force"]) == failures.DONE

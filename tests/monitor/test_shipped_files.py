@@ -24,7 +24,7 @@ def test_every_file_is_shipped_and_filled_in(tmp_path: Path) -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted([*FILES, *SECRET_FILES, "common.unit"])
     assert sorted(found) == sorted([*FILES, *SECRET_FILES])
     assert [name for name, text in found.items() if re.search(r"@[a-z]\w*@", text)] == []
-    assert [name for name in found if TOKEN in found[name]] == ["myquant_token", "monitor.env"]
+    assert [name for name in found if TOKEN in found[name]] == ["myquant_token", "monitor-secrets.env"]
 
 
 @pytest.mark.parametrize(

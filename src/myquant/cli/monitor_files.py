@@ -24,12 +24,12 @@ Prometheus
 Grafana
   grafana_dashboard.json                             Dashboards > New > Import; choose the Prometheus data source there
 systemd, as root
-  monitor.env, broker.env                            fill them in; install -D -o root -m 0600 -t /etc/myquant FILE...
+  monitor-secrets.env, broker-secrets.env            fill them in; install -D -o root -m 0600 -t /etc/myquant FILE...
   myquant-*.service, myquant-health.timer            install -m 0644 -t /etc/systemd/system FILE...; systemctl daemon-reload
   the monitor                                        systemctl enable --now myquant-monitor myquant-health.timer
   a session NAME                                     its command into /etc/myquant/NAME.env, then
                                                      systemctl start myquant-session@NAME
-Without systemd the monitor takes its token from the environment: set -a; . {folder}/monitor.env; set +a; myquant monitor"""
+Without systemd the monitor takes its token from the environment: set -a; . {folder}/monitor-secrets.env; set +a; myquant monitor"""
 
 
 def monitor_files(
@@ -42,7 +42,7 @@ def monitor_files(
     """Write a Prometheus configuration, alert rules and their tests, a Grafana dashboard and systemd units into DIR.
 
     They are filled in for this machine, this user, this folder and these settings: the monitor's address, the thresholds
-    of [monitor], the paths. myquant_token and monitor.env hold a new token, which only their owner can read.
+    of [monitor], the paths. myquant_token and monitor-secrets.env hold a new token, which only their owner can read.
     """
     import os
     import sys

@@ -27,7 +27,7 @@ FILES: Final = (
     "myquant-health.timer",
     "myquant-session@.service",
 )
-SECRET_FILES: Final = ("myquant_token", "monitor.env", "broker.env")  # of mode 0600
+SECRET_FILES: Final = ("myquant_token", "monitor-secrets.env", "broker-secrets.env")  # of mode 0600
 COMMON: Final = "common.unit"  # what all units have
 TOKEN_BYTES: Final = 32
 SECRET_MODE: Final = 0o600

@@ -30,7 +30,7 @@ COUNTERS: Final = """
 myquant_session_starts_total myquant_ticks_total{instrument=SYMBOL} myquant_ticks_rejected_total{reason=time_backwards}
 myquant_packets_unused_total{reason=duplicate} myquant_frames_total myquant_inputs_total
 myquant_commands_total{kind=submit} myquant_entries_denied_total{reason=cash} myquant_queue_dropped_total{queue=handoff}
-myquant_orders_total{result=filled} myquant_order_rejects_total{reason=margin} myquant_charges_rupees_total
+myquant_orders_total{result=filled} myquant_order_rejects_total{reason=rejected} myquant_charges_rupees_total
 myquant_trades_total myquant_gc_pauses_total myquant_gc_pause_seconds_total
 myquant_process_cpu_seconds_total{component=session} myquant_journal_records_total myquant_log_lines_total{level=error}
 myquant_books_differences_total ~myquant_alert_deliveries_total{channel=mail,result=delivered}
@@ -62,9 +62,9 @@ def _listed(text: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield name, found | {key: value.replace("SYMBOL", SYMBOL) for key, value in pairs}
 
 
-def metric_names() -> set[str]:
-    """Return the name of every metric; a counter's with `_total`, a histogram's without a suffix."""
-    return {name for text in (GAUGES, COUNTERS, HISTOGRAMS) for name, _ in _listed(text)}
+def metric_labels() -> dict[str, list[str]]:
+    """Return the names of every metric's labels by its name; a counter's with `_total`, a histogram's without a suffix."""
+    return {name: list(labels) for text in (GAUGES, COUNTERS, HISTOGRAMS) for name, labels in _listed(text)}
 
 
 class Exposition(Collector):

@@ -7,17 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from monitor.at_work import READY_S, SYMBOL, lab, needs, plain, running
 from monitor.prometheus import tool
 from monitor.shipped import TOKEN, installation, settings
-from myquant.cli.app import app
 from myquant.monitor.shipped import render
 
 UNITS = ("myquant-monitor.service", "myquant-health.service", "myquant-health.timer", "myquant-session@.service")
-READY_S = 60.0
 
 
 def units(folder: Path) -> dict[str, str]:
@@ -91,39 +92,60 @@ def test_every_service_may_do_little(tmp_path: Path, name: str) -> None:
     assert all(file.startswith("/etc/myquant/") for file in files)
 
 
+@contextmanager
+def told_by(
+    words: list[str], folder: Path, environ: Mapping[str, str]
+) -> Iterator[tuple[Told, subprocess.Popen[bytes]]]:
+    """Run a command as a service manager does that wants to be told."""
+    address = str(folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(READY_S)
+        notified = {**environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000"}
+        with running(words, folder, notified) as process:
+            yield Told(systemd), process
+
+
+class Told:
+    """What a service manager is told, a line at a time."""
+
+    def __init__(self, systemd: socket.socket) -> None:
+        self._systemd = systemd
+        self.lines: list[str] = []
+
+    def until(self, line: str, after: str) -> None:
+        """Wait for a line; fail unless another one came before."""
+        while line not in self.lines:
+            self.lines += self._systemd.recv(4096).decode().splitlines()
+        assert after in self.lines[: self.lines.index(line) + 1]
+
+
+def command_of(unit: str, **variables: str) -> list[str]:
+    """Return the words of a unit's command, as systemd makes them."""
+    (line,) = values(unit, "ExecStart")
+    for name, value in variables.items():
+        line = line.replace(name, value)
+    return shlex.split(line.replace("%i", "monday"))
+
+
 def test_the_monitor_of_the_unit_tells_systemd_that_it_is_ready_and_lives(tmp_path: Path) -> None:
-    if "monitor" not in {
-        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
-    }:
-        pytest.skip("this version has no `myquant monitor` yet")
+    needs("monitor")
     unit = units(tmp_path)["myquant-monitor.service"]
     assert values(unit, "Type") == ["notify"]
-    command = shlex.split(values(unit, "ExecStart")[0])
-    environment = {
-        **os.environ,
-        "MYQUANT_MONITOR_TOKEN": TOKEN,
-        "MYQUANT_STATE": str(tmp_path / "state"),
-        "MYQUANT_MONITOR__PORT": "0",
-        "NOTIFY_SOCKET": str(tmp_path / "notify"),
-        "WATCHDOG_USEC": str(30_000_000),
-    }
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(READY_S)
-        process = subprocess.Popen(command, env=environment, cwd=tmp_path)
-        try:
-            told = told_until(systemd, "WATCHDOG=1")
-            assert "READY=1" in told
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(READY_S) == 0
-        finally:
-            process.kill()
-            process.wait()
+    own = {"MYQUANT_MONITOR_TOKEN": TOKEN, "MYQUANT_STATE": str(tmp_path / "state"), "MYQUANT_MONITOR__PORT": "0"}
+    with told_by(command_of(unit), tmp_path, {**plain(), **own}) as (told, process):
+        told.until("WATCHDOG=1", after="READY=1")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(READY_S) == 0
 
 
-def told_until(systemd: socket.socket, last: str) -> list[str]:
-    """Return the lines that come up to one; a time-out fails the test."""
-    told: list[str] = []
-    while last not in told:
-        told += systemd.recv(4096).decode().splitlines()
-    return told
+def test_the_session_of_the_unit_tells_systemd_that_it_is_ready_and_lives(tmp_path: Path) -> None:
+    pytest.importorskip("myquant.session.notify", reason="sessions of this version do not notify yet")
+    unit = units(tmp_path)["myquant-session@.service"]
+    assert values(unit, "Type") == ["notify"]
+    words = command_of(unit, **{"$MYQUANT_COMMAND": f"paper --broker angelone {SYMBOL}"})
+    with lab(tmp_path) as at_lab, told_by(words, tmp_path, at_lab) as (told, process):
+        told.until("WATCHDOG=1", after="READY=1")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(READY_S) == 0
+        told.until("STOPPING=1", after="WATCHDOG=1")

@@ -92,20 +92,6 @@ def test_every_service_may_do_little(tmp_path: Path, name: str) -> None:
     assert all(file.startswith("/etc/myquant/") for file in files)
 
 
-@contextmanager
-def told_by(
-    words: list[str], folder: Path, environ: Mapping[str, str]
-) -> Iterator[tuple[Told, subprocess.Popen[bytes]]]:
-    """Run a command as a service manager does that wants to be told."""
-    address = str(folder / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(address)
-        systemd.settimeout(READY_S)
-        notified = {**environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000"}
-        with running(words, folder, notified) as process:
-            yield Told(systemd), process
-
-
 class Told:
     """What a service manager is told, a line at a time."""
 
@@ -118,6 +104,20 @@ class Told:
         while line not in self.lines:
             self.lines += self._systemd.recv(4096).decode().splitlines()
         assert after in self.lines[: self.lines.index(line) + 1]
+
+
+@contextmanager
+def told_by(
+    words: list[str], folder: Path, environ: Mapping[str, str]
+) -> Iterator[tuple[Told, subprocess.Popen[bytes]]]:
+    """Run a command as a service manager does that wants to be told."""
+    address = str(folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(READY_S)
+        notified = {**environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000"}
+        with running(words, folder, notified) as process:
+            yield Told(systemd), process
 
 
 def command_of(unit: str, **variables: str) -> list[str]:

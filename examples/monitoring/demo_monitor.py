@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,10 +61,10 @@ def main() -> int:
         say(f"kill -9 {session.pid}    # it holds {held}")
         killed_s = time.monotonic()
         session.kill()
-        show(arrival(arrived, lambda title: "dead" in title.lower() and name in title, monitor), killed_s)
+        show(arrival(arrived, re.compile(rf"{name}: engine_dead \(\w+\) raised"), monitor), killed_s)
         again_s = time.monotonic()
         session = running.enter_context(beside(*paper, environ={**plain, **addresses}))
-        show(arrival(arrived, lambda title: "resolved" in title.lower() and name in title, monitor), again_s)
+        show(arrival(arrived, re.compile(rf"{name}: engine_dead \(\w+\) resolved"), monitor), again_s)
         say("kill %4    # the session ends in order")
         session.terminate()
         session.wait(READY_S)
@@ -142,15 +142,15 @@ def wait_for_position(name: str, session: subprocess.Popen[bytes], environ: Mapp
     return "nothing"
 
 
-def arrival(arrived: "Queue[Arrived]", wanted: Callable[[str], bool], monitor: subprocess.Popen[bytes]) -> Arrived:
-    """Wait for a message whose title is wanted; print the titles of others."""
+def arrival(arrived: "Queue[Arrived]", wanted: re.Pattern[str], monitor: subprocess.Popen[bytes]) -> Arrived:
+    """Wait for a message whose text has what is wanted; print the titles of others."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and monitor.poll() is None:
         try:
             when_s, message = arrived.get(timeout=0.5)
         except Empty:
             continue
-        if wanted(message["title"]):
+        if wanted.search(message["message"]):
             return when_s, message
         print(f"(another message: {message['title']})", flush=True)
     sys.exit(f"error: no such message arrived; the monitor said:\n{(FOLDER / 'monitor.txt').read_text()}")

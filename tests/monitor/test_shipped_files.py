@@ -17,6 +17,28 @@ from myquant.monitor.shipped import FILES, FOLDER, SECRET_FILES, monitor_options
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Rules of the monitor, and the alert that says the same by what is measured.
+MEASURED = {
+    "engine_dead": "MyquantEngineDown",
+    "engine_frozen": "MyquantHeartbeatLate",
+    "position_bare": "MyquantPositionUnprotected",
+    "order_unknown": "MyquantOrdersUnknown",
+    "books_differ": "MyquantBooksDiffer",
+    "order_channel_down": "MyquantOrderChannelDown",
+    "rejects_in_a_row": "MyquantOrderRejects",
+    "day_loss": "MyquantDayLoss50",
+    "halted": "MyquantHalted",
+    "feed_stale": "MyquantFeedStale",
+    "feed_age": "MyquantFeedSilent",
+    "clock_offset": "MyquantClockOff",
+    "queue_full": "MyquantQueueFull",
+    "ticks_dropped": "MyquantDropped",
+    "latency_drift": "MyquantLatencyDrift",
+    "disk_low": "MyquantDiskLow",
+    "journal_lag": "MyquantJournalLag",
+    "channel_down": "MyquantAlertChannelDown",
+}
+
 
 def test_every_file_is_shipped_and_filled_in(tmp_path: Path) -> None:
     found = texts(tmp_path)
@@ -106,6 +128,15 @@ def test_what_the_tests_take_for_metrics_is_what_the_monitor_has() -> None:
     assert {name: set(labels) for name, labels in metric_labels().items()} == {
         name: set(metric.labels) for name, metric in table.METRICS.items()
     }
+
+
+def test_every_rule_of_the_monitor_has_its_alert(tmp_path: Path) -> None:
+    """Of its own, by what is measured, or as a finding of the monitor."""
+    own = pytest.importorskip("myquant.monitor.rules", reason="this version has no rules yet").RULES
+    alerts = {rule["alert"]: rule["expr"] for rule in alert_rules(texts(tmp_path)["myquant_rules.yml"])}
+    (found,) = re.findall(r'rule=~"([\w|]+)"', alerts["MyquantFinding"])
+    assert set(own) - set(found.split("|")) == set(MEASURED)
+    assert set(MEASURED.values()) <= set(alerts)
 
 
 def test_the_dashboard_is_whole(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from monitor.at_work import READY_S, SYMBOL, lab, needs, plain, running
 from monitor.prometheus import tool
 from monitor.shipped import TOKEN, installation, settings
+from myquant.cli import main
 from myquant.monitor.shipped import render
 
 UNITS = ("myquant-monitor.service", "myquant-health.service", "myquant-health.timer", "myquant-session@.service")
@@ -126,6 +127,14 @@ def command_of(unit: str, **variables: str) -> list[str]:
     for name, value in variables.items():
         line = line.replace(name, value)
     return shlex.split(line.replace("%i", "monday"))
+
+
+@pytest.mark.parametrize("name", ["monitor", "health"])
+def test_the_command_of_a_unit_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    needs(name)
+    words = command_of(units(tmp_path)[f"myquant-{name}.service"])
+    assert words[:4] == [sys.executable, "-m", "myquant", name]
+    assert main([*words[3:], "--set", "monitor.look_s=1", "--help"]) == 0, capsys.readouterr().err
 
 
 def test_the_monitor_of_the_unit_tells_systemd_that_it_is_ready_and_lives(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-paper demo-live demo-evidence test check lint types warm storm bench bench-peers official-client lock format clean
+.PHONY: help setup demo demo-paper demo-live demo-evidence demo-monitor test check lint types warm storm bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -38,6 +38,9 @@ demo-live: setup ## trade some minutes on paper, then with orders at the lab, an
 
 demo-evidence: setup ## measure the plain pipeline, switch on what is worth it, prove it, measure again
 	$(BIN)/python examples/evidence/demo_evidence.py --seed $(DEMO_SEED)
+
+demo-monitor: setup ## kill a session that the monitor watches, see the alert arrive, and its end
+	$(BIN)/python examples/monitoring/demo_monitor.py --seed $(DEMO_SEED)
 
 warm: setup # compile the engine once, on two cores, so that parallel tests find it
 	@$(BIN)/python tests/warm.py

@@ -85,9 +85,9 @@ class Worker:
         if answer.get("ready") is True:
             return ""
         await self.close()
-        if "died" in answer:
-            return f"channel {self._channel.name}: its process ended ({self._text(answer['died'])})"
-        return unusable(self._channel, self._text(answer.get("said", "")))
+        if answer.get("ready") is False:
+            return unusable(self._channel, self._text(answer.get("said", "")))
+        return f"channel {self._channel.name}: its process ended: {self._last_words(answer)}"
 
     async def deliver(self, parcel: Parcel) -> Answer:
         """Hand a message over and wait for what becomes of it, for `attempt_s` at most. Never raises for a channel's sake."""
@@ -104,8 +104,7 @@ class Worker:
             answer = {}
         if answer.get("id") != parcel.message_id or not isinstance(answer.get("delivered"), bool):
             await self.close()
-            why = self._text(answer["died"]) if "died" in answer else "it gave no answer"
-            return Answer(delivered=False, said=f"its process ended: {why}")
+            return Answer(delivered=False, said=f"its process ended: {self._last_words(answer)}")
         said = self._text(answer.get("said", "")) or ("accepted" if answer["delivered"] else "refused without a reason")
         return Answer(answer["delivered"], said)
 
@@ -146,6 +145,9 @@ class Worker:
         except ValueError:  # no JSON, or an endless line
             return {}
         return answer if isinstance(answer, dict) else {}
+
+    def _last_words(self, answer: Mapping[str, Any]) -> str:
+        return self._text(answer["died"]) if "died" in answer else "it gave no answer"
 
     def _text(self, said: object) -> str:
         return self._redactor.line(str(said))

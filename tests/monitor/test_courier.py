@@ -1,8 +1,10 @@
 """The courier, with channels in memory: order, retries, giving up, restarts, a full disk."""
 
 import asyncio
+import operator
 import sqlite3
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -80,7 +82,7 @@ def test_the_same_message_posted_after_a_restart_is_not_sent_again(tmp_path: Pat
             async with Office(tmp_path, {"mail": post}) as office:
                 office.courier.post(message_of("a"))
                 office.courier.post(message_of("end", created_ns=len(rows(tmp_path, "id"))))
-                await until(lambda got=post.got: "end" in got)
+                await until(partial(operator.contains, post.got, "end"))
         assert post.got == ["end"]
 
     asyncio.run(run())

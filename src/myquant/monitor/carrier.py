@@ -65,8 +65,6 @@ def with_wishes(address: str) -> str:
 
 def serve(requests: Iterator[bytes], answer: Callable[[dict[str, Any]], None]) -> None:
     """Deliver what comes, to the end."""
-    import apprise  # noqa: PLC0415  (0.2 s and more: what else is read of this module should not wait)
-
     address = str(json.loads(next(requests))["address"])
     redactor = Redactor(secret_parts(address))
     sys.excepthook = _last_words(redactor, answer)
@@ -75,28 +73,36 @@ def serve(requests: Iterator[bytes], answer: Callable[[dict[str, Any]], None]) -
     logger.handlers[:] = [said]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    service = apprise.Apprise.instantiate(with_wishes(address), asset=apprise.AppriseAsset(async_mode=False))
-    why = redactor.line(said.take(delivered=False), SAID_MAX)
-    if not isinstance(service, apprise.NotifyBase):
-        answer({"ready": False, "said": why})
+    is_usable = _service(address) is not None
+    answer({"ready": is_usable, "said": redactor.line(said.take(delivered=False), SAID_MAX)})
+    if not is_usable:
         return
-    answer({"ready": True, "said": ""})
-    carrier = apprise.Apprise()
-    carrier.add(service)
     for line in requests:
         request = json.loads(line)
         signal.setitimer(signal.ITIMER_REAL, request["limit_s"] + GRACE_S)
-        delivered = _deliver(carrier, request)
+        delivered = _deliver(address, request)
         signal.setitimer(signal.ITIMER_REAL, 0)
         text = redactor.line(said.take(delivered=delivered), SAID_MAX)
         answer({"id": request["id"], "delivered": delivered, "said": text})
 
 
-def _deliver(carrier: "apprise.Apprise", request: dict[str, Any]) -> bool:
+def _service(address: str) -> "apprise.NotifyBase | None":
+    """Return what delivers; None: the address is none. Its warnings go to the log."""
+    import apprise  # noqa: PLC0415  (0.2 s and more: what else is read of this module should not wait)
+
+    service = apprise.Apprise.instantiate(with_wishes(address), asset=apprise.AppriseAsset(async_mode=False))
+    return service if isinstance(service, apprise.NotifyBase) else None
+
+
+def _deliver(address: str, request: dict[str, Any]) -> bool:
+    """Deliver one message, by a service made for it: one that is used again waits, 5.5 s where it is e-mail."""
     import apprise  # noqa: PLC0415  (as above)
 
-    return bool(
-        carrier.notify(
+    carrier = apprise.Apprise()
+    service = _service(address)
+    return service is not None and bool(
+        carrier.add(service)
+        and carrier.notify(
             title=request["title"],
             body=request["body"],
             notify_type=apprise.NotifyType(TYPES[request["severity"]]),

@@ -120,6 +120,8 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(END_S):  # one that hangs in the kernel can't be waited for
                 await process.wait()
+                if process.stdout is not None:
+                    await process.stdout.read()  # to its end: then the pipe is closed
 
     async def _start(self) -> dict[str, Any]:
         self._process = await asyncio.create_subprocess_exec(

@@ -3,7 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -108,7 +108,8 @@ async def talks_nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 async def closes(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Hang up in the middle of what the other says."""
-    await reader.read(10)
+    with suppress(TimeoutError):  # one who speaks SMTP waits to be greeted
+        await asyncio.wait_for(reader.read(10), DRIP_S)
 
 
 async def mail_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

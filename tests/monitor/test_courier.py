@@ -12,7 +12,7 @@ import pytest
 
 from monitor.posts import HOUR_NS, Clock, Lines, Office, Post, message_of, settings_of, until
 from myquant.monitor.channels import Channel
-from myquant.monitor.courier import Courier
+from myquant.monitor.courier import Courier, stop_in_order
 from myquant.monitor.lane import PROBE_EVERY, pause_s
 from myquant.monitor.spool import FILE, Spool
 
@@ -291,5 +291,53 @@ def test_secrets_of_all_channels_are_hidden_in_what_goes_out_and_in_what_is_logg
         assert [secret in text for text in (*post.got, *post.bodies, str(log.lines))] == [False] * 3
         assert "***" in post.got[0]
         assert secret not in str(rows(tmp_path, "answer"))
+
+    asyncio.run(run())
+
+
+def test_a_disk_that_is_full_is_told_and_delays_no_message(tmp_path: Path) -> None:
+    async def run() -> None:
+        post = Post()
+        (tmp_path / FILE).mkdir()
+        async with Office(tmp_path, {"mail": post}) as office:
+            office.courier.post(message_of("a"))
+            assert office.courier.trouble() is not None
+            await until(lambda: post.got == ["a"])
+            (tmp_path / FILE).rmdir()
+            await until(lambda: office.courier.trouble() is None)
+            await until(lambda: "alerts are on disk again" in office.log.events())
+        assert rows(tmp_path, "title, state") == [("a", "delivered")]
+        assert "alerts can't be written to disk, and are kept in memory" in office.log.events()
+
+    asyncio.run(run())
+
+
+def test_messages_beyond_the_limit_are_counted_and_told_on_the_others(tmp_path: Path) -> None:
+    async def run() -> None:
+        blocked, post = Post(), Post()
+        blocked.open.clear()
+        async with Office(tmp_path, {"sms": blocked, "mail": post}) as office:
+            office.spool._waiting_max = 3
+            for number in range(5):
+                office.courier.post(message_of(f"m{number}", "sms"))
+            assert office.courier.counts().deliveries == {("sms", "given_up"): 2}
+            await until(lambda: post.got)
+        assert post.got == ["WARNING monitor: 2 messages for channel sms given up"]
+
+    asyncio.run(run())
+
+
+def test_an_orderly_end_waits_for_no_channel_that_hangs(tmp_path: Path) -> None:
+    async def run() -> None:
+        blocked = Post()
+        blocked.open.clear()
+        office = Office(tmp_path, {"sms": blocked})
+        running = asyncio.create_task(office.courier.run())
+        office.courier.post(message_of("a", "sms"))
+        await until(lambda: blocked.tried)
+        await asyncio.wait_for(stop_in_order(office.courier, running, 0.01), 30)
+        assert running.cancelled()
+        assert office.courier.counts().spool == {"sms": 1}
+        office.spool.close()
 
     asyncio.run(run())

@@ -18,7 +18,7 @@ from myquant.monitor.worker import Answer, Parcel, Worker
 
 PASSWORD = "planted-Pass-4711"  # noqa: S105  (planted)
 PLENTY_S = 60.0
-SHORT_S = 1.5
+SHORT_S = 3.0
 PARCEL = Parcel(
     "id-1", "critical", "CRITICAL nifty: engine dead", "holds 75 <b>units</b> & *none* guards it\n\nMessage 1"
 )
@@ -229,5 +229,18 @@ def test_no_secret_is_in_the_process_command_line_or_environment() -> None:
         assert b"myquant.monitor.carrier" in seen
         assert PASSWORD.encode() not in seen
         assert b"MYQUANT_" not in seen
+
+    asyncio.run(run())
+
+
+def test_a_process_ends_when_the_monitor_is_gone() -> None:
+    async def run() -> None:
+        async with worker_of(hook_address(1)) as worker:
+            assert await worker.ready() == ""
+            process = worker._process
+            assert process is not None
+            assert process.stdin is not None
+            process.stdin.close()  # which the system does for one that was killed
+            assert await asyncio.wait_for(process.wait(), PLENTY_S) == 0
 
     asyncio.run(run())

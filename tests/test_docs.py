@@ -33,7 +33,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 KEY = re.compile(rf"(?<![\w./<>-])(?:{'|'.join(SECTIONS)})\.[a-z]\w*(?![\w.(/])")
-FILE_SUFFIXES = ("toml", "py", "md", "csv", "json", "html")
+FILE_SUFFIXES = ("toml", "py", "md", "csv", "json", "html", "sqlite")
 
 
 def blocks(text: str, *languages: str) -> list[str]:

@@ -82,6 +82,14 @@ mark_interval_s = 5
 max_marks = 20000
 report = true
 excel = false
+[monitor]
+heartbeat_s = 60.0
+[alerts]
+attempt_s = 15.0
+retry_s = 5.0
+retry_max_s = 300.0
+give_up_s = 86400.0
+down_after = 3
 """
 
 

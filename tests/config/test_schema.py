@@ -118,6 +118,12 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "data_quality.rejected_examples": ([0, 1000], [-1, 1001]),
     "results.mark_interval_s": ([1, 86_400], [0, 86_401]),
     "results.max_marks": ([100, 1_000_000], [99, 1_000_001]),
+    "monitor.heartbeat_s": SECONDS,
+    "alerts.attempt_s": SECONDS,
+    "alerts.retry_s": SECONDS,
+    "alerts.retry_max_s": SECONDS,
+    "alerts.give_up_s": ([Decimal("0.000001"), 604_800], [0, Decimal("604800.000001"), Decimal("0.0000001")]),
+    "alerts.down_after": ([1, 100], [0, 101]),
 }
 CHOICES = {
     "risk.stop_loss_mode": ("points", "percent", "atr"),

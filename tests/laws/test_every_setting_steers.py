@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import measured, ordered, probes, wired
+from laws import delivered, measured, ordered, probes, wired
 from laws.probes import (
     after,
     brokerage,
@@ -191,6 +191,12 @@ TABLE: Final[dict[str, Row]] = {
     "results.max_marks": Row(100, marks),
     "results.report": Row(False, files),
     "results.excel": Row(True, files),
+    "monitor.heartbeat_s": Row(Decimal("0.01"), delivered.beats),
+    "alerts.attempt_s": Row(Decimal("0.1"), delivered.attempt, {"alerts.attempt_s": Decimal("0.2")}),
+    "alerts.retry_s": Row(10, delivered.waits),
+    "alerts.retry_max_s": Row(600, delivered.waits),
+    "alerts.give_up_s": Row(3600, delivered.given_up),
+    "alerts.down_after": Row(1, delivered.failures_until_down),
 }
 
 # What a change must do beyond being seen: these only ever grow.

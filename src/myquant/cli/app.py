@@ -12,6 +12,8 @@ from typer.main import get_command
 
 import myquant
 from myquant.cli import (
+    alerts,
+    alerts_test,
     backtest,
     baseline,
     compare,
@@ -74,6 +76,8 @@ app.command(epilog=lab.EXAMPLES)(lab.lab)
 ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(config.app, name="config")
+alerts.app.command(name="test", epilog=f"{alerts_test.EXAMPLES}\n\n{alerts_test.EXIT_CODES}")(alerts_test.send_test)
+app.add_typer(alerts.app, name="alerts")
 
 
 def _print_version(asked: bool) -> None:

@@ -18,7 +18,8 @@ from myquant.errors import ConfigError
 from myquant.journal.reader import JournalReader
 from myquant.session.clock import MachineClock
 from myquant.session.later import Later
-from myquant.session.log import SessionLog, open_log
+from myquant.session.log import Errors, SessionLog, open_log
+from myquant.session.log_files import bounds_of
 from myquant.session.needs import Log
 from myquant.session.result_files import Results, RowText
 from myquant.session.runner import Words
@@ -45,6 +46,21 @@ class FullLog(Log, Protocol):
 
     def look(self) -> None:
         """See to it that lines get written."""
+
+    @property
+    def fill(self) -> float:
+        """How full the way to the file is, 0 to 1."""
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether what is logged for debugging is written."""
+
+    def write_debug(self, wanted: bool) -> None:
+        """Write, or no longer write, what is logged for debugging."""
+
+    @property
+    def errors(self) -> Errors:
+        """What was logged as an error."""
 
 
 class TickLines:
@@ -149,12 +165,12 @@ def open_session_log(
 
     Raises MyquantError where it can't be opened.
     """
-    zone, clock = ZoneInfo(config.session.timezone), MachineClock.wall_ns
+    zone, clock, bounds = ZoneInfo(config.session.timezone), MachineClock.wall_ns, bounds_of(config.logs)
     if config.pipeline.logging == "sync":
-        return open_log(folder, redactor.text, session=session, clock=clock, zone=zone, stderr=stderr)
+        return open_log(folder, redactor.text, session=session, clock=clock, bounds=bounds, zone=zone, stderr=stderr)
     from myquant.session.log_async import open_async_log  # noqa: PLC0415  (shared memory for those who want it)
 
-    return open_async_log(folder, redactor, session=session, clock=clock, zone=zone, stderr=stderr)
+    return open_async_log(folder, redactor, session=session, clock=clock, bounds=bounds, zone=zone, stderr=stderr)
 
 
 def open_pipeline(folder: Path, config: Config, symbols: Sequence[str], log: FullLog) -> Pipeline | None:

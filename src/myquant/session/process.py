@@ -25,6 +25,7 @@ from myquant.session.feeding import feed_of
 from myquant.session.hours import hours_of
 from myquant.session.log import SessionLog
 from myquant.session.log_async import AsyncLog
+from myquant.session.log_files import start_packing
 from myquant.session.loop import SessionLoop
 from myquant.session.pipeline import open_pipeline, open_session_log
 from myquant.session.recovery import Hashes, Recovered, SavedOrders, save
@@ -58,7 +59,9 @@ def taken_up(
     records = segment_records_of(config.journal.segment_mib)
     taken = take_up(folder, engine, orders, hashes, key=facts.key, segment_records=records, disk=DISK)
     log = open_session_log(folder, config, redactor, facts.name)
+    start_packing(folder)
     with ExitStack() as closing:
+        closing.callback(start_packing, folder)
         closing.callback(log.close)
         closing.callback(taken.journal.close)
         yield Work(folder, facts, taken, orders, hashes, log)

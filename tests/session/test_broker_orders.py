@@ -211,7 +211,13 @@ def test_a_refusal_for_want_of_margin_halts_and_its_words_are_told_later() -> No
         (
             "warning",
             "the broker says",
-            {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "words": "RMS: Margin exceeds"},
+            {
+                "of": "order_reject",
+                "order": 1,
+                "input": 7,
+                "symbol": f"SYMBOL{TOKENS[1]}",
+                "words": "RMS: Margin exceeds",
+            },
         )
     ]
 
@@ -222,7 +228,7 @@ def test_what_we_found_ourselves_is_not_put_into_the_brokers_mouth(code: int, sa
     desk.orders.submit(BUY_150)
     desk.port.on_answer(answer(codes.ORDER_REJECT, code=code, words="a reason of ours"))
     desk.stage.turn()
-    fields = {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "why": "a reason of ours"}
+    fields = {"of": "order_reject", "order": 1, "input": 7, "symbol": f"SYMBOL{TOKENS[1]}", "why": "a reason of ours"}
     assert desk.log.lines == [("warning", said, fields)]
 
 

@@ -85,6 +85,25 @@ class TickLines:
             log.info("tick", symbol=symbol, price=price / 100, bid=bid / 100, ask=ask / 100, ticks=self.ticks)
 
 
+class SampledLines:
+    """While more is logged: a line for every so many ticks, and one that helps to find a defect; the others cost nothing."""
+
+    def __init__(self, log: FullLog, symbols: Sequence[str], every: int) -> None:
+        self._log = log
+        self._symbols = tuple(symbols)
+        self._every = self._left = every
+
+    def take(self, row: TickRow) -> None:
+        """Take a tick."""
+        self._left -= 1
+        if not self._left:
+            self._left = self._every
+            _, who, number, time_ns, _, price, volume, bid, ask = row
+            symbol = self._symbols[who]
+            self._log.debug("taken", symbol=symbol, input=number, time_ns=time_ns, volume=volume)
+            self._log.info("tick", symbol=symbol, input=number, price=price / 100, bid=bid / 100, ask=ask / 100)
+
+
 class Pipeline:
     """The parts that are switched on. Each has a `take` of its own, for a tick of `tick_row.row_of`; None: off."""
 
@@ -100,6 +119,7 @@ class Pipeline:
         self.results = results
         self.frames = frames
         self.lines = lines
+        self.sampled: SampledLines | None = None  # while more is logged
 
     def recall(self, blocks: Iterable[np.ndarray[Any, Any]]) -> None:
         """Take what the session's journal holds already: int64 of shape (n, WORDS), in order; before anything else."""
@@ -123,6 +143,8 @@ class Pipeline:
             self.frames.take(row)
         if self.lines is not None:
             self.lines.take(row)
+        if self.sampled is not None:
+            self.sampled.take(row)
 
     def decide(self, commands: Sequence[Command]) -> None:
         """Take the new commands of one event."""

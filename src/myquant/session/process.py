@@ -16,6 +16,7 @@ from myquant.errors import MyquantError
 from myquant.journal.disk import DISK
 from myquant.results.record import RunRecord
 from myquant.session import archive
+from myquant.session.adaptive import AdaptiveLogging
 from myquant.session.archive import SessionFacts
 from myquant.session.clock import ExchangeClock, MachineClock, latest_of, zone_offset_ns
 from myquant.session.config_watch import watch_of
@@ -120,6 +121,12 @@ class SessionProcess:
         watch = watch_of(engine.loaded, engine.strategy, work.log)
         self.supervisor.each_second.append(watch.look)
         self.feed = feed_of(account, config, cache, environ, self.loop)
+        self.adaptive: AdaptiveLogging | None = None
+        if config.logs.adaptive:
+            self.adaptive = AdaptiveLogging(
+                self.supervisor, work.log, config.logs, work.facts.symbols, self.feed.counts
+            )
+            self.supervisor.each_second.append(self.adaptive.look)
 
     async def run(self) -> int:
         """Run till the day is over or a stop is asked for; return the exit code."""

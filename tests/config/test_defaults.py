@@ -82,6 +82,17 @@ mark_interval_s = 5
 max_marks = 20000
 report = true
 excel = false
+[logs]
+file_mib = 16
+total_mib = 256
+daily = true
+adaptive = true
+raise_s = 120.0
+errors_per_minute = 5
+volatility_percent = 2.0
+queue_percent = 50.0
+tick_line_every = 10
+export_url = ""
 """
 
 

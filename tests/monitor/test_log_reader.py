@@ -87,7 +87,8 @@ def test_it_follows_what_is_written_and_renamed(readers: Readers, tmp_path: Path
 def test_it_goes_on_from_a_place_however_files_were_renamed_meanwhile(
     readers: Readers, tmp_path: Path, packs: bool
 ) -> None:
-    written, place, found = Written(tmp_path), BEGINNING, []
+    written, place = Written(tmp_path), BEGINNING
+    found: list[int] = []
     while written.count < 200:
         written.write(13)
         reader = readers(tmp_path, place)

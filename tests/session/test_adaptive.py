@@ -1,87 +1,37 @@
 """More is logged for a while when errors, prices or queues ask for it; never for its own sake, and nothing is decided by it."""
 
-import io
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from journal.journal_samples import QUICK
-from laws.driver import settings
 from myquant.core import codes
-from myquant.session.adaptive import FALLEN, RAISED, AdaptiveLogging
+from myquant.session.adaptive import FALLEN, RAISED
 from myquant.session.channels import HandoffCounts
-from myquant.session.log import SessionLog, open_log
-from myquant.session.pipeline import Pipeline, TickLines
+from myquant.session.log import SessionLog
 from myquant.session.rules import SECOND_NS
-from session.async_logs import BOUNDS
-from session.sessions import RICH, decisions
+from session.adapting import VALUES, Watched
+from session.sessions import decisions
 from session.stage import journal_of
-from session.supervised import Supervised, market_inputs, supervised
-
-VALUES = {**RICH}
-CALM = {"logs.volatility_percent": 100, "logs.raise_s": 30}
-
-
-class Watched:
-    """A session whose log adapts; `counts`: of its hand-off."""
-
-    def __init__(self, folder: Path, values: dict[str, Any], *, pipeline: bool = False) -> None:
-        config = settings({**VALUES, **CALM, **values}).config
-        self.counts = HandoffCounts(0, 0, 100, 0)
-        self.folder = folder
-        self.fill = 0.0
-        self.run: Supervised = supervised(
-            folder, VALUES, market_inputs(3, 2000), QUICK, segment_records=8192, pipeline=lambda _: None
-        )
-        supervisor = self.run.supervisor
-        self.log = open_log(folder, str, session="s", clock=self.wall_ns, bounds=BOUNDS, stderr=io.StringIO())
-        supervisor.log = self.log
-        if pipeline:
-            supervisor.pipeline = Pipeline(self.log, lines=TickLines(self.log, ("NIFTY",), 100))
-        self.adaptive = AdaptiveLogging(supervisor, self.log, config.logs, ("NIFTY",), lambda: self.counts)
-
-    def wall_ns(self) -> int:
-        return self.run.tape.now_ns
-
-    def seconds(self, count: int) -> None:
-        """Let seconds go by in which nothing else happens."""
-        for _ in range(count):
-            self.run.tape.now_ns += SECOND_NS
-            self.adaptive.look()
-
-    def price(self, paise: int) -> None:
-        self.run.session.engine.instruments["core"]["tape"]["last_price"] = paise
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "log.jsonl").read_text().splitlines()]
-
-    def told(self) -> list[str]:
-        return [line.get("why", line["event"]) for line in self.lines() if line["event"] in (RAISED, FALLEN)]
-
-
-def fail(watched: Watched, count: int) -> None:
-    for _ in range(count):
-        watched.log.error("trouble")
+from session.supervised import market_inputs, supervised
 
 
 def test_errors_within_a_minute_raise_it_for_a_while(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "s", {"logs.errors_per_minute": 3})
-    fail(watched, 2)
+    watched.fail(2)
     watched.seconds(61)
-    fail(watched, 2)  # the first two are older than a minute
+    watched.fail(2)  # the first two are older than a minute
     watched.seconds(1)
-    assert not watched.adaptive.is_raised
-    fail(watched, 1)
+    assert not watched.is_raised()
+    watched.fail(1)
     watched.seconds(1)
-    assert watched.adaptive.is_raised
+    assert watched.is_raised()
     assert watched.log.is_debug
     watched.seconds(29)
-    assert watched.adaptive.is_raised
+    assert watched.is_raised()
     watched.seconds(1)
-    assert not watched.adaptive.is_raised
+    assert not watched.is_raised()
     assert not watched.log.is_debug
     watched.seconds(100)
     assert watched.told() == ["3 errors within a minute", FALLEN]
@@ -91,14 +41,14 @@ def test_errors_within_a_minute_raise_it_for_a_while(tmp_path: Path) -> None:
 
 def test_errors_that_were_there_before_do_not_count(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "s", {"logs.errors_per_minute": 1})
-    fail(watched, 1)
+    watched.fail(1)
     watched.seconds(1)
-    fail(watched, 5)  # while it is raised
+    watched.fail(5)  # while it is raised
     watched.seconds(60)
     assert watched.told() == ["1 errors within a minute", FALLEN]
-    fail(watched, 1)
+    watched.fail(1)
     watched.seconds(1)
-    assert watched.adaptive.is_raised
+    assert watched.is_raised()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +97,7 @@ def test_raised_it_says_more_and_decides_the_same(tmp_path: Path, pipeline: bool
     watched = Watched(tmp_path / "s", {"logs.errors_per_minute": 1, "logs.tick_line_every": every}, pipeline=pipeline)
     before = watched.run.supervisor.pipeline
     watched.run.take(500)
-    fail(watched, 1)
+    watched.fail(1)
     watched.adaptive.look()
     watched.run.take(1000)
     watched.run.tape.now_ns += 31 * SECOND_NS
@@ -167,8 +117,6 @@ def test_raised_it_says_more_and_decides_the_same(tmp_path: Path, pipeline: bool
     prices = dict(zip(journal.ticks()["sequence"].tolist(), (journal.ticks()["price"] / 100).tolist(), strict=True))
     ticks = [line for line in watched.lines() if line["event"] == "tick" and "input" in line]
     assert [prices[line["input"]] for line in ticks] == [line["price"] for line in ticks]
-    assert len(ticks) == (
-        len([n for n in prices if ticks and n <= ticks[-1]["input"] and n > ticks[0]["input"]]) // 10 + 1
-        if every
-        else 0
-    )
+    taken = [number for number in prices if ticks and ticks[0]["input"] <= number <= ticks[-1]["input"]]
+    assert [line["input"] for line in ticks] == taken[::10]
+    assert bool(ticks) == bool(every)

@@ -114,7 +114,7 @@ def test_any_fields_make_the_line_that_they_would_make_at_once(fields: dict[str,
         with TemporaryDirectory() as folder:
             stderr = io.StringIO()
             if is_async:
-                scribe = Scribe(Place(folder, "nifty", ZONE.key, False, tuple(BOUNDS)), redactor, stderr)
+                scribe = Scribe(Place(folder, "nifty", ZONE.key, False, (*BOUNDS,)), redactor, stderr)
                 plain = {name: log_async._plain(value) for name, value in fields.items()}
                 scribe.write(TIME_NS, INFO, *loads(dumps(("said", plain))))  # noqa: S302  (our own)
                 scribe.log.close()

@@ -43,7 +43,9 @@ def logs(
         typer.Argument(metavar="[SESSION]...", show_default=False, help="Names or folders; monitor for the monitor's."),
     ] = None,
     *,
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="From: 10m, 09:30, today, 2026-11-23.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="From: 10m, 09:30, today, 2026-11-23.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before, likewise.")] = None,
     level: Annotated[Level, typer.Option("--level", help="This level and those above.")] = Level.DEBUG,
     grep: Annotated[str | None, typer.Option("--grep", metavar="REGEX", help="Lines (as JSON) that match.")] = None,
@@ -148,7 +150,8 @@ def _chosen(sessions: list[Path] | None, directory: Path) -> list[Path]:
 def _folder(given: Path, directory: Path, monitor: Path) -> Path:
     from myquant.errors import ConfigError
 
-    for folder in (directory / given, given, *((monitor,) if str(given) == MONITOR else ())):
+    places = [directory / given, given] + ([monitor] if str(given) == MONITOR else [])
+    for folder in places:
         if _has_log(folder):
             return folder
     raise ConfigError(f"{given}: no session with a log: `myquant runs` lists those of {directory}")

@@ -19,6 +19,7 @@ from typing import Final
 import aiohttp
 
 from myquant.brokers.secrets import Keyring, SystemKeyring, read_secrets, variable
+from myquant.config.watching import LogSettings
 from myquant.monitor.log_reader import BEGINNING, LogPlace, LogReader
 from myquant.monitor.otlp import request_of
 from myquant.session.needs import Log
@@ -60,6 +61,20 @@ def export_token(environ: Mapping[str, str], keyring: Keyring | None = None) -> 
     return read_secrets("logs", (name,), environ, source)[name]
 
 
+def export_of(
+    settings: LogSettings,
+    folders: Callable[[], Sequence[Path]],
+    place: Path,
+    log: Log,
+    environ: Mapping[str, str],
+    keyring: Keyring | None = None,
+) -> "LogExport | None":
+    """Return what sends logs as configured; None: they stay here. Arguments as of `LogExport`, and where its secret is."""
+    if not settings.export_url:
+        return None
+    return LogExport(settings.export_url, folders, place, log, token=export_token(environ, keyring))
+
+
 class LogExport:
     """Sends the logs of some folders to an address, until it is cancelled.
 
@@ -72,6 +87,7 @@ class LogExport:
         sleep: `asyncio.sleep`, or a test's.
 
     Attributes:
+        url: where to.
         counts: what became of lines.
     """
 
@@ -87,7 +103,7 @@ class LogExport:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.counts = ExportCounts()
-        self._url = url
+        self.url = url
         self._folders = folders
         self._place = place
         self._log = log
@@ -168,7 +184,7 @@ class LogExport:
     async def _attempt(self, http: aiohttp.ClientSession, body: bytes) -> tuple[int | None, str, float | None]:
         """Send a batch once; return the status (None: no answer), what was said, and after how long to try again (s)."""
         try:
-            async with http.post(self._url, data=body, allow_redirects=False) as reply:
+            async with http.post(self.url, data=body, allow_redirects=False) as reply:
                 said = (await reply.content.read(ANSWER_BYTES)).decode("utf-8", "replace")
                 after = self._seconds_of(reply.headers.get("Retry-After"))
                 return reply.status, said if reply.status < 300 else f"HTTP {reply.status} {said[:200]!r}", after

@@ -89,7 +89,9 @@ def pattern_of(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ConfigError(f"--grep {text!r}: no regular expression ({error}): put a \\ before a sign that is meant") from None
+        raise ConfigError(
+            f"--grep {text!r}: no regular expression ({error}): put a \\ before a sign that is meant"
+        ) from None
 
 
 def time_of(option: str, text: str, zone: tzinfo, now_ns: int) -> int:

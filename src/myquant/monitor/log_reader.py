@@ -143,7 +143,7 @@ class LogReader:
         """Open the first of some files; False: it, or what lies before it, is another by now."""
         if not self._open(files[0], BEGINNING):
             return False
-        return files[0].name != FILE or len(files) == 1 and not self._came_between()
+        return files[0].name != FILE or (len(files) == 1 and not self._came_between())
 
     def _came_between(self) -> bool:
         """Return whether `log.jsonl` was begun since the files were listed: then one lies before it that was not seen."""

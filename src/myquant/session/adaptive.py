@@ -14,7 +14,7 @@ import numpy as np
 from myquant.config.watching import LogSettings
 from myquant.session.channels import HandoffCounts
 from myquant.session.log import utc_text
-from myquant.session.pipeline import FullLog, Pipeline, SampledLines
+from myquant.session.pipeline import Pipeline, SampledLines, VerboseLog
 
 if TYPE_CHECKING:
     from myquant.session.supervisor import Supervisor
@@ -36,7 +36,7 @@ class AdaptiveLogging:
     def __init__(
         self,
         supervisor: "Supervisor",
-        log: FullLog,
+        log: VerboseLog,
         settings: LogSettings,
         symbols: Sequence[str],
         queue: Callable[[], HandoffCounts],

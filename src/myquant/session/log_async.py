@@ -275,7 +275,7 @@ class Post:
             if self._push(time_ns, level, payload):
                 return
         self._is_stuck = not is_long
-        scribe = self._opened(self._place._replace(bounds=tuple(NO_BOUNDS)))  # while the writer lives, it alone renames
+        scribe = self._opened(self._place._replace(bounds=(*NO_BOUNDS,)))  # while the writer lives, it alone renames
         scribe.write(time_ns, level, event, fields)
         if scribe is not self._shown:
             scribe.log.close()
@@ -362,7 +362,7 @@ def open_async_log(
     Arguments as of `log.open_log`, but that `stderr` is a stream of the system's. Raises MyquantError where the file can't
     be opened, the writer can't be started, or the system has no shared memory.
     """
-    place = Place(str(folder.resolve()), session, zone.key, debug, tuple(bounds))
+    place = Place(str(folder.resolve()), session, zone.key, debug, (*bounds,))
     return AsyncLog(Post(place, redactor, clock, stderr), {})
 
 

@@ -47,6 +47,10 @@ class FullLog(Log, Protocol):
     def look(self) -> None:
         """See to it that lines get written."""
 
+
+class VerboseLog(FullLog, Protocol):
+    """What more is asked of one that says more for a while."""
+
     @property
     def fill(self) -> float:
         """How full the way to the file is, 0 to 1."""

@@ -12,7 +12,7 @@ from laws import wired
 from laws.driver import settings
 from myquant.brokers.secrets import Redactor
 from myquant.monitor.export import export_of
-from myquant.session.adaptive import AdaptiveLogging
+from myquant.session import process
 from myquant.session.channels import HandoffCounts
 from myquant.session.clock import MachineClock
 from myquant.session.pipeline import open_session_log
@@ -39,12 +39,11 @@ def files(values: Values) -> list[tuple[str, int]]:
         return sorted((each.name, each.stat().st_size) for each in os.scandir(folder))
 
 
-def watched_at_work(values: Values) -> int:
-    """Return how often a whole session has looked whether it should say more."""
-    looks: list[AdaptiveLogging] = []
-    with patch.object(AdaptiveLogging, "look", looks.append):
+def watched_at_work(values: Values) -> bool:
+    """Return whether a whole session is watched for saying more."""
+    with patch.object(process, "AdaptiveLogging") as made:
         wired.session(values)
-    return len(looks)
+    return bool(made.called)
 
 
 def raised_s(values: Values) -> list[int]:

@@ -58,6 +58,9 @@ class Watched:
     def is_raised(self) -> bool:
         return self.adaptive.is_raised
 
+    def is_debug(self) -> bool:
+        return self.log.is_debug
+
     def close(self) -> None:
         self.run.session.journal.close()
         self.log.close()

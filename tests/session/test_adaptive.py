@@ -27,12 +27,12 @@ def test_errors_within_a_minute_raise_it_for_a_while(tmp_path: Path) -> None:
     watched.fail(1)
     watched.seconds(1)
     assert watched.is_raised()
-    assert watched.log.is_debug
+    assert watched.is_debug()
     watched.seconds(29)
     assert watched.is_raised()
     watched.seconds(1)
     assert not watched.is_raised()
-    assert not watched.log.is_debug
+    assert not watched.is_debug()
     watched.seconds(100)
     assert watched.told() == ["3 errors within a minute", FALLEN]
     (raised,) = (line for line in watched.lines() if line["event"] == RAISED)

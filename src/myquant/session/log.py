@@ -159,14 +159,6 @@ def open_log(
     sink = _Sink(file, sys.stderr if stderr is None else stderr, is_debug=debug)
     own = {"session": session, "process": process} if process else {"session": session}
 
-    def redacted(logger: WrappedLogger, method: str, fields: EventDict) -> EventDict:
-        if "exc_info" in fields:
-            fields = structlog.processors.format_exc_info(logger, method, fields)
-        if _is_plain(fields) and redact(whole := "\n".join(map(str, (*fields, *fields.values())))) == whole:
-            return fields
-        names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
-        return {names[name]: _clean(value, redact) for name, value in fields.items()}
-
     @lru_cache(maxsize=1)
     def texts_of(second: int) -> tuple[str, str]:
         """Return a second as the file has it and as people read it: 25 us, and lines often come by the second."""
@@ -182,9 +174,23 @@ def open_log(
         short = f"{local} {_short_line(fields)}\n"
         return (time_ns, head, {**head, **fields, **head}, short), {}
 
-    processors: list[Processor] = [redacted, rendered]
+    processors: list[Processor] = [_redacted_by(redact), rendered]
     log: SessionLog = structlog.wrap_logger(sink, processors, wrapper_class=SessionLog, context_class=dict).bind()
     return log
+
+
+def _redacted_by(redact: Redact) -> Processor:
+    """Return what takes the secrets out of a line's fields."""
+
+    def redacted(logger: WrappedLogger, method: str, fields: EventDict) -> EventDict:
+        if "exc_info" in fields:
+            fields = structlog.processors.format_exc_info(logger, method, fields)
+        if _is_plain(fields) and redact(whole := "\n".join(map(str, (*fields, *fields.values())))) == whole:
+            return fields
+        names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
+        return {names[name]: _clean(value, redact) for name, value in fields.items()}
+
+    return redacted
 
 
 def utc_text(time_ns: int) -> str:

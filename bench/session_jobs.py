@@ -28,6 +28,7 @@ from myquant.lab.angelone.packet import SNAP_QUOTE, Bytes, Packets, empty_packet
 from myquant.session.clock import ExchangeClock, MachineClock
 from myquant.session.engine import Engine
 from myquant.session.log import SessionLog, open_log
+from myquant.session.log_files import NO_BOUNDS
 from myquant.session.recovery import Hashes, save
 from myquant.session.runner import Runner, Words
 from myquant.session.simulated import SimulatedOrders
@@ -105,7 +106,7 @@ def open_session(folder: Path, instruments: int, changes: Mapping[str, Any] | No
     index = Token(INDEX.exchange_type, INDEX.token, NO_INSTRUMENT)
     decoder = FrameDecoder(TokenTable([index, *tokens]), ZONE_OFFSET_NS, ANY_JUMP_NS)
     clock = MachineClock()
-    log = open_log(folder, Redactor(()).text, session="bench", clock=clock.wall_ns, stderr=Nowhere())
+    log = open_log(folder, Redactor(()).text, session="bench", clock=clock.wall_ns, bounds=NO_BOUNDS, stderr=Nowhere())
     put = partial(save, engine, orders, taken.journal, folder, HASHES, clock, DISK)
     supervisor = Supervisor(
         taken.runner,

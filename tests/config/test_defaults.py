@@ -90,6 +90,17 @@ retry_s = 5.0
 retry_max_s = 300.0
 give_up_s = 86400.0
 down_after = 3
+[logs]
+file_mib = 16
+total_mib = 256
+daily = true
+adaptive = true
+raise_s = 120.0
+errors_per_minute = 5
+volatility_percent = 2.0
+queue_percent = 50.0
+tick_line_every = 10
+export_url = ""
 """
 
 

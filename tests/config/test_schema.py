@@ -124,6 +124,13 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "alerts.retry_max_s": SECONDS,
     "alerts.give_up_s": ([Decimal("0.000001"), 604_800], [0, Decimal("604800.000001"), Decimal("0.0000001")]),
     "alerts.down_after": ([1, 100], [0, 101]),
+    "logs.file_mib": ([1, 1024], [0, 1025]),
+    "logs.total_mib": ([2, 1_000_000], [1, 1_000_001]),
+    "logs.raise_s": SECONDS,
+    "logs.errors_per_minute": ([1, 10_000], [0, 10_001]),
+    "logs.volatility_percent": POSITIVE_PERCENT,
+    "logs.queue_percent": POSITIVE_PERCENT,
+    "logs.tick_line_every": ([0, 1_000_000], [-1, 1_000_001]),
 }
 CHOICES = {
     "risk.stop_loss_mode": ("points", "percent", "atr"),
@@ -144,6 +151,10 @@ ADDRESS = (
     ["https://apiconnect.angelone.in", "wss://host/path-1", "http://127.0.0.1:8210", "ws://[::1]:8211/smart-stream"],
     ["", "host", "ftp://host", "https://", "https://a b", "https://user:word@host", "https://" + "x" * 300],
 )
+WEB_ADDRESS = (
+    ["", "http://127.0.0.1:4318/v1/logs", "https://[::1]:3100/otlp/v1/logs?a=b", "https://collector.example"],
+    ["host", "ftp://host/a", "https://", "https://a b/", "https://user:word@host/", "https://host/" + "x" * 300],
+)
 TEXTS = {
     "angelone.rest_url": ADDRESS,
     "angelone.stream_url": ADDRESS,
@@ -161,6 +172,7 @@ TEXTS = {
         ["", " X", "a/b"],
     ),
     "instrument.exchange": (["NFO", "BFO", "NSE_EQ"], ["", "nfo", "N" * 17]),
+    "logs.export_url": WEB_ADDRESS,
     "results.directory": (["runs", "out/a b", "द्व", "x" * 1000], ["", "a\nb", "a\0b", "\udcff", "x" * 1001]),
 }
 LISTS = {"risk.tp_points", "risk.tp_percents"}

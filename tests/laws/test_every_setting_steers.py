@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import delivered, measured, ordered, probes, wired
+from laws import delivered, logged, measured, ordered, probes, wired
 from laws.probes import (
     after,
     brokerage,
@@ -197,6 +197,16 @@ TABLE: Final[dict[str, Row]] = {
     "alerts.retry_max_s": Row(600, delivered.waits),
     "alerts.give_up_s": Row(3600, delivered.given_up),
     "alerts.down_after": Row(1, delivered.failures_until_down),
+    "logs.file_mib": Row(1, logged.files),
+    "logs.total_mib": Row(2, logged.files, {"logs.file_mib": 1}),
+    "logs.daily": Row(False, logged.files),
+    "logs.adaptive": Row(False, logged.watched_at_work),
+    "logs.raise_s": Row(7, logged.raised_s, {"logs.errors_per_minute": 3}),
+    "logs.errors_per_minute": Row(3, logged.raised_s),
+    "logs.volatility_percent": Row(2, logged.raised_s, {"logs.volatility_percent": 100}),
+    "logs.queue_percent": Row(70, logged.raised_s),
+    "logs.tick_line_every": Row(3, logged.raised_lines),
+    "logs.export_url": Row("http://127.0.0.1:4318/v1/logs", logged.exported_to),
 }
 
 # What a change must do beyond being seen: these only ever grow.

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 from myquant.brokers.secrets import Redactor
 from myquant.session.log_async import AsyncLog, open_async_log
+from myquant.session.log_files import Bounds
 
 ZONE = ZoneInfo("Asia/Kolkata")
 TIME_NS = 1_759_463_467_120_400_300
 SECRET = "hunter22-and-more"  # noqa: S105  (a made-up one)
 SMALL = 1 << 12  # bytes: the smallest ring
 WAIT_S = 30.0
+BOUNDS = Bounds(2**24, 2**28, is_daily=True)  # wider than any test
 
 
 class Ticking:
@@ -31,7 +33,8 @@ class Ticking:
 
 
 def opened(folder: Path, redactor: Redactor, stderr: Any, **options: Any) -> AsyncLog:
-    return open_async_log(folder, redactor, session="nifty", clock=Ticking(), zone=ZONE, stderr=stderr, **options)
+    given = {"bounds": BOUNDS, **options}
+    return open_async_log(folder, redactor, session="nifty", clock=Ticking(), zone=ZONE, stderr=stderr, **given)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

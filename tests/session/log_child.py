@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 
 from myquant.brokers.secrets import Redactor
 from myquant.session.log_async import open_async_log
+from myquant.session.log_files import NO_BOUNDS
 
 
 def log_and_die(folder: str, count: int, secret: str) -> None:
     """Log some lines, a secret in each, and die by SIGKILL before the writer can have begun."""
     redactor = Redactor()
-    log = open_async_log(Path(folder), redactor, session="s", clock=time.time_ns, zone=ZoneInfo("UTC"))
+    log = open_async_log(
+        Path(folder), redactor, session="s", clock=time.time_ns, bounds=NO_BOUNDS, zone=ZoneInfo("UTC")
+    )
     log.info("before")
     redactor.keep(secret)
     for number in range(count):

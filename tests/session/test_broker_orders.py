@@ -43,6 +43,9 @@ class Desk:
         return self
 
 
+REFUSED = {"of": "order_reject", "order": 1, "input": 7, "symbol": f"SYMBOL{TOKENS[1]}"}  # as it is told
+
+
 def test_what_is_primed_is_the_way_of_the_last_order_and_none_before_the_first_or_behind_a_shut_fence() -> None:
     desk = Desk().attached()
     desk.orders.prime(1)
@@ -207,13 +210,7 @@ def test_a_refusal_for_want_of_margin_halts_and_its_words_are_told_later() -> No
     assert desk.stage.told() == [("order_reject", 1, codes.BY_VENUE), ("alarm", 0, codes.BY_MARGIN)]
     assert desk.log.lines == []
     desk.stage.turn()
-    assert desk.log.lines == [
-        (
-            "warning",
-            "the broker says",
-            {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "words": "RMS: Margin exceeds"},
-        )
-    ]
+    assert desk.log.lines == [("warning", "the broker says", {**REFUSED, "words": "RMS: Margin exceeds"})]
 
 
 @pytest.mark.parametrize(("code", "said"), [(codes.NOT_SENT, "not sent"), (codes.NOT_FOUND, "not at the broker")])
@@ -222,7 +219,7 @@ def test_what_we_found_ourselves_is_not_put_into_the_brokers_mouth(code: int, sa
     desk.orders.submit(BUY_150)
     desk.port.on_answer(answer(codes.ORDER_REJECT, code=code, words="a reason of ours"))
     desk.stage.turn()
-    fields = {"of": "order_reject", "order": 1, "symbol": f"SYMBOL{TOKENS[1]}", "why": "a reason of ours"}
+    fields = {**REFUSED, "why": "a reason of ours"}
     assert desk.log.lines == [("warning", said, fields)]
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from myquant.errors import MyquantError
 from myquant.session.log import SHORT_MAX, TEXT_MAX, SessionLog, _clean, open_log, utc_text
+from session.async_logs import BOUNDS
 
 TIME_NS = 1_759_463_467_120_400_300  # 2025-10-03 09:21:07.120400300 in India
 HIDDEN = "hunter22"
@@ -29,7 +30,8 @@ def redact(text: str) -> str:
 def opened(folder: Path, **options: Any) -> tuple[SessionLog, io.StringIO]:
     stderr = io.StringIO()
     zone = ZoneInfo("Asia/Kolkata")
-    log = open_log(folder, redact, session="nifty", clock=lambda: TIME_NS, zone=zone, stderr=stderr, **options)
+    given = {"bounds": BOUNDS, "clock": lambda: TIME_NS, **options}
+    log = open_log(folder, redact, session="nifty", zone=zone, stderr=stderr, **given)
     return log, stderr
 
 
@@ -208,42 +210,8 @@ def test_it_goes_on_behind_what_is_there_be_it_half_a_line(tmp_path: Path) -> No
     assert json.loads(texts[2])["event"] == "new"
 
 
-def test_it_is_bounded_and_keeps_the_two_before(tmp_path: Path) -> None:
-    log, _ = opened(tmp_path, bytes_max=1000)
-    for number in range(100):
-        log.info("line", number=number)
-    log.close()
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["log.jsonl", "log.jsonl.1", "log.jsonl.2"]
-    assert max((tmp_path / name).stat().st_size for name in names) <= 1000
-    numbers = [line["number"] for name in reversed(names) for line in lines(tmp_path, name)]
-    assert numbers == list(range(numbers[0], 100))
-    assert len(numbers) > 10
-    assert log.lost == 0
-
-
-def test_where_another_process_has_begun_a_new_file_it_goes_on_in_that(tmp_path: Path) -> None:
-    log, _ = opened(tmp_path, bytes_max=300)
-    for _ in range(3):  # there is no room for a fourth
-        log.info("first")
-    (tmp_path / "log.jsonl").rename(tmp_path / "log.jsonl.1")
-    other, _ = opened(tmp_path, bytes_max=300)
-    other.info("other")
-    log.info("second")
-    assert [line["event"] for line in lines(tmp_path, "log.jsonl.1")] == ["first"] * 3
-    assert [line["event"] for line in lines(tmp_path)] == ["other", "second"]
-    assert not (tmp_path / "log.jsonl.2").exists()
-    (tmp_path / "log.jsonl").unlink()
-    for _ in range(2):
-        log.info("third")
-    assert [line["event"] for line in lines(tmp_path)] == ["third"]
-    assert (log.lost, other.lost) == (0, 0)
-    log.close()
-    other.close()
-
-
 def test_a_file_that_cannot_be_begun_anew_loses_lines_and_grows_no_further(tmp_path: Path) -> None:
-    log, _ = opened(tmp_path, bytes_max=300)
+    log, _ = opened(tmp_path, bounds=BOUNDS._replace(file_bytes=300))
     (tmp_path / "log.jsonl.new").mkdir()
     for _ in range(10):
         log.info("line")
@@ -262,7 +230,7 @@ def test_a_file_that_cannot_be_begun_anew_loses_lines_and_grows_no_further(tmp_p
 def test_a_pipe_that_nobody_empties_does_not_hold_the_session_up(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as stderr:
-        log = open_log(tmp_path, redact, session="nifty", clock=lambda: TIME_NS, stderr=stderr)
+        log = open_log(tmp_path, redact, session="nifty", clock=lambda: TIME_NS, bounds=BOUNDS, stderr=stderr)
         for _ in range(500):
             log.info("x" * 500)
         assert 0 < log.unshown < 500

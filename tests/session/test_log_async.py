@@ -20,7 +20,7 @@ from myquant.brokers.secrets import Redactor
 from myquant.session import log_async
 from myquant.session.log import TEXT_MAX, SessionLog, open_log
 from myquant.session.log_async import INFO, AsyncLog, Place, Scribe
-from session.async_logs import SECRET, SMALL, TIME_NS, ZONE, Ticking, fill, lines, opened
+from session.async_logs import BOUNDS, SECRET, SMALL, TIME_NS, ZONE, Ticking, fill, lines, opened
 
 PIN = "4321"
 WITH_SECRET = f"login {SECRET}"
@@ -66,7 +66,9 @@ def test_file_and_terminal_are_those_of_a_log_that_is_written_at_once(
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     redactor, shown = Redactor(["key-of-the-app"]), io.StringIO()
-    log = open_log(tmp_path / "a", redactor.text, session="nifty", clock=Ticking(), zone=ZONE, stderr=shown)
+    log = open_log(
+        tmp_path / "a", redactor.text, session="nifty", clock=Ticking(), bounds=BOUNDS, zone=ZONE, stderr=shown
+    )
     say(log, redactor)
     log.close()
     redactor = Redactor(["key-of-the-app"])
@@ -88,7 +90,7 @@ def test_file_and_terminal_are_those_of_a_log_that_is_written_at_once(
 def test_debugging_is_by_choice(tmp_path: Path, terminal: io.TextIOWrapper) -> None:
     with patch.object(log_async, "_start_writer", lambda *_: NoWriter()):
         log = opened(tmp_path, Redactor(), terminal, debug=True)
-    beside = open_log(tmp_path, str, session="nifty", clock=Ticking(), debug=True, stderr=io.StringIO())
+    beside = open_log(tmp_path, str, session="nifty", clock=Ticking(), bounds=BOUNDS, debug=True, stderr=io.StringIO())
     for each in (beside, log):
         each.bind(a=1).debug("seen", b=2)
         each.close()
@@ -112,13 +114,19 @@ def test_any_fields_make_the_line_that_they_would_make_at_once(fields: dict[str,
         with TemporaryDirectory() as folder:
             stderr = io.StringIO()
             if is_async:
-                scribe = Scribe(Place(folder, "nifty", ZONE.key, False, 2**20), redactor, stderr)
+                scribe = Scribe(Place(folder, "nifty", ZONE.key, False, (*BOUNDS,)), redactor, stderr)
                 plain = {name: log_async._plain(value) for name, value in fields.items()}
                 scribe.write(TIME_NS, INFO, *loads(dumps(("said", plain))))  # noqa: S302  (our own)
                 scribe.log.close()
             else:
                 log = open_log(
-                    Path(folder), redactor.text, session="nifty", clock=lambda: TIME_NS, zone=ZONE, stderr=stderr
+                    Path(folder),
+                    redactor.text,
+                    session="nifty",
+                    clock=lambda: TIME_NS,
+                    bounds=BOUNDS,
+                    zone=ZONE,
+                    stderr=stderr,
                 )
                 log.info("said", **fields)
                 log.close()
@@ -219,12 +227,12 @@ def test_room_that_comes_while_it_waits_is_used(alone: tuple[AsyncLog, NoWriter]
 
 def test_the_session_begins_no_new_file_while_the_writer_lives(tmp_path: Path, terminal: io.TextIOWrapper) -> None:
     with patch.object(log_async, "RING_BYTES", SMALL), patch.object(log_async, "_start_writer", lambda *_: NoWriter()):
-        log = opened(tmp_path, Redactor(), terminal, bytes_max=SMALL)
+        log = opened(tmp_path, Redactor(), terminal, bounds=BOUNDS._replace(file_bytes=SMALL))
     for number in range(5):
         log.info("long", number=number, text="x" * SMALL)
     assert [line["number"] for line in lines(tmp_path)] == list(range(5))
     log.close()
-    log_names = {path.name for path in tmp_path.glob("log.jsonl*")}
+    log_names = {path.name for path in tmp_path.glob("log*")}
     assert (log_names, log.lost) == ({"log.jsonl"}, 0)
 
 

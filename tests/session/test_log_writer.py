@@ -14,7 +14,7 @@ import pytest
 from myquant.brokers.secrets import Redactor
 from myquant.errors import MyquantError
 from myquant.session import log_async
-from session.async_logs import SECRET, SMALL, WAIT_S, fill, lines, opened, stop, until, until_awake
+from session.async_logs import BOUNDS, SECRET, SMALL, WAIT_S, fill, lines, opened, stop, until, until_awake
 from session.forks import forks
 
 
@@ -126,7 +126,7 @@ def test_no_secret_is_where_other_processes_see_it(
 
 
 def test_what_the_writers_disk_does_not_take_is_counted(tmp_path: Path, terminal: io.TextIOWrapper) -> None:
-    log = opened(tmp_path, Redactor(), terminal, bytes_max=300)
+    log = opened(tmp_path, Redactor(), terminal, bounds=BOUNDS._replace(file_bytes=300))
     (tmp_path / "log.jsonl.new").mkdir()  # so that no new file can be begun
     for _ in range(10):
         log.info("line")

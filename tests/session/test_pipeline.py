@@ -27,6 +27,7 @@ from myquant.session.result_files import DECISIONS, TICKS, Results, RowText
 from myquant.session.runner import Words
 from myquant.session.tick_row import earlier
 from myquant.ticks.source import open_ticks
+from session.async_logs import BOUNDS
 from session.sessions import RICH, decisions
 from session.stage import journal_of
 from session.supervised import Lines, Supervised, market_inputs, supervised
@@ -45,7 +46,7 @@ def inputs() -> Words:
 
 
 def log_in(folder: Path) -> SessionLog:
-    return open_log(folder, str, session="s", clock=lambda: 0, stderr=io.StringIO())
+    return open_log(folder, str, session="s", clock=lambda: 0, bounds=BOUNDS, stderr=io.StringIO())
 
 
 def opened(values: dict[str, Any], folder: Path, log: FullLog | None = None) -> Pipeline | None:

@@ -42,7 +42,7 @@ class Told:
 
 def test_a_halt_is_told_unless_it_is_the_stops_own() -> None:
     told = Told()
-    assert told.take(HALTED) == [("info", "halted", {"symbol": "NIFTY", "reason": "operator"})]
+    assert told.take(HALTED) == [("info", "halted", {"symbol": "NIFTY", "reason": "operator", "input": 0})]
     told.untold.is_leaving = True
     assert told.take(HALTED) == []
     assert [level for level, _, _ in told.take(HALTED._replace(reason=codes.BY_FENCE))] == ["error"]

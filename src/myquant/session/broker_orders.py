@@ -293,11 +293,9 @@ class BrokerOrders:
         who = command.instrument
         if command.side == codes.SELL and who not in self._told_held_back:
             self._told_held_back.add(who)
-            symbol = self._instruments[who].symbol
             why = "the books have not been looked at yet" if self._held_back is None else "the broker has less of it"
-            self._host.later(
-                partial(self._log.warning, "no sell leaves", symbol=symbol, order=command.order_id, why=why)
-            )
+            of = {"symbol": self._instruments[who].symbol, "order": command.order_id, "input": command.event_sequence}
+            self._host.later(partial(self._log.warning, "no sell leaves", **of, why=why))
 
     def _tell_refused(self) -> None:
         command = self._refused.popleft()
@@ -329,6 +327,7 @@ class BrokerOrders:
         code = self._doubt_end(who, answer, order, kind) if is_sell else answer.code
         host, of = self._host, (answer.order_id, answer.filled, answer.value, code)
         event = Event(kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
+        number = self._engine.inputs  # that it gets
         host.take(event)
         if order is None and answer.kind == codes.FILL:
             self._take_late(who, answer)
@@ -337,7 +336,7 @@ class BrokerOrders:
         if self._shadow is not None:
             self._shadow.hear(event)
         if answer.words:
-            host.later(partial(self._tell_words, who, answer))
+            host.later(partial(self._tell_words, who, answer, number))
         if answer.kind == codes.ORDER_REJECT and not is_sell and is_about_margin(answer.words):
             host.tell(codes.ALARM, code=codes.BY_MARGIN)
 
@@ -372,11 +371,12 @@ class BrokerOrders:
             self.on_doubt(f"{sell} was cancelled by somebody else")
         return answer.code
 
-    def _tell_words(self, who: int, answer: OrderAnswer) -> None:
-        """Log the broker's words, or what we found ourselves."""
-        symbol, what = self._instruments[who].symbol, _OURS.get(answer.code, "the broker says")
+    def _tell_words(self, who: int, answer: OrderAnswer, number: int) -> None:
+        """Log the broker's words, or what we found ourselves; `number`: of the input."""
+        of = {"of": codes.EVENT_NAMES[answer.kind], "order": answer.order_id, "input": number}
         words = {"why" if answer.code in _OURS else "words": answer.words}
-        self._log.warning(what, of=codes.EVENT_NAMES[answer.kind], order=answer.order_id, symbol=symbol, **words)
+        what = _OURS.get(answer.code, "the broker says")
+        self._log.warning(what, **of, symbol=self._instruments[who].symbol, **words)
 
     def _on_channel(self, is_up: bool, why: str) -> None:
         if is_up:

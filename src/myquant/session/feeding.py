@@ -18,11 +18,12 @@ def feed_of(
     `cache`: the folder where the account's tokens of the day are; `environ`: where its secrets are.
     """
     log = loop.supervisor.log
+    told_by = {"process": "feed reader"} if config.pipeline.handoff == "ring" else {}  # whose words they are
     calls = FeedCalls(
         on_frame=loop.on_frame,
         on_status=loop.on_status,
-        on_text=lambda connection, text: log.warning("feed text", connection=connection, text=text),
-        on_slow=lambda late_ns: log.warning("the loop was late", late_ms=late_ns // 10**6),
+        on_text=lambda connection, text: log.warning("feed text", connection=connection, text=text, **told_by),
+        on_slow=lambda late_ns: log.warning("the loop was late", late_ms=late_ns // 10**6, **told_by),
         expects_data=loop.expects_data,
     )
     return hand_off(

@@ -12,11 +12,9 @@ import os
 import select
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -24,10 +22,10 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from myquant.errors import cannot_write
+from myquant.session.log_file import LogFile
+from myquant.session.log_files import FILE, MIB, Bounds
 
-FILE: Final = "log.jsonl"
-BYTES_MAX: Final = 2**24  # of a file; then it is renamed
-KEPT: Final = 2  # earlier files: log.jsonl.1 is the later of them
+REMOVED: Final = "old log files removed"
 TEXT_MAX: Final = 8000  # characters of a value
 SHORT_MAX: Final = 1000  # characters of a line on stderr: a pipe that is ready takes 4,096 bytes
 DEPTH_MAX: Final = 4
@@ -90,6 +88,20 @@ class SessionLog(structlog.BoundLoggerBase):
         return errors
 
     @property
+    def is_debug(self) -> bool:
+        """Whether what is logged for debugging is written."""
+        return bool(self._logger.is_debug)
+
+    def write_debug(self, wanted: bool) -> None:
+        """Write, or no longer write, what is logged for debugging."""
+        self._logger.is_debug = wanted
+
+    @property
+    def fill(self) -> float:
+        """How full the way to the file is, 0 to 1: there is none that could fill."""
+        return 0.0
+
+    @property
     def lost(self) -> int:
         """How many lines did not get into the file since it was opened."""
         lost: int = self._logger.lost
@@ -115,11 +127,13 @@ def open_log(
     *,
     session: str,
     clock: Callable[[], int],
+    bounds: Bounds,
     zone: tzinfo = UTC,
     stderr: TextIO | None = None,
     debug: bool = False,
-    bytes_max: int = BYTES_MAX,
+    process: str = "",
     write: Callable[[int, bytes], int] = os.write,
+    on_new: Callable[[], object] | None = None,
 ) -> SessionLog:
     """Open the log in a session's folder, behind what it holds already.
 
@@ -128,26 +142,22 @@ def open_log(
         redact: takes a text and returns it without secrets; it is given every text and every number.
         session: its name.
         clock: returns the time, ns since the epoch (UTC).
-        zone: in which people read the time on stderr.
+        bounds: how far its files may grow (`log_files.bounds_of`).
+        zone: in which people read the time on stderr, and in which a day begins.
         stderr: where the lines for people go; that of the process when None.
         debug: whether what is logged for debugging is written.
-        bytes_max: how large a file may grow.
+        process: what it is, where it is not the session itself: each line says so.
         write: `os.write`, or a simulator's.
+        on_new: called when a new file was begun.
 
     Raises MyquantError where the file can't be opened.
     """
     try:
-        sink = _Sink(folder / FILE, sys.stderr if stderr is None else stderr, bytes_max, write, is_debug=debug)
+        file = LogFile(folder, bounds, zone, write, on_new)
     except OSError as error:
         raise cannot_write(folder / FILE, error, "take a folder of your own") from error
-
-    def redacted(logger: WrappedLogger, method: str, fields: EventDict) -> EventDict:
-        if "exc_info" in fields:
-            fields = structlog.processors.format_exc_info(logger, method, fields)
-        if _is_plain(fields) and redact(whole := "\n".join(map(str, (*fields, *fields.values())))) == whole:
-            return fields
-        names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
-        return {names[name]: _clean(value, redact) for name, value in fields.items()}
+    sink = _Sink(file, sys.stderr if stderr is None else stderr, is_debug=debug)
+    own = {"session": session, "process": process} if process else {"session": session}
 
     @lru_cache(maxsize=1)
     def texts_of(second: int) -> tuple[str, str]:
@@ -160,13 +170,27 @@ def open_log(
             sink.errors.note(time_ns, fields, redact)
         second, rest_ns = divmod(time_ns, SECOND_NS)
         utc, local = texts_of(second)
-        head = {"time": f"{utc}.{rest_ns:09d}Z", "level": fields["level"], "event": fields["event"], "session": session}
+        head = {"time": f"{utc}.{rest_ns:09d}Z", "level": fields["level"], "event": fields["event"], **own}
         short = f"{local} {_short_line(fields)}\n"
-        return (head, {**head, **fields, **head}, short), {}
+        return (time_ns, head, {**head, **fields, **head}, short), {}
 
-    processors: list[Processor] = [redacted, rendered]
+    processors: list[Processor] = [_redacted_by(redact), rendered]
     log: SessionLog = structlog.wrap_logger(sink, processors, wrapper_class=SessionLog, context_class=dict).bind()
     return log
+
+
+def _redacted_by(redact: Redact) -> Processor:
+    """Return what takes the secrets out of a line's fields."""
+
+    def redacted(logger: WrappedLogger, method: str, fields: EventDict) -> EventDict:
+        if "exc_info" in fields:
+            fields = structlog.processors.format_exc_info(logger, method, fields)
+        if _is_plain(fields) and redact(whole := "\n".join(map(str, (*fields, *fields.values())))) == whole:
+            return fields
+        names = {name: name if name in RESERVED else str(_clean(name, redact)) for name in fields}
+        return {names[name]: _clean(value, redact) for name, value in fields.items()}
+
+    return redacted
 
 
 def utc_text(time_ns: int) -> str:
@@ -235,98 +259,35 @@ def _short_text(fields: Mapping[str, Any]) -> str:
 class _Sink:
     """The file and the terminal."""
 
-    def __init__(
-        self, path: Path, stderr: TextIO, bytes_max: int, write: Callable[[int, bytes], int], *, is_debug: bool
-    ) -> None:
+    def __init__(self, file: LogFile, stderr: TextIO, *, is_debug: bool) -> None:
         self.is_debug = is_debug
         self.errors = Errors()
         self.lost = 0
         self.unshown = 0
         self._untold = 0
-        self._path = path
+        self._file = file
         self._stderr = stderr
         self._poll = _poll_of(stderr)
-        self._bytes_max = bytes_max
-        self._write = write
-        self._file = -1
-        self._open(path)
 
-    def write(self, head: Mapping[str, Any], fields: Mapping[str, Any], short: str) -> None:
+    def write(self, time_ns: int, head: Mapping[str, Any], fields: Mapping[str, Any], short: str) -> None:
         """Append a line to the file, before it how many were lost, if any were; write its short form on stderr."""
         lines = _json_line(fields)
         if self._untold:
             lines = _json_line({**head, "level": "error", "event": "log lines lost", "count": self._untold}) + lines
-        if self._append(lines):
+        if self._file.append(time_ns, lines):
             self._untold = 0
         else:
             self.lost += 1
             self._untold += 1
+        if (removed := self._file.removed) is not None:
+            self._file.removed = None
+            told = {"files": removed.files, "mib": round(removed.size_bytes / MIB, 2)}
+            self._file.append(time_ns, _json_line({**head, "level": "info", "event": REMOVED, **told}))
         if not self._show(short):
             self.unshown += 1
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def _append(self, line: bytes) -> bool:
-        if self._file < 0:
-            return False
-        try:
-            self._make_room(len(line))
-            written = self._write(self._file, line)
-        except OSError:
-            return False
-        if written < len(line):  # the disk is full: no half line stays
-            with suppress(OSError):
-                self._take_back(written)
-            return False
-        self._size += written
-        return True
-
-    def _take_back(self, written: int) -> None:
-        """Cut off what was just written, unless another process has appended behind it."""
-        end = os.lseek(self._file, 0, os.SEEK_CUR)
-        if os.fstat(self._file).st_size == end:
-            os.ftruncate(self._file, end - written)
-
-    def _make_room(self, line_bytes: int) -> None:
-        """Begin a new file where this one is full, unless another process has begun one meanwhile: then go on in that."""
-        if self._is_full(line_bytes) and self._is_renamed():
-            full = self._file
-            self._open(self._path)
-            os.close(full)
-        if self._is_full(line_bytes):
-            self._rotate()
-
-    def _is_full(self, line_bytes: int) -> bool:
-        return self._size > 0 and self._size + line_bytes > self._bytes_max
-
-    def _is_renamed(self) -> bool:
-        """Return whether the file with the log's name is another than this one."""
-        try:
-            return not os.path.samestat(os.fstat(self._file), self._path.stat())
-        except FileNotFoundError:
-            return False
-
-    def _rotate(self) -> None:
-        """Begin a new file. It is opened first: where that fails the old one is as it was."""
-        fresh = self._path.with_name(f"{self._path.name}.new")
-        fresh.unlink(missing_ok=True)
-        full = self._file
-        self._open(fresh)
-        os.close(full)
-        names = [self._path, *(self._path.with_name(f"{self._path.name}.{number + 1}") for number in range(KEPT))]
-        for earlier, later in reversed(list(pairwise(names))):
-            if earlier.exists():
-                earlier.replace(later)
-        fresh.replace(self._path)
-
-    def _open(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._size = os.fstat(self._file).st_size
-        if self._size and os.pread(self._file, 1, self._size - 1) != b"\n":  # a process was killed while it wrote
-            self._size += self._write(self._file, b"\n")
+        self._file.close()
 
     def _show(self, short: str) -> bool:
         """Write on stderr, unless it would have to wait: a terminal that was stopped must not stop the session."""

@@ -24,7 +24,8 @@ from structlog.processors import format_exc_info
 from myquant.brokers.secrets import Redactor
 from myquant.core import codes
 from myquant.errors import MyquantError
-from myquant.session.log import BYTES_MAX, DEPTH_MAX, RESERVED, Errors, SessionLog, open_log
+from myquant.session.log import DEPTH_MAX, RESERVED, Errors, SessionLog, open_log
+from myquant.session.log_files import NO_BOUNDS, Bounds
 from myquant.session.spsc import Ring
 
 RING_BYTES: Final = 1 << 20  # some 5,000 lines
@@ -58,7 +59,7 @@ class Place(NamedTuple):
     session: str
     zone: str
     debug: bool
-    bytes_max: int
+    bounds: tuple[int, int, bool]  # a `Bounds`, as marshal takes it
 
 
 class Scribe:
@@ -67,7 +68,13 @@ class Scribe:
     `redactor`: what is hidden; None: what the ring says. Raises MyquantError where the file can't be opened.
     """
 
-    def __init__(self, place: Place, redactor: Redactor | None = None, stderr: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        redactor: Redactor | None = None,
+        stderr: TextIO | None = None,
+        on_new: Callable[[], object] | None = None,
+    ) -> None:
         self._redactor = redactor if redactor is not None else Redactor()
         self._learns = redactor is None
         self._time_ns = 0
@@ -78,8 +85,9 @@ class Scribe:
             clock=lambda: self._time_ns,
             zone=ZoneInfo(place.zone),
             stderr=stderr,
-            debug=place.debug,
-            bytes_max=place.bytes_max,
+            debug=True,  # what comes here is wanted: the session's side has seen to that
+            bounds=Bounds(*place.bounds),
+            on_new=on_new,
         )
 
     def _redact(self, text: str) -> str:
@@ -141,6 +149,20 @@ class AsyncLog:
     def errors(self) -> Errors:
         """What was logged as an error."""
         return self._post.errors
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether what is logged for debugging is written."""
+        return self._post.is_debug
+
+    def write_debug(self, wanted: bool) -> None:
+        """Write, or no longer write, what is logged for debugging."""
+        self._post.is_debug = wanted
+
+    @property
+    def fill(self) -> float:
+        """How full the way to the file is, 0 to 1."""
+        return self._post.fill
 
     @property
     def lost(self) -> int:
@@ -253,7 +275,7 @@ class Post:
             if self._push(time_ns, level, payload):
                 return
         self._is_stuck = not is_long
-        scribe = self._opened(self._place._replace(bytes_max=sys.maxsize))  # while the writer lives, it alone renames
+        scribe = self._opened(self._place._replace(bounds=(*NO_BOUNDS,)))  # while the writer lives, it alone renames
         scribe.write(time_ns, level, event, fields)
         if scribe is not self._shown:
             scribe.log.close()
@@ -303,6 +325,11 @@ class Post:
         self._ring.close()
 
     @property
+    def fill(self) -> float:
+        """How full the ring is, 0 to 1; nothing waits in one whose writer has ended."""
+        return 0.0 if self._is_closed or self._scribe is not None else self._ring.depth / self._ring.capacity
+
+    @property
     def lost(self) -> int:
         """Lines that are not in the file."""
         own = sum(log.lost for log in self._own_logs())
@@ -326,16 +353,16 @@ def open_async_log(
     session: str,
     clock: Callable[[], int],
     zone: ZoneInfo,
+    bounds: Bounds,
     stderr: TextIO | None = None,
     debug: bool = False,
-    bytes_max: int = BYTES_MAX,
 ) -> AsyncLog:
     """Open the log in a session's folder, behind what it holds already, and start its writer.
 
     Arguments as of `log.open_log`, but that `stderr` is a stream of the system's. Raises MyquantError where the file can't
     be opened, the writer can't be started, or the system has no shared memory.
     """
-    place = Place(str(folder.resolve()), session, zone.key, debug, bytes_max)
+    place = Place(str(folder.resolve()), session, zone.key, debug, (*bounds,))
     return AsyncLog(Post(place, redactor, clock, stderr), {})
 
 

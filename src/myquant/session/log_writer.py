@@ -7,10 +7,13 @@ when its standard input does, which is when the session closes its log or dies: 
 import select
 import signal
 import sys
+from functools import partial
 from marshal import load
+from pathlib import Path
 from typing import Final
 
 from myquant.session.log_async import LOST, UNSHOWN, Place, Scribe
+from myquant.session.log_files import start_packing
 from myquant.session.spsc import Ring
 
 POLL_MS: Final = 10
@@ -22,7 +25,9 @@ def main() -> None:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     ring = Ring.attach(int(sys.argv[1]), int(sys.argv[2]))
-    scribe = Scribe(Place(*load(sys.stdin.buffer)))  # noqa: S302  (written by the session that started us)
+    place = Place(*load(sys.stdin.buffer))  # noqa: S302  (written by the session that started us)
+    folder = Path(place.folder)
+    scribe = Scribe(place, on_new=partial(start_packing, folder))
     end = select.poll()
     end.register(sys.stdin, select.POLLIN | select.POLLHUP)
     has_ended = False

@@ -18,7 +18,8 @@ from myquant.errors import ConfigError
 from myquant.journal.reader import JournalReader
 from myquant.session.clock import MachineClock
 from myquant.session.later import Later
-from myquant.session.log import SessionLog, open_log
+from myquant.session.log import Errors, SessionLog, open_log
+from myquant.session.log_files import bounds_of
 from myquant.session.needs import Log
 from myquant.session.result_files import Results, RowText
 from myquant.session.runner import Words
@@ -47,6 +48,25 @@ class FullLog(Log, Protocol):
         """See to it that lines get written."""
 
 
+class VerboseLog(FullLog, Protocol):
+    """What more is asked of one that says more for a while."""
+
+    @property
+    def fill(self) -> float:
+        """How full the way to the file is, 0 to 1."""
+
+    @property
+    def is_debug(self) -> bool:
+        """Whether what is logged for debugging is written."""
+
+    def write_debug(self, wanted: bool) -> None:
+        """Write, or no longer write, what is logged for debugging."""
+
+    @property
+    def errors(self) -> Errors:
+        """What was logged as an error."""
+
+
 class TickLines:
     """A line of the log for every so many ticks, and for each tick the calls that would help to find a defect."""
 
@@ -69,6 +89,25 @@ class TickLines:
             log.info("tick", symbol=symbol, price=price / 100, bid=bid / 100, ask=ask / 100, ticks=self.ticks)
 
 
+class SampledLines:
+    """While more is logged: a line for every so many ticks, and one that helps to find a defect; the others cost nothing."""
+
+    def __init__(self, log: FullLog, symbols: Sequence[str], every: int) -> None:
+        self._log = log
+        self._symbols = tuple(symbols)
+        self._every = self._left = every
+
+    def take(self, row: TickRow) -> None:
+        """Take a tick."""
+        self._left -= 1
+        if not self._left:
+            self._left = self._every
+            _, who, number, time_ns, _, price, volume, bid, ask = row
+            symbol = self._symbols[who]
+            self._log.debug("taken", symbol=symbol, input=number, time_ns=time_ns, volume=volume)
+            self._log.info("tick", symbol=symbol, input=number, price=price / 100, bid=bid / 100, ask=ask / 100)
+
+
 class Pipeline:
     """The parts that are switched on. Each has a `take` of its own, for a tick of `tick_row.row_of`; None: off."""
 
@@ -84,6 +123,7 @@ class Pipeline:
         self.results = results
         self.frames = frames
         self.lines = lines
+        self.sampled: SampledLines | None = None  # while more is logged
 
     def recall(self, blocks: Iterable[np.ndarray[Any, Any]]) -> None:
         """Take what the session's journal holds already: int64 of shape (n, WORDS), in order; before anything else."""
@@ -107,6 +147,8 @@ class Pipeline:
             self.frames.take(row)
         if self.lines is not None:
             self.lines.take(row)
+        if self.sampled is not None:
+            self.sampled.take(row)
 
     def decide(self, commands: Sequence[Command]) -> None:
         """Take the new commands of one event."""
@@ -149,12 +191,12 @@ def open_session_log(
 
     Raises MyquantError where it can't be opened.
     """
-    zone, clock = ZoneInfo(config.session.timezone), MachineClock.wall_ns
+    zone, clock, bounds = ZoneInfo(config.session.timezone), MachineClock.wall_ns, bounds_of(config.logs)
     if config.pipeline.logging == "sync":
-        return open_log(folder, redactor.text, session=session, clock=clock, zone=zone, stderr=stderr)
+        return open_log(folder, redactor.text, session=session, clock=clock, bounds=bounds, zone=zone, stderr=stderr)
     from myquant.session.log_async import open_async_log  # noqa: PLC0415  (shared memory for those who want it)
 
-    return open_async_log(folder, redactor, session=session, clock=clock, zone=zone, stderr=stderr)
+    return open_async_log(folder, redactor, session=session, clock=clock, bounds=bounds, zone=zone, stderr=stderr)
 
 
 def open_pipeline(folder: Path, config: Config, symbols: Sequence[str], log: FullLog) -> Pipeline | None:

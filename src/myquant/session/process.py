@@ -16,6 +16,7 @@ from myquant.errors import MyquantError
 from myquant.journal.disk import DISK
 from myquant.results.record import RunRecord
 from myquant.session import archive
+from myquant.session.adaptive import AdaptiveLogging
 from myquant.session.archive import SessionFacts
 from myquant.session.clock import ExchangeClock, MachineClock, latest_of, zone_offset_ns
 from myquant.session.config_watch import watch_of
@@ -25,6 +26,7 @@ from myquant.session.feeding import feed_of
 from myquant.session.hours import hours_of
 from myquant.session.log import SessionLog
 from myquant.session.log_async import AsyncLog
+from myquant.session.log_files import start_packing
 from myquant.session.loop import SessionLoop
 from myquant.session.notify import Notifier
 from myquant.session.pipeline import open_pipeline, open_session_log
@@ -59,7 +61,9 @@ def taken_up(
     records = segment_records_of(config.journal.segment_mib)
     taken = take_up(folder, engine, orders, hashes, key=facts.key, segment_records=records, disk=DISK)
     log = open_session_log(folder, config, redactor, facts.name)
+    start_packing(folder)
     with ExitStack() as closing:
+        closing.callback(start_packing, folder)
         closing.callback(log.close)
         closing.callback(taken.journal.close)
         yield Work(folder, facts, taken, orders, hashes, log)
@@ -123,6 +127,12 @@ class SessionProcess:
         watch = watch_of(engine.loaded, engine.strategy, work.log)
         self.supervisor.each_second.append(watch.look)
         self.feed = feed_of(account, config, cache, environ, self.loop)
+        self.adaptive: AdaptiveLogging | None = None
+        if config.logs.adaptive:
+            self.adaptive = AdaptiveLogging(
+                self.supervisor, work.log, config.logs, work.facts.symbols, self.feed.counts
+            )
+            self.supervisor.each_second.append(self.adaptive.look)
         self._wire_telemetry(notifier)
 
     def _wire_telemetry(self, notifier: Notifier) -> None:
@@ -134,6 +144,9 @@ class SessionProcess:
         results = self._pipeline.results if self._pipeline is not None else None
         if results is not None:
             telemetry.rows_lost = lambda: results.lost
+        if self.adaptive is not None:
+            adaptive = self.adaptive
+            telemetry.verbose = lambda: adaptive.is_raised
 
     async def run(self) -> int:
         """Run till the day is over or a stop is asked for; return the exit code."""

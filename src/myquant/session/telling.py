@@ -19,12 +19,13 @@ class Untold:
 
     Attributes:
         is_leaving: a wish to halt is the stop's own, and not told.
+        decisions: whether each decision is told.
     """
 
     def __init__(self, engine: Engine, *, decisions: bool) -> None:
         self.is_leaving = False
         self._engine = engine
-        self._told = DECISIONS if decisions else TOLD
+        self.decisions = decisions
         self._waiting: deque[Command] = deque()
         self._are_funds_told = False
 
@@ -33,7 +34,7 @@ class Untold:
 
     def take(self, command: Command) -> bool:
         """Take a command; return whether people are to be told of it."""
-        is_told = command.kind in self._told
+        is_told = command.kind in (DECISIONS if self.decisions else TOLD)
         if command.kind == codes.HALTED and command.reason == codes.BY_OPERATOR:
             is_told = not self.is_leaving
         elif command.kind == codes.DENIED and command.reason == codes.SIZE:
@@ -68,7 +69,7 @@ def fields_of(command: Command) -> dict[str, Any]:
     """Return what of a command belongs into a line of the log; prices and money in rupees."""
     if command.kind in (codes.HALTED, codes.RESUMED):
         order = {"order": command.order_id} if command.order_id else {}
-        return {"reason": codes.HALT_NAMES[command.reason]} | order
+        return {"reason": codes.HALT_NAMES[command.reason]} | order | {"input": command.event_sequence}
     price = command.price / 100
     if command.kind == codes.DENIED:
         return {"price": price, "reason": codes.DENIAL_NAMES[command.reason], "input": command.event_sequence}

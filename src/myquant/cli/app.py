@@ -12,6 +12,7 @@ from typer.main import get_command
 
 import myquant
 from myquant.cli import (
+    alerts,
     backtest,
     baseline,
     compare,
@@ -67,6 +68,7 @@ app.command(epilog=runs.EXAMPLES)(runs.runs)
 app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.baseline)
 app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)
 app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compare)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)
 ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)

@@ -123,7 +123,9 @@ def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:
     free, least = view.disk_free_bytes, look.settings.disk_free_mib
     if free is not None and free < least * MIB:
         severity = CRITICAL if free * 10 < least * MIB else WARNING
-        yield Fault(f"{free // MIB:,} MiB are free on its disk, fewer than {least:,}", subject="disk", severity=severity)
+        yield Fault(
+            f"{free // MIB:,} MiB are free on its disk, fewer than {least:,}", subject="disk", severity=severity
+        )
     left = view.records_left
     if left is not None and left < RECORDS_MIN:
         text = f"its journal has room for {left:,} more records: the next file could not be made"
@@ -182,9 +184,12 @@ def halted(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (
     if not view.halt:
         return
     code = next((code for code, name in codes.HALT_NAMES.items() if name == view.halt), None)
-    why, remedy = HALTS[code] if code in HALTS else _FLATTEN if view.halt == "flatten" else ("", "")
+    known = HALTS.get(code) if code is not None else None
+    why, remedy = known or (_FLATTEN if view.halt == "flatten" else ("", ""))
     text = f"entries are halted ({view.halt}){f': {why}' if why else ''}"
-    yield Fault(text, view.halt_since_ns, subject=view.halt, severity=_SEVERITIES.get(view.halt, WARNING), remedy=remedy)
+    yield Fault(
+        text, view.halt_since_ns, subject=view.halt, severity=_SEVERITIES.get(view.halt, WARNING), remedy=remedy
+    )
 
 
 def _clipped(text: str) -> str:

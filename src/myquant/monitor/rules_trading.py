@@ -128,7 +128,9 @@ def order_channel_down(view: SessionView, look: Look) -> Iterator[Fault]:
     if down_ns > 0:
         text = f"no order can be sent to the broker for {told_s(down_ns)}"
         yield Fault(text, look.wall_ns - down_ns, severity=_severity(view))
-    elif view.telemetry is None and view.order_channel_up is False:  # a journal without telemetry: the log is all there is
+    elif (
+        view.telemetry is None and view.order_channel_up is False
+    ):  # a journal without telemetry: the log is all there is
         yield Fault("no order can be sent to the broker, by its log", severity=_severity(view))
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from myquant.config.watching import AlertSettings
-from myquant.errors import ConfigError
+from myquant.errors import ConfigError, MyquantError
 from myquant.monitor import book as books
 from myquant.monitor.alert import (
     AGAIN,
@@ -55,7 +55,6 @@ class Alerting:
 
     Raises:
         ConfigError: `alerts.off` names no rule, or quiet hours lack a beginning or an end.
-        MyquantError: the book can't be read.
     """
 
     def __init__(self, settings: AlertSettings, zone: tzinfo, book: Book, post: Post) -> None:
@@ -65,15 +64,17 @@ class Alerting:
         self._outgoing = Outgoing(settings, zone)
         self._book = book
         self._post = post
-        self._alerts = {alert.number: alert for alert in map(alert_of, book.rows(books.ALERT).values())}
+        self._alerts = {alert.number: alert for alert in map(alert_of, self._kept(books.ALERT).values())}
         self._open = {alert.key: alert for alert in self._alerts.values() if alert.resolved_ns is None}
-        self._boxes = {channel: outbox_of(text) for channel, text in book.rows(books.WAITING).items()}
-        self._ready = {key: Message(**_listed(text)) for key, text in book.rows(books.READY).items()}
-        state = book.rows(books.STATE)
+        self._boxes = {channel: outbox_of(text) for channel, text in self._kept(books.WAITING).items()}
+        self._ready = {key: _message_of(text) for key, text in self._kept(books.READY).items()}
+        state = self._kept(books.STATE)
         self._last = int(state.get("last_number", "0"))
         self._news: list[str] = json.loads(state.get("news", "[]"))
+        self._has_news = False
         self._changes: dict[Row, str | None] = {}
         self._touched: set[int] = set()
+        self._filled: set[str] = set()  # channels whose box has changed
 
     def take(self, findings: Iterable[Finding], news: Iterable[News], now_ns: int) -> None:
         """Take all that is wrong at this look, and what has happened since the last one; `now_ns`: the machine's clock."""
@@ -98,6 +99,13 @@ class Alerting:
                 for severity in SEVERITIES
             }
         )
+
+    def _kept(self, kind: str) -> dict[str, str]:
+        """Return rows of the book; none where it can't be read, which the next write tells as `trouble`."""
+        try:
+            return self._book.rows(kind)
+        except MyquantError:
+            return {}
 
     def _follow(self, found: Finding, now_ns: int) -> None:
         """Raise an alert, or bring the one that there is up to date."""
@@ -166,7 +174,7 @@ class Alerting:
         if mark in self._news or not getattr(self._settings, SWITCHES[news.kind]):
             return
         self._news = [*self._news, mark][-NEWS_MAX:]
-        self._put((books.STATE, "news"), json.dumps(self._news))
+        self._has_news = True
         for channel in self._channels(INFO):
             told = (0, "", news.session, INFO, news.text, "", news.wall_ns, now_ns)
             self._wait(channel, Notice(news.kind, *told))
@@ -178,13 +186,14 @@ class Alerting:
     def _wait(self, channel: str, notice: Notice) -> None:
         box = self._boxes.setdefault(channel, Outbox())
         self._outgoing.put(box, notice)
-        self._put((books.WAITING, channel), as_text(box))
+        self._filled.add(channel)
 
     def _gather(self, now_ns: int) -> None:
         """Make messages of what is due."""
         known = {channel for severity in SEVERITIES for channel in self._channels(severity)}
         for channel in [channel for channel in self._boxes if channel not in known]:  # the settings have it no more
             del self._boxes[channel]
+            self._filled.discard(channel)
             self._put((books.WAITING, channel), None)
         for channel, box in self._boxes.items():
             if not box.waiting:
@@ -193,13 +202,11 @@ class Alerting:
                 key = f"{now_ns}-{channel}-{len(self._ready)}"
                 self._ready[key] = message
                 self._put((books.READY, key), json.dumps(message._asdict(), ensure_ascii=False))
-                self._put((books.WAITING, channel), as_text(box))
+                self._filled.add(channel)
 
     def _take_acks(self, now_ns: int) -> None:
         """Take up what people have acknowledged meanwhile."""
-        if self._book.trouble:
-            return
-        for key, text in self._book.rows(books.ACK).items():
+        for key, text in self._kept(books.ACK).items():
             alert, ack = self._alerts.get(int(key)), json.loads(text)
             self._put((books.ACK, key), None)
             if alert is not None and alert.resolved_ns is None:
@@ -220,9 +227,14 @@ class Alerting:
             for alert in over[: len(over) - len(kept)] + [each for each in kept if self._is_old(each, now_ns)]:
                 del self._alerts[alert.number]
                 self._put((books.ALERT, str(alert.number)), None)
-        if self._changes:
-            self._book.write(self._changes, now_ns)
-            self._changes = {}
+        for channel in self._filled:
+            self._put((books.WAITING, channel), as_text(self._boxes[channel]))
+        self._filled.clear()
+        if self._has_news:
+            self._put((books.STATE, "news"), json.dumps(self._news))
+            self._has_news = False
+        self._book.write(self._changes, now_ns)  # and what it could not write before
+        self._changes = {}
 
     def _is_old(self, alert: Alert, now_ns: int) -> bool:
         return now_ns - (alert.resolved_ns or now_ns) > KEPT_NS
@@ -243,7 +255,6 @@ def refuse_unknown(name: str) -> None:
         raise ConfigError(f"alerts.off: there is no rule {name}; {hint}")
 
 
-def _listed(text: str) -> dict[str, object]:
-    table: dict[str, object] = json.loads(text)
-    ids = table["alert_ids"]
-    return {**table, "alert_ids": tuple(ids) if isinstance(ids, list) else ()}
+def _message_of(text: str) -> Message:
+    table = json.loads(text)
+    return Message(**{**table, "alert_ids": tuple(table["alert_ids"])})

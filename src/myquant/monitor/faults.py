@@ -149,11 +149,11 @@ def seconds_ns(seconds: object) -> int:
 def told_s(duration_ns: int) -> str:
     """Return a duration as people read it: `0.4 s`, `75 s`, `12 min`, `3.5 h`."""
     duration_s = max(duration_ns, 0) / SECOND_NS
-    if duration_s < 10:  # noqa: PLR2004  (a digit more says something)
+    if duration_s < 10:
         return f"{duration_s:.1f} s"
-    if duration_s < 120:  # noqa: PLR2004
+    if duration_s < 120:
         return f"{duration_s:.0f} s"
-    return f"{duration_s / 60:.0f} min" if duration_s < 7200 else f"{duration_s / 3600:.1f} h"  # noqa: PLR2004
+    return f"{duration_s / 60:.0f} min" if duration_s < 7200 else f"{duration_s / 3600:.1f} h"
 
 
 def holding(view: SessionView) -> str:

@@ -13,7 +13,7 @@ from myquant.monitor.view import SessionView
 ALONE: Final = Around()
 
 
-def judge(  # noqa: PLR0913  (two clocks, and what outlives a look)
+def judge(
     views: Mapping[str, SessionView],
     settings: MonitorSettings,
     now_wall_ns: int,

@@ -7,7 +7,7 @@ from typing import Final
 from myquant.config.watching import AlertSettings
 from myquant.errors import ConfigError
 from myquant.monitor import wording
-from myquant.monitor.alert import Notice, Outbox
+from myquant.monitor.alert import REPEATED, Notice, Outbox
 from myquant.monitor.finding import CRITICAL, SEVERITIES
 from myquant.monitor.message import Message
 
@@ -46,7 +46,12 @@ class Outgoing:
         return is_below and self.is_quiet(now_ns)
 
     def put(self, box: Outbox, notice: Notice) -> None:
-        """Let a notice wait; where too many do, the oldest of the least severe is only counted."""
+        """Let a notice wait; where too many do, the oldest of the least severe is only counted.
+
+        That a fault is still there is nothing new where its raise waits as well.
+        """
+        if notice.what == REPEATED and any(each.number == notice.number for each in box.waiting):
+            return
         box.waiting.append(notice)
         if len(box.waiting) > WAITING_MAX:
             least = min(box.waiting, key=lambda each: (SEVERITIES.index(each.severity), each.at_ns))

@@ -15,15 +15,17 @@ MONITOR: Final = "monitor"  # instead of a session's name
 
 def severity_of(notices: Sequence[Notice]) -> str:
     """Return how severe a message is: as its worst fault; news and what is over are info."""
-    severities = [each.severity for each in notices if each.is_fault]
+    lasting = _lasting(notices)
+    severities = [each.severity for each in notices if each.number in lasting]
     return max(severities, key=SEVERITIES.index, default=INFO)
 
 
 def title(notices: Sequence[Notice]) -> str:
     """Return one line of 140 characters at most: severity, session, what; and how much more there is."""
     first = _by_urgency(notices)[0]
+    lasts = first.number in _lasting(notices)
     more = f" (+{len(notices) - 1} more)" if len(notices) > 1 else ""
-    what = f"{first.rule}: " if first.is_fault else f"resolved: {first.rule}: " if first.number else ""
+    what = f"{first.rule}: " if lasts else f"resolved: {first.rule}: " if first.number else ""
     head = f"{severity_of(notices).upper()} {first.session or MONITOR}: {what}"
     room = TITLE_MAX - len(more)
     line = " ".join(f"{head}{first.text}".split())
@@ -44,7 +46,14 @@ def body(notices: Sequence[Notice], zone: tzinfo, *, held_back: str = "", droppe
 
 def _by_urgency(notices: Sequence[Notice]) -> list[Notice]:
     """Return faults first, the worst of them first; then by time."""
-    return sorted(notices, key=lambda each: (not each.is_fault, -SEVERITIES.index(each.severity), each.at_ns))
+    lasting = _lasting(notices)
+    return sorted(notices, key=lambda each: (each.number not in lasting, -SEVERITIES.index(each.severity), each.at_ns))
+
+
+def _lasting(notices: Sequence[Notice]) -> set[int]:
+    """Return the numbers of the alerts that are not over by the last that is told of them here."""
+    last = {each.number: each.what for each in sorted(notices, key=lambda each: each.at_ns) if each.number}
+    return {number for number, what in last.items() if what != RESOLVED}
 
 
 def _block(notice: Notice, zone: tzinfo) -> str:

@@ -156,16 +156,15 @@ class Alerting:
             self._tell(alert, RESOLVED, now_ns)
 
     def _tell(self, alert: Alert, what: str, now_ns: int) -> None:
-        """Let a notice wait on the channels of its severity, and on those that know of the alert."""
+        """Let a notice wait: a raise on the channels of its severity, all else on those that know of the alert."""
         self._touched.add(alert.number)
-        channels = list(alert.told)
+        if what in {RAISED, RISEN}:
+            alert.told = list(dict.fromkeys([*alert.told, *self._channels(alert.severity)]))
         if what != RESOLVED:
             alert.told_ns = now_ns
-            channels = list(dict.fromkeys([*self._channels(alert.severity), *alert.told]))
-            alert.told = channels
         text = alert.text if what != RESOLVED else f"it was: {alert.text}"
         notice = (alert.number, alert.rule, alert.session, alert.severity, text, alert.remedy, alert.since_ns, now_ns)
-        for channel in channels:
+        for channel in alert.told:
             self._wait(channel, Notice(what, *notice))
 
     def _tell_news(self, news: News, now_ns: int) -> None:
@@ -195,7 +194,7 @@ class Alerting:
             del self._boxes[channel]
             self._filled.discard(channel)
             self._put((books.WAITING, channel), None)
-        for channel, box in self._boxes.items():
+        for channel, box in sorted(self._boxes.items()):
             if not box.waiting:
                 continue
             for message in self._outgoing.due(channel, box, now_ns):

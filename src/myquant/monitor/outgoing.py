@@ -66,17 +66,15 @@ class Outgoing:
         """
         box.sent_ns = [sent_ns for sent_ns in box.sent_ns if 0 <= now_ns - sent_ns < HOUR_NS]
         free = [each for each in box.waiting if not self.waits_for_morning(each, now_ns)]
-        urgent = [each for each in free if _is_urgent(each)]
+        urgent = _with_their_own([each for each in free if _is_urgent(each)], box)
         messages = [self._message(channel, box, urgent, "", 0, now_ns)] if urgent else []
-        rest = [each for each in free if not _is_urgent(each)]
-        if not rest or not any(self._is_ripe(each, now_ns) for each in rest):
-            return messages
+        rest = [each for each in free if each.number == 0 or each.number not in {one.number for one in urgent}]
         if len(box.sent_ns) >= self.settings.per_hour:
             rest = [each for each in rest if each.severity == CRITICAL]
-            if not rest:
-                return messages
-        messages.append(self._message(channel, box, rest, self._why_late(rest, now_ns), box.dropped, now_ns))
-        box.dropped = 0
+        if any(self._is_ripe(each, now_ns) for each in rest):
+            rest = _with_their_own(rest, box)
+            messages.append(self._message(channel, box, rest, self._why_late(rest, now_ns), box.dropped, now_ns))
+            box.dropped = 0
         return messages
 
     def _is_ripe(self, notice: Notice, now_ns: int) -> bool:
@@ -99,6 +97,13 @@ class Outgoing:
         numbers = dict.fromkeys(str(each.number) for each in notices if each.number)
         text = wording.body(notices, self.zone, held_back=held_back, dropped=dropped)
         return Message(channel, wording.severity_of(notices), wording.title(notices), text, tuple(numbers), now_ns)
+
+
+def _with_their_own(notices: list[Notice], box: Outbox) -> list[Notice]:
+    """Return notices with all that waits of the same alerts, in time's order: none of it may arrive later than these."""
+    numbers = {each.number for each in notices if each.number}
+    chosen = {id(each) for each in notices}
+    return [each for each in box.waiting if id(each) in chosen or each.number in numbers]
 
 
 def _is_urgent(notice: Notice) -> bool:

@@ -22,8 +22,9 @@ def severity_of(notices: Sequence[Notice]) -> str:
 
 def title(notices: Sequence[Notice]) -> str:
     """Return one line of 140 characters at most: severity, session, what; and how much more there is."""
-    first = _by_urgency(notices)[0]
-    lasts = first.number in _lasting(notices)
+    number = _by_urgency(notices)[0].number
+    first = [each for each in _by_urgency(notices) if each.number == number][-1 if number else 0]
+    lasts = number in _lasting(notices)
     more = f" (+{len(notices) - 1} more)" if len(notices) > 1 else ""
     what = f"{first.rule}: " if lasts else f"resolved: {first.rule}: " if first.number else ""
     head = f"{severity_of(notices).upper()} {first.session or MONITOR}: {what}"
@@ -45,14 +46,17 @@ def body(notices: Sequence[Notice], zone: tzinfo, *, held_back: str = "", droppe
 
 
 def _by_urgency(notices: Sequence[Notice]) -> list[Notice]:
-    """Return faults first, the worst of them first; then by time."""
+    """Return faults that last first, the worst of them first; what is told of one alert stays together, in time's order."""
     lasting = _lasting(notices)
-    return sorted(notices, key=lambda each: (each.number not in lasting, -SEVERITIES.index(each.severity), each.at_ns))
+    worst: dict[int, int] = {}
+    for each in notices:
+        worst[each.number] = max(SEVERITIES.index(each.severity), worst.get(each.number, 0))
+    return sorted(notices, key=lambda each: (each.number not in lasting, -worst[each.number], not each.number, each.number))
 
 
 def _lasting(notices: Sequence[Notice]) -> set[int]:
-    """Return the numbers of the alerts that are not over by the last that is told of them here."""
-    last = {each.number: each.what for each in sorted(notices, key=lambda each: each.at_ns) if each.number}
+    """Return the numbers of the alerts that are not over by the last that is told of them here, in time's order."""
+    last = {each.number: each.what for each in notices if each.number}
     return {number for number, what in last.items() if what != RESOLVED}
 
 

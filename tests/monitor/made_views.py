@@ -69,7 +69,7 @@ def order(order_id: int = 7, state: str = "sent", age_s: float = 0, trigger: int
     return made
 
 
-def found(  # noqa: PLR0913
+def found(
     *views: SessionView,
     config: LoadedConfig | None = None,
     after_s: float = 0,

@@ -4,8 +4,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from monitor.told import Told, channels, fault, news
 
+from monitor.told import Told, channels, fault, news
 from myquant.config.loading import load_config
 from myquant.errors import ConfigError
 from myquant.monitor import book as books
@@ -40,7 +40,9 @@ def test_a_resolve_is_told_to_those_who_know_and_to_nobody_else(tmp_path: Path) 
 
 def test_a_fault_that_flaps_is_one_alert(tmp_path: Path) -> None:
     told = Told(tmp_path, **ALONE, alerts__warning='["mail"]')
-    texts = [each.body for at_s in range(200) for each in told.take(at_s, *([STALE] if at_s % 10 == 0 and at_s < 90 else []))]
+    texts = [
+        each.body for at_s in range(200) for each in told.take(at_s, *([STALE] if at_s % 10 == 0 and at_s < 90 else []))
+    ]
     assert [text.split("(warning) ")[1].split(" at ")[0] for text in texts] == [
         "raised",
         "resolved",
@@ -87,7 +89,9 @@ def test_quiet_hours(tmp_path: Path) -> None:
     told = Told(tmp_path, **quiet, alerts__critical='["mail"]')  # it is noon
     told.take(0, STALE)
     assert told.take(60, STALE, fault("log_errors"), happened=(news(),)) == []
-    assert [each.title for each in told.take(61, STALE, DEAD)] == ["CRITICAL monday: engine_dead: engine_dead of monday"]
+    assert [each.title for each in told.take(61, STALE, DEAD)] == [
+        "CRITICAL monday: engine_dead: engine_dead of monday"
+    ]
     told.restart()
     mail, chat = sorted(told.take(600, STALE, DEAD), key=lambda each: each.channel, reverse=True)
     assert "3 messages in one: they were held back in the quiet hours" in mail.body
@@ -97,8 +101,15 @@ def test_quiet_hours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("begin", "end", "quiet"),
-    [("11:00", "12:01", True), ("12:00", "12:01", True), ("11:00", "12:00", False), ("22:00", "12:01", True)]
-    + [("12:01", "11:00", False), ("12:00", "12:00", True), ("", "", False)],
+    [
+        ("11:00", "12:01", True),
+        ("12:00", "12:01", True),
+        ("11:00", "12:00", False),
+        ("22:00", "12:01", True),
+        ("12:01", "11:00", False),
+        ("12:00", "12:00", True),
+        ("", "", False),
+    ],
 )
 def test_quiet_hours_over_midnight(tmp_path: Path, begin: str, end: str, *, quiet: bool) -> None:
     told = Told(tmp_path, **ALONE, alerts__quiet_from=f'"{begin}"', alerts__quiet_to=f'"{end}"')
@@ -124,7 +135,12 @@ def test_news_is_told_once_and_can_be_switched_off(tmp_path: Path) -> None:
     told = Told(tmp_path, **ALONE, alerts__exits="false")
     many = tuple(news(kind, text=f"of {kind}") for kind in ("entry", "exit", "day_start", "day_end"))
     (message,) = told.take(0, happened=many)
-    assert [f"of {kind}" in message.body for kind in ("entry", "exit", "day_start", "day_end")] == [True, False, True, True]
+    assert [f"of {kind}" in message.body for kind in ("entry", "exit", "day_start", "day_end")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
     told.restart()
     assert told.take(1, happened=many) == []
 
@@ -132,7 +148,7 @@ def test_news_is_told_once_and_can_be_switched_off(tmp_path: Path) -> None:
 def test_a_rule_that_is_off_raises_nothing(tmp_path: Path) -> None:
     told = Told(tmp_path, **ALONE, alerts__off='["engine_dead"]')
     assert told.take(0, DEAD) == []
-    with pytest.raises(ConfigError, match="alerts.off: there is no rule engine_ded; did you mean engine_dead"):
+    with pytest.raises(ConfigError, match=r"alerts\.off: there is no rule engine_ded; did you mean engine_dead"):
         Told(tmp_path, alerts__off='["engine_ded"]')
 
 
@@ -151,7 +167,12 @@ def test_titles_fit_a_short_message_and_bodies_say_what_to_do(tmp_path: Path) ->
     assert message.title.startswith("CRITICAL monday: engine_dead: xxx")
     assert message.title.endswith("... (+99 more)")
     assert "and 60 more: `myquant alerts list --all`" in message.body
-    for part in ("since 2025-10-03 12:00:00 IST", "do: look at it", "`myquant status monday`", "`myquant alerts ack 1`"):
+    for part in (
+        "since 2025-10-03 12:00:00 IST",
+        "do: look at it",
+        "`myquant status monday`",
+        "`myquant alerts ack 1`",
+    ):
         assert part in message.body
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from monitor.made_views import CALM, EVEN, MONO, NOON, SECOND, SYMBOL, found, held, keys, loaded, order, view
 
+from monitor.made_views import CALM, EVEN, MONO, NOON, SECOND, SYMBOL, found, held, keys, loaded, order, view
 from myquant.errors import ConfigError
 from myquant.journal.record import Ledger, Telemetry
 from myquant.monitor.expected import Expected
@@ -152,10 +152,20 @@ def test_what_was_dropped_is_a_fault_for_a_minute_after_the_last() -> None:
     def look(dropped: int, after_s: float) -> str:
         beats = {"beat_mono_ns": MONO + round(after_s * SECOND), "is_market_open": False}
         memory.looked_mono_ns = None
-        texts = [each.text for each in found(view(telemetry=told(queue_dropped=dropped), **beats), after_s=after_s, memory=memory)]
+        texts = [
+            each.text
+            for each in found(view(telemetry=told(queue_dropped=dropped), **beats), after_s=after_s, memory=memory)
+        ]
         return texts[0].split()[0] if texts else ""
 
-    assert [look(0, 0), look(3, 1), look(3, 60), look(3, 61), look(5, 100), look(2, 101)] == ["", "3", "3", "", "2", "4"]
+    assert [look(0, 0), look(3, 1), look(3, 60), look(3, 61), look(5, 100), look(2, 101)] == [
+        "",
+        "3",
+        "3",
+        "",
+        "2",
+        "4",
+    ]
 
 
 def test_expected_sessions() -> None:
@@ -220,7 +230,13 @@ def test_texts_are_one_line_and_have_figures() -> None:
     (each,) = found(view(log_lines=Counter(error=2), last_error=line))
     assert "\n" not in each.text
     assert len(each.text) < 250
-    assert [told_s(round(s * SECOND)) for s in (0.44, 12, 119, 120, 7200)] == ["0.4 s", "12 s", "119 s", "2 min", "2.0 h"]
+    assert [told_s(round(s * SECOND)) for s in (0.44, 12, 119, 120, 7200)] == [
+        "0.4 s",
+        "12 s",
+        "119 s",
+        "2 min",
+        "2.0 h",
+    ]
 
 
 def test_an_unknown_rule_is_refused() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.made_views import NOON, SECOND, loaded
-
 from myquant.monitor.alerting import Alerting
 from myquant.monitor.book import Book
 from myquant.monitor.finding import CRITICAL, INFO, WARNING, Finding
@@ -35,6 +34,7 @@ class Told:
         self.folder = folder
         self.settings = loaded(**{**ALL, **settings}).config.alerts
         self.messages: list[Message] = []
+        self.kills = 0
         self.steps_left: int | None = None  # until the process is killed
         self.book = Book(folder)
         self.alerting = Alerting(self.settings, IST, self.book, self.post)
@@ -49,6 +49,7 @@ class Told:
         """Count what the process does that lasts; it is killed when its time has come."""
         if self.steps_left is not None:
             if self.steps_left == 0:
+                self.kills += 1
                 raise Killed
             self.steps_left -= 1
 

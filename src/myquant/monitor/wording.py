@@ -51,7 +51,9 @@ def _by_urgency(notices: Sequence[Notice]) -> list[Notice]:
     worst: dict[int, int] = {}
     for each in notices:
         worst[each.number] = max(SEVERITIES.index(each.severity), worst.get(each.number, 0))
-    return sorted(notices, key=lambda each: (each.number not in lasting, -worst[each.number], not each.number, each.number))
+    return sorted(
+        notices, key=lambda each: (each.number not in lasting, -worst[each.number], not each.number, each.number)
+    )
 
 
 def _lasting(notices: Sequence[Notice]) -> set[int]:

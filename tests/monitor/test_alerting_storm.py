@@ -55,7 +55,7 @@ def weather(tmp_path: Path, seed: int, *, kills: bool) -> Told:
         happened = (news(at_s=number, text=f"news {number}"),) if number % 50 == 0 else ()
         while True:
             if kills and randomly.random() < 0.2:
-                told.book.__class__, told.book.told, told.steps_left = KilledBook, told, randomly.randrange(8)  # type: ignore[assignment, attr-defined]
+                told.book.__class__, told.book.told, told.steps_left = KilledBook, told, randomly.randrange(8)  # type: ignore[attr-defined]
             try:
                 told.take(2 * number, *found, happened=happened)
                 break
@@ -68,7 +68,7 @@ def weather(tmp_path: Path, seed: int, *, kills: bool) -> Told:
 
 def by_channel(messages: list[Message]) -> dict[str, list[tuple[str, str]]]:
     """Return number and happening of everything told on each channel."""
-    found = defaultdict(list)
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for each in messages:
         found[each.channel] += [(number, what) for _, what, number in ITEM.findall(each.body)]
     return found

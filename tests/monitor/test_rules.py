@@ -13,7 +13,7 @@ from myquant.monitor.expected import Expected
 from myquant.monitor.faults import Around, Memory, told_s
 from myquant.monitor.finding import CRITICAL, INFO, WARNING
 from myquant.monitor.rules import RULES
-from myquant.monitor.view import LogLine, ProcessView
+from myquant.monitor.view import InstrumentView, LogLine, ProcessView
 
 GONE = ProcessView(4321, NOON - 3_600 * SECOND, is_alive=False, died_wall_ns=NOON)
 YESTERDAY = NOON - 86_400 * SECOND
@@ -116,8 +116,8 @@ STOP = {8: order(8, "working", trigger=9_500)}
 @pytest.mark.parametrize(
     ("orders", "said"),
     [
-        ({}, f"NOTHING PROTECTS {SYMBOL}"),
-        (STOP, f"{SYMBOL} IS PROTECTED BY STOP ORDER 8: SELL 75 AT 95.00"),
+        ({}, "NOTHING PROTECTS IT"),
+        (STOP, "IT IS PROTECTED BY STOP ORDER 8: SELL 75 AT 95.00"),
         ({8: order(8, "partial", trigger=9_500, quantity=25)}, "WHICH COVERS ONLY 25 OF 75"),
         ({8: order(8, "unknown", trigger=9_500)}, "PERHAPS NOTHING PROTECTS"),
         ({8: order(8, "cancelled", trigger=9_500)}, "NOTHING PROTECTS"),
@@ -130,18 +130,25 @@ def test_the_death_of_an_engine_that_holds_says_what_protects_it(orders: dict[in
     assert said in first.text
 
 
+def test_each_of_several_positions_is_named() -> None:
+    first, *_ = found(view(process=GONE, instruments=[*held(), InstrumentView("OTHER", quantity=30)], orders=STOP))
+    assert f"{SYMBOL} IS PROTECTED BY STOP ORDER 8" in first.text
+    assert first.text.endswith("NOTHING PROTECTS OTHER")
+
+
 def test_a_feed_is_stale_or_silent_once_the_market_has_been_open_for_a_while() -> None:
-    for facts, expected in (
+    table: list[tuple[dict[str, Any], tuple[str, str, str]]] = [
         ({"feed_stale": True}, ("feed_stale", "", WARNING)),
         ({"feed_stale": True, "instruments": held()}, ("feed_stale", "", CRITICAL)),
         ({}, ("feed_age", "", WARNING)),
         ({"packet_mono_ns": None}, ("feed_age", "", WARNING)),
         ({"instruments": held()}, ("feed_age", "", CRITICAL)),
-    ):
+    ]
+    for facts, expected in table:
         memory = Memory()
         seen = []
         for after_s in range(7):
-            beats = {"beat_mono_ns": MONO + after_s * SECOND, "beat_wall_ns": NOON + after_s * SECOND}
+            beats: dict[str, Any] = {"beat_mono_ns": MONO + after_s * SECOND, "beat_wall_ns": NOON + after_s * SECOND}
             seen.append(keys(found(view(**{**facts, **beats}), after_s=after_s, memory=memory)))
         assert seen == [set()] * 5 + [{expected}] * 2
 
@@ -150,7 +157,7 @@ def test_what_was_dropped_is_a_fault_for_a_minute_after_the_last() -> None:
     memory = Memory()
 
     def look(dropped: int, after_s: float) -> str:
-        beats = {"beat_mono_ns": MONO + round(after_s * SECOND), "is_market_open": False}
+        beats: dict[str, Any] = {"beat_mono_ns": MONO + round(after_s * SECOND), "is_market_open": False}
         memory.looked_mono_ns = None
         texts = [
             each.text

@@ -53,7 +53,7 @@ def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
         yield Fault(f"its process {process.pid} is gone without a word; it held nothing", since_ns)
         return
     cover = "; ".join(_protection(view, symbol, units) for symbol, units in view.holds.items())
-    yield Fault(f"ITS PROCESS {process.pid} IS GONE AND IT HOLDS {held}: {cover}".upper(), since_ns)
+    yield Fault(f"its process is gone and it holds {held}: {cover}".upper(), since_ns)
 
 
 def _protection(view: SessionView, symbol: str, units: int) -> str:
@@ -62,11 +62,12 @@ def _protection(view: SessionView, symbol: str, units: int) -> str:
     resting = [order for order in stops if order.state in RESTS]
     rest = sum(order.quantity - order.filled for order in resting)
     told = ", ".join(map(_stop_text, resting or stops))
+    what = "it" if len(view.holds) == 1 else symbol
     if not stops:
-        return f"nothing protects {symbol}"
+        return f"nothing protects {what}"
     if not resting:
-        return f"perhaps nothing protects {symbol} (never confirmed: {told})"
-    return f"{symbol} is protected by {told}" + (f", which covers only {rest} of {units}" if rest < units else "")
+        return f"perhaps nothing protects {what} (never confirmed: {told})"
+    return f"{what} is protected by {told}" + (f", which covers only {rest} of {units}" if rest < units else "")
 
 
 def _is_stop_of(view: SessionView, order: OrderView, symbol: str) -> bool:

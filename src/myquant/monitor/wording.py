@@ -6,10 +6,12 @@ from typing import Final
 
 from myquant.monitor.alert import RESOLVED, Notice
 from myquant.monitor.finding import INFO, SEVERITIES
+from myquant.monitor.rules import RULES
 from myquant.results.text import counted, date_time
 
 TITLE_MAX: Final = 140  # characters: of a short message
 ITEMS_MAX: Final = 40
+PLACES: Final = {name: place for place, name in enumerate(RULES)}  # the gravest rules stand first
 MONITOR: Final = "monitor"  # instead of a session's name
 
 

@@ -54,7 +54,14 @@ def _by_urgency(notices: Sequence[Notice]) -> list[Notice]:
     for each in notices:
         worst[each.number] = max(SEVERITIES.index(each.severity), worst.get(each.number, 0))
     return sorted(
-        notices, key=lambda each: (each.number not in lasting, -worst[each.number], not each.number, each.number)
+        notices,
+        key=lambda each: (
+            each.number not in lasting,
+            -worst[each.number],
+            not each.number,
+            PLACES.get(each.rule, len(PLACES)),
+            each.number,
+        ),
     )
 
 

@@ -211,3 +211,11 @@ def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path) -> None:
     told = Told(tmp_path)
     told.take(0, STALE)
     assert channels(told.take(-3_600, STALE)) == ["chat", "mail"]
+
+
+def test_a_damaged_book_delays_nothing_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / books.FILE).write_bytes(b"no database" * 1000)
+    told = Told(tmp_path, **ALONE)
+    assert channels(told.take(0, DEAD)) == ["mail", "phone"]
+    assert told.take(1, DEAD) == []
+    assert [why for _, why in troubles(told)] == ["alerts.sqlite: file is not a database"]

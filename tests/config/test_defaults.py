@@ -101,6 +101,34 @@ volatility_percent = 2.0
 queue_percent = 50.0
 tick_line_every = 10
 export_url = ""
+silence_s = 3.0
+feed_age_s = 5.0
+bare_s = 5.0
+unknown_s = 10.0
+rejects = 2
+day_loss_percents = [50.0, 80.0, 100.0]
+queue_percent = 80.0
+clock_offset_s = 2.0
+journal_lag_s = 5.0
+disk_free_mib = 1024
+drift = true
+replay = true
+expect = []
+expect_by = ""
+[alerts]
+info = []
+warning = []
+critical = []
+off = []
+entries = true
+exits = true
+days = true
+group_s = 2.0
+repeat_s = 1800.0
+per_hour = 60
+quiet_from = ""
+quiet_to = ""
+quiet_below = "critical"
 """
 
 

@@ -131,6 +131,18 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "logs.volatility_percent": POSITIVE_PERCENT,
     "logs.queue_percent": POSITIVE_PERCENT,
     "logs.tick_line_every": ([0, 1_000_000], [-1, 1_000_001]),
+    "monitor.silence_s": ([Decimal("1.5"), 3600], [Decimal("1.49"), Decimal("3600.000001")]),
+    "monitor.feed_age_s": SECONDS,
+    "monitor.bare_s": SECONDS,
+    "monitor.unknown_s": SECONDS,
+    "monitor.rejects": ([1, 1000], [0, 1001]),
+    "monitor.queue_percent": POSITIVE_PERCENT,
+    "monitor.clock_offset_s": SECONDS,
+    "monitor.journal_lag_s": SECONDS,
+    "monitor.disk_free_mib": ([0, 10**9], [-1, 10**9 + 1]),
+    "alerts.group_s": ([0, 3600], [Decimal("-0.000001"), Decimal("3600.000001")]),
+    "alerts.repeat_s": ([0, 604_800], [Decimal("-0.000001"), Decimal("604800.000001")]),
+    "alerts.per_hour": ([1, 100_000], [0, 100_001]),
 }
 CHOICES = {
     "risk.stop_loss_mode": ("points", "percent", "atr"),
@@ -146,6 +158,7 @@ CHOICES = {
     "angelone.product": ("INTRADAY", "CARRYFORWARD"),
     "charges.model": ("percent", "india_index_options"),
     "charges.broker": ("zerodha", "angelone", "upstox"),
+    "alerts.quiet_below": ("info", "warning", "critical"),
 }
 ADDRESS = (
     ["https://apiconnect.angelone.in", "wss://host/path-1", "http://127.0.0.1:8210", "ws://[::1]:8211/smart-stream"],
@@ -155,6 +168,7 @@ WEB_ADDRESS = (
     ["", "http://127.0.0.1:4318/v1/logs", "https://[::1]:3100/otlp/v1/logs?a=b", "https://collector.example"],
     ["host", "ftp://host/a", "https://", "https://a b/", "https://user:word@host/", "https://host/" + "x" * 300],
 )
+CLOCK = (["", "00:00", "23:59"], ["24:00", "9:10", "09:10:00", "noon"])
 TEXTS = {
     "angelone.rest_url": ADDRESS,
     "angelone.stream_url": ADDRESS,
@@ -174,8 +188,12 @@ TEXTS = {
     "instrument.exchange": (["NFO", "BFO", "NSE_EQ"], ["", "nfo", "N" * 17]),
     "logs.export_url": WEB_ADDRESS,
     "results.directory": (["runs", "out/a b", "द्व", "x" * 1000], ["", "a\nb", "a\0b", "\udcff", "x" * 1001]),
+    "monitor.expect_by": CLOCK,
+    "alerts.quiet_from": CLOCK,
+    "alerts.quiet_to": CLOCK,
 }
-LISTS = {"risk.tp_points", "risk.tp_percents"}
+NAMES = {"alerts.info", "alerts.warning", "alerts.critical", "alerts.off"}
+LISTS = {"risk.tp_points", "risk.tp_percents", "monitor.day_loss_percents", "monitor.expect", *NAMES}
 FLAGS = {
     f"{section}.{key}"
     for section, model in SECTIONS.items()
@@ -268,6 +286,20 @@ def test_flags(key: str) -> None:
     assert load(key, False) is False
     for other in (0, 1, "true", None, 1.0):
         assert refusal(key, other).endswith("must be true or false")
+
+
+@pytest.mark.parametrize("key", sorted(NAMES | {"monitor.expect"}))
+def test_lists_of_names(key: str) -> None:
+    assert load(key, ["mail", "chat_2"]) == ("mail", "chat_2")
+    assert load(key, []) == ()
+    for other in (["a b"], ["x" * 101], [5], ["mail"] * 33, "mail", 7):
+        refusal(key, other)
+
+
+def test_shares_of_the_days_loss() -> None:
+    assert load("monitor.day_loss_percents", [Decimal("0.5"), 100]) == (Decimal("0.5"), 100)
+    for other in ([0], [101], [1] * 9, 50, ["50"]):
+        refusal("monitor.day_loss_percents", other)
 
 
 def test_take_profit_tiers() -> None:

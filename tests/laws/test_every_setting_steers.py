@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import delivered, logged, measured, ordered, probes, wired
+from laws import delivered, judged, logged, measured, ordered, probes, wired
 from laws.probes import (
     after,
     brokerage,
@@ -207,6 +207,33 @@ TABLE: Final[dict[str, Row]] = {
     "logs.queue_percent": Row(70, logged.raised_s),
     "logs.tick_line_every": Row(3, logged.raised_lines),
     "logs.export_url": Row("http://127.0.0.1:4318/v1/logs", logged.exported_to),
+    "monitor.silence_s": Row(5, judged.found("silent")),
+    "monitor.feed_age_s": Row(8, judged.silent_feed),
+    "monitor.bare_s": Row(7, judged.found("bare")),
+    "monitor.unknown_s": Row(15, judged.found("unanswered")),
+    "monitor.rejects": Row(3, judged.found("refused")),
+    "monitor.day_loss_percents": Row((Decimal(40),), judged.found("loses"), {"risk.max_day_loss": 1000}),
+    "monitor.queue_percent": Row(90, judged.found("fills_up")),
+    "monitor.clock_offset_s": Row(4, judged.found("off_the_clock")),
+    "monitor.journal_lag_s": Row(7, judged.found("behind")),
+    "monitor.disk_free_mib": Row(900, judged.found("short_of_disk")),
+    "monitor.drift": Row(False, judged.found("slower")),
+    "monitor.replay": Row(False, judged.found("differs")),
+    "monitor.expect": Row(("tue*",), judged.missing, {"monitor.expect_by": "10:00"}),
+    "monitor.expect_by": Row("11:00", judged.missing, {"monitor.expect": ("tue*",)}),
+    "alerts.info": Row(("mail",), judged.told),
+    "alerts.warning": Row(("mail",), judged.told),
+    "alerts.critical": Row(("mail",), judged.told),
+    "alerts.off": Row(("engine_dead",), judged.told),
+    "alerts.entries": Row(False, judged.told_of("entry")),
+    "alerts.exits": Row(False, judged.told_of("exit")),
+    "alerts.days": Row(False, judged.told_of("day_end")),
+    "alerts.group_s": Row(20, judged.told),
+    "alerts.repeat_s": Row(600, judged.told),
+    "alerts.per_hour": Row(5, judged.told),
+    "alerts.quiet_from": Row("12:20", judged.told, {"alerts.quiet_from": "11:00", "alerts.quiet_to": "12:30"}),
+    "alerts.quiet_to": Row("12:20", judged.told, {"alerts.quiet_from": "11:00", "alerts.quiet_to": "12:30"}),
+    "alerts.quiet_below": Row("info", judged.told, {"alerts.quiet_from": "11:00", "alerts.quiet_to": "12:30"}),
 }
 
 # What a change must do beyond being seen: these only ever grow.

@@ -73,6 +73,7 @@ app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.bas
 app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)
 app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compare)
 app.command("monitor-files", epilog=monitor_files.EXAMPLES)(monitor_files.monitor_files)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)
 ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)

@@ -59,6 +59,11 @@ class DriftDetector:
         self._began = 0
         self._told = False
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a drift was found, and the ratios have not come back to what they were."""
+        return self._told
+
     @classmethod
     def calibrate(cls, ratios: Floats, seed: int = 1) -> "DriftDetector":
         """Make a detector from the ratios (n,) of a baseline, at least 20,000 ticks in their order.

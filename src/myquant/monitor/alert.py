@@ -1,0 +1,99 @@
+"""An alert: a fault that people are told of, from its raise to its end; and what is told, before it is a message."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Self
+
+from myquant.monitor.finding import Finding
+
+# What is told of an alert.
+RAISED: Final = "raised"
+AGAIN: Final = "raised again"  # it had ended, and came back
+RISEN: Final = "risen"  # its severity
+REPEATED: Final = "still there"
+RESOLVED: Final = "resolved"
+
+
+@dataclass
+class Alert:
+    """An alert. Times: the machine's clock, UTC, ns; None: not so."""
+
+    number: int
+    rule: str
+    session: str
+    subject: str
+    severity: str
+    text: str
+    remedy: str
+    since_ns: int
+    raised_ns: int
+    ended_ns: int | None = None  # when it was found no more
+    resolved_ns: int | None = None  # when it was over for good
+    comebacks: int = 0
+    repeats: int = 0
+    told_ns: int | None = None  # the last time
+    told: list[str] = field(default_factory=list)  # channels that know of it
+    is_over_told: bool = False  # its end was told
+    acknowledged_ns: int | None = None
+    note: str = ""  # of who acknowledged it
+
+    @classmethod
+    def of(cls, number: int, found: Finding, now_ns: int) -> Self:
+        """Return the alert of a finding that is new."""
+        return cls(number, *found[:6], since_ns=found.since_ns, raised_ns=now_ns)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same fault."""
+        return self.rule, self.session, self.subject
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether the fault is there."""
+        return self.ended_ns is None
+
+
+@dataclass
+class Notice:
+    """Something to tell on one channel. `number`: of the alert; 0: it is news."""
+
+    what: str  # RAISED..., or the kind of the news
+    number: int
+    rule: str
+    session: str
+    severity: str
+    text: str
+    remedy: str
+    since_ns: int
+    at_ns: int
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it tells of a fault that is there."""
+        return self.number > 0 and self.what != RESOLVED
+
+
+@dataclass
+class Outbox:
+    """What waits for one channel, and when it was told something."""
+
+    waiting: list[Notice] = field(default_factory=list)
+    sent_ns: list[int] = field(default_factory=list)  # within the last hour
+    dropped: int = 0  # notices that were too many to wait
+
+
+def as_text(value: Any) -> str:
+    """Return a dataclass of this file as JSON."""
+    return json.dumps(asdict(value), ensure_ascii=False)
+
+
+def alert_of(text: str) -> Alert:
+    """Return an alert from its JSON; fields that are not known are left out."""
+    table = json.loads(text)
+    return Alert(**{each.name: table[each.name] for each in fields(Alert) if each.name in table})
+
+
+def outbox_of(text: str) -> Outbox:
+    """Return an outbox from its JSON."""
+    table = json.loads(text)
+    return Outbox([Notice(**each) for each in table["waiting"]], table["sent_ns"], table["dropped"])

@@ -1,0 +1,259 @@
+"""From findings and news to messages: an alert is raised once, told again while it lasts, and resolved to those who know.
+
+All of it is on the disk before a message is handed to the courier, and a message stays in the book until the courier has it:
+a monitor that is killed anywhere tells nothing twice, as the courier takes equal messages once, and loses nothing.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import tzinfo
+from difflib import get_close_matches
+from typing import Final
+
+from myquant.config.watching import AlertSettings
+from myquant.errors import ConfigError, MyquantError
+from myquant.monitor import book as books
+from myquant.monitor.alert import (
+    AGAIN,
+    RAISED,
+    REPEATED,
+    RESOLVED,
+    RISEN,
+    Alert,
+    Notice,
+    Outbox,
+    alert_of,
+    as_text,
+    outbox_of,
+)
+from myquant.monitor.book import Book, Row
+from myquant.monitor.finding import INFO, SEVERITIES, Finding
+from myquant.monitor.message import Message
+from myquant.monitor.outgoing import Outgoing
+from myquant.monitor.rules import RULES
+from myquant.monitor.view import News
+
+CALM_NS: Final = 60 * 10**9  # a fault that comes back within this is the same alert
+KEPT_NS: Final = 30 * 86_400 * 10**9  # an alert that is over stands in the book for so long
+KEPT_MAX: Final = 5_000  # and so many
+NEWS_MAX: Final = 500  # of which it is known that they were told
+SWITCHES: Final = {"entry": "entries", "exit": "exits", "day_start": "days", "day_end": "days"}
+
+Post = Callable[[Message], object]
+
+
+class Alerting:
+    """Takes what was found at each look; hands messages to `post`.
+
+    Args:
+        settings: whom to tell of what.
+        zone: of times that people read, and of the quiet hours.
+        book: where all of it is kept; what is in it is taken up.
+        post: takes a message for good; one that it has taken before, it leaves alone.
+
+    Raises:
+        ConfigError: `alerts.off` names no rule, or quiet hours lack a beginning or an end.
+    """
+
+    def __init__(self, settings: AlertSettings, zone: tzinfo, book: Book, post: Post) -> None:
+        for name in settings.off:
+            refuse_unknown(name)
+        self._settings = settings
+        self._outgoing = Outgoing(settings, zone)
+        self._book = book
+        self._post = post
+        self._alerts = {alert.number: alert for alert in map(alert_of, self._kept(books.ALERT).values())}
+        self._open = {alert.key: alert for alert in self._alerts.values() if alert.resolved_ns is None}
+        self._boxes = {channel: outbox_of(text) for channel, text in self._kept(books.WAITING).items()}
+        self._ready = {key: _message_of(text) for key, text in self._kept(books.READY).items()}
+        state = self._kept(books.STATE)
+        self._last = int(state.get("last_number", "0"))
+        self._news: list[str] = json.loads(state.get("news", "[]"))
+        self._has_news = False
+        self._changes: dict[Row, str | None] = {}
+        self._touched: set[int] = set()
+        self._filled: set[str] = set()  # channels whose box has changed
+
+    def take(self, findings: Iterable[Finding], news: Iterable[News], now_ns: int) -> None:
+        """Take all that is wrong at this look, and what has happened since the last one; `now_ns`: the machine's clock."""
+        off = self._settings.off
+        found = {each.key: each for each in findings if each.rule not in off}
+        self._take_acks(now_ns)
+        for finding in found.values():
+            self._follow(finding, now_ns)
+        for alert in [alert for key, alert in self._open.items() if key not in found]:
+            self._end(alert, now_ns)
+        for each in news:
+            self._tell_news(each, now_ns)
+        self._gather(now_ns)
+        self._save(now_ns)
+        self._hand_over(now_ns)
+
+    def firing(self) -> Counter[str]:
+        """Return how many alerts there are now, by severity."""
+        return Counter(
+            {
+                severity: sum(alert.is_firing and alert.severity == severity for alert in self._open.values())
+                for severity in SEVERITIES
+            }
+        )
+
+    def _kept(self, kind: str) -> dict[str, str]:
+        """Return rows of the book; none where it can't be read, which the next write tells as `trouble`."""
+        try:
+            return self._book.rows(kind)
+        except MyquantError:
+            return {}
+
+    def _follow(self, found: Finding, now_ns: int) -> None:
+        """Raise an alert, or bring the one that there is up to date."""
+        alert = self._open.get(found.key)
+        if alert is None:
+            self._last += 1
+            alert = self._alerts[self._last] = self._open[found.key] = Alert.of(self._last, found, now_ns)
+            self._put((books.STATE, "last_number"), str(self._last))
+            self._tell(alert, RAISED, now_ns)
+            return
+        has_risen = SEVERITIES.index(found.severity) > SEVERITIES.index(alert.severity)
+        alert.text, alert.remedy = found.text, found.remedy
+        if alert.severity != found.severity:
+            alert.severity = found.severity
+            self._touched.add(alert.number)
+        if not alert.is_firing:
+            alert.ended_ns = None
+            alert.comebacks += 1
+            self._touched.add(alert.number)
+            if alert.is_over_told and not has_risen:
+                alert.is_over_told = False
+                self._tell(alert, AGAIN, now_ns)
+        if has_risen:
+            alert.acknowledged_ns, alert.is_over_told = None, False
+            self._tell(alert, RISEN, now_ns)
+        elif self._is_to_repeat(alert, now_ns):
+            alert.repeats += 1
+            self._tell(alert, REPEATED, now_ns)
+
+    def _is_to_repeat(self, alert: Alert, now_ns: int) -> bool:
+        spacing_ns = int(self._settings.repeat_s * 10**9)
+        if not spacing_ns or alert.acknowledged_ns is not None or alert.severity == INFO or alert.told_ns is None:
+            return False
+        return now_ns - alert.told_ns >= spacing_ns
+
+    def _end(self, alert: Alert, now_ns: int) -> None:
+        """Note that a fault is gone. The first end is told at once; after a comeback only one that has lasted."""
+        if alert.is_firing:
+            alert.ended_ns = now_ns
+            self._touched.add(alert.number)
+        calm_ns = now_ns - (alert.ended_ns or now_ns)
+        if not 0 <= calm_ns < CALM_NS:
+            alert.resolved_ns = now_ns
+            del self._open[alert.key]
+            self._touched.add(alert.number)
+        if not alert.is_over_told and (alert.comebacks == 0 or alert.resolved_ns is not None):
+            alert.is_over_told = True
+            self._tell(alert, RESOLVED, now_ns)
+
+    def _tell(self, alert: Alert, what: str, now_ns: int) -> None:
+        """Let a notice wait: a raise on the channels of its severity, all else on those that know of the alert."""
+        self._touched.add(alert.number)
+        if what in {RAISED, RISEN}:
+            alert.told = list(dict.fromkeys([*alert.told, *self._channels(alert.severity)]))
+        if what != RESOLVED:
+            alert.told_ns = now_ns
+        text = alert.text if what != RESOLVED else f"it was: {alert.text}"
+        notice = (alert.number, alert.rule, alert.session, alert.severity, text, alert.remedy, alert.since_ns, now_ns)
+        for channel in alert.told:
+            self._wait(channel, Notice(what, *notice))
+
+    def _tell_news(self, news: News, now_ns: int) -> None:
+        """Let a message wait that is no fault, unless it is switched off or was told."""
+        mark = json.dumps([news.kind, news.session, news.wall_ns, news.text])
+        if mark in self._news or not getattr(self._settings, SWITCHES[news.kind]):
+            return
+        self._news = [*self._news, mark][-NEWS_MAX:]
+        self._has_news = True
+        for channel in self._channels(INFO):
+            told = (0, "", news.session, INFO, news.text, "", news.wall_ns, now_ns)
+            self._wait(channel, Notice(news.kind, *told))
+
+    def _channels(self, severity: str) -> tuple[str, ...]:
+        by_severity: dict[str, tuple[str, ...]] = {each: getattr(self._settings, each) for each in SEVERITIES}
+        return by_severity[severity]
+
+    def _wait(self, channel: str, notice: Notice) -> None:
+        box = self._boxes.setdefault(channel, Outbox())
+        self._outgoing.put(box, notice)
+        self._filled.add(channel)
+
+    def _gather(self, now_ns: int) -> None:
+        """Make messages of what is due."""
+        known = {channel for severity in SEVERITIES for channel in self._channels(severity)}
+        for channel in [channel for channel in self._boxes if channel not in known]:  # the settings have it no more
+            del self._boxes[channel]
+            self._filled.discard(channel)
+            self._put((books.WAITING, channel), None)
+        for channel, box in sorted(self._boxes.items()):
+            if not box.waiting:
+                continue
+            for message in self._outgoing.due(channel, box, now_ns):
+                key = f"{now_ns}-{channel}-{len(self._ready)}"
+                self._ready[key] = message
+                self._put((books.READY, key), json.dumps(message._asdict(), ensure_ascii=False))
+                self._filled.add(channel)
+
+    def _take_acks(self, now_ns: int) -> None:
+        """Take up what people have acknowledged meanwhile."""
+        for key, text in self._kept(books.ACK).items():
+            alert, ack = self._alerts.get(int(key)), json.loads(text)
+            self._put((books.ACK, key), None)
+            if alert is not None and alert.resolved_ns is None:
+                alert.acknowledged_ns, alert.note = ack.get("at_ns", now_ns), ack.get("note", "")
+                self._touched.add(alert.number)
+
+    def _put(self, row: Row, value: str | None) -> None:
+        self._changes[row] = value
+
+    def _save(self, now_ns: int) -> None:
+        """Write what has changed; old alerts go."""
+        for number in self._touched:
+            self._put((books.ALERT, str(number)), json.dumps(asdict(self._alerts[number]), ensure_ascii=False))
+        if self._touched:
+            self._touched.clear()
+            over = [alert for alert in self._alerts.values() if alert.resolved_ns is not None]
+            kept = over[-KEPT_MAX:]
+            for alert in over[: len(over) - len(kept)] + [each for each in kept if self._is_old(each, now_ns)]:
+                del self._alerts[alert.number]
+                self._put((books.ALERT, str(alert.number)), None)
+        for channel in self._filled:
+            self._put((books.WAITING, channel), as_text(self._boxes[channel]))
+        self._filled.clear()
+        if self._has_news:
+            self._put((books.STATE, "news"), json.dumps(self._news))
+            self._has_news = False
+        self._book.write(self._changes, now_ns)  # and what it could not write before
+        self._changes = {}
+
+    def _is_old(self, alert: Alert, now_ns: int) -> bool:
+        return now_ns - (alert.resolved_ns or now_ns) > KEPT_NS
+
+    def _hand_over(self, now_ns: int) -> None:
+        """Hand what is ready to the courier; each leaves the book once it is there."""
+        for key in list(self._ready):
+            self._post(self._ready[key])
+            del self._ready[key]
+            self._book.write({(books.READY, key): None}, now_ns)
+
+
+def refuse_unknown(name: str) -> None:
+    """Raise ConfigError for a name in `alerts.off` that is no rule's."""
+    if name not in RULES:
+        near = get_close_matches(name, RULES, 1)
+        hint = f"did you mean {near[0]}?" if near else f"the rules are {', '.join(RULES)}"
+        raise ConfigError(f"alerts.off: there is no rule {name}; {hint}")
+
+
+def _message_of(text: str) -> Message:
+    table = json.loads(text)
+    return Message(**{**table, "alert_ids": tuple(table["alert_ids"])})

@@ -1,0 +1,161 @@
+"""What rules are made of: the fault that one finds, what they look at, and what they remember between looks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from myquant.config.watching import MonitorSettings
+from myquant.monitor.expected import Expected
+from myquant.monitor.view import SessionView
+
+SECOND_NS: Final = 10**9
+CALM_NS: Final = 60 * SECOND_NS  # what has risen is a fault for so long after it rose last
+
+
+class Fault(NamedTuple):
+    """What a rule finds. Empty `severity` and `remedy`: those of the rule; `since_ns` None: since it was found first."""
+
+    text: str
+    since_ns: int | None = None
+    subject: str = ""
+    severity: str = ""
+    remedy: str = ""
+
+
+class Rise(NamedTuple):
+    """How far a counter has been followed, and its last rise."""
+
+    value: int
+    risen: int = 0  # by how much, since it was calm
+    rose_ns: int = 0
+
+
+@dataclass
+class Memory:
+    """What rules remember from look to look. Times: `_ns` the machine's clock, `_mono_ns` the monotonic one."""
+
+    first_ns: dict[tuple[str, str, str], int] = field(default_factory=dict)  # when a fault was found first
+    counters: dict[tuple[str, str], Rise] = field(default_factory=dict)  # by session and name
+    opened_ns: dict[str, int] = field(default_factory=dict)  # when a session's market was seen to open
+    looked_mono_ns: int | None = None
+    late_ns: int = 0  # of the last look that came late, and when that was
+    was_late_ns: int | None = None
+
+    def forget(self, sessions: Iterable[str]) -> None:
+        """Forget the sessions that are not among these."""
+        kept = set(sessions)
+        self.counters = {key: rise for key, rise in self.counters.items() if key[0] in kept}
+        self.opened_ns = {name: since for name, since in self.opened_ns.items() if name in kept}
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is known besides the sessions: of the monitor itself, and of the machine.
+
+    Attributes:
+        expected: which sessions are to run; None: none.
+        unreadable: why a folder can't be read, by its name.
+        down: since when a channel delivers nothing (ns), and why, by its name.
+        heartbeat: since when the outgoing heartbeat fails (ns), and why; None: it does not.
+        spool: likewise, why messages can't be written to the disk.
+    """
+
+    expected: Expected | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    down: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    heartbeat: tuple[int, str] | None = None
+    spool: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look of the monitor: the clocks at it, and what it is judged by."""
+
+    settings: MonitorSettings
+    wall_ns: int
+    mono_ns: int
+    memory: Memory
+    around: Around
+    views: Mapping[str, SessionView]
+
+    def day_of(self, time_ns: int, view: SessionView) -> date:
+        """Return the calendar day of a time where the session trades."""
+        return datetime.fromtimestamp(time_ns // SECOND_NS, ZoneInfo(view.config.config.session.timezone)).date()
+
+    def is_of_today(self, view: SessionView) -> bool:
+        """Whether the session runs, or was heard of today."""
+        last_ns = last_word_ns(view)
+        return view.runs or (last_ns is not None and self.day_of(last_ns, view) == self.day_of(self.wall_ns, view))
+
+    def risen(self, view: SessionView, name: str, value: int) -> Rise | None:
+        """Follow a counter; return its rise, for a minute after the last one.
+
+        A counter that is met first counts from 0 where the session runs; one that falls is of a new process.
+        """
+        key = view.name, name
+        known = self.memory.counters.get(key, Rise(0 if view.runs else value))
+        if value != known.value:
+            step = value - known.value if value > known.value else value
+            known = Rise(value, known.risen + step, self.wall_ns if step else known.rose_ns)
+        is_calm = not 0 <= self.wall_ns - known.rose_ns < CALM_NS
+        self.memory.counters[key] = Rise(known.value) if is_calm else known
+        return None if is_calm or not known.risen else known
+
+
+SessionRule = Callable[[SessionView, Look], Iterable[Fault]]
+MonitorRule = Callable[[Look], Iterable[Fault]]
+
+
+def last_word_ns(view: SessionView) -> int | None:
+    """Return when the session was last heard of, the machine's clock; None: never."""
+    process = view.process
+    died = process.died_wall_ns if process else None
+    known = [each for each in (died, view.written_wall_ns, view.beat_wall_ns) if each is not None]
+    return max(known, default=process.started_wall_ns if process else None)
+
+
+def beat_age_ns(view: SessionView, look: Look) -> int | None:
+    """Return for how long the present process has not beaten; None: it has not begun to."""
+    process = view.process
+    if process is None or view.beat_wall_ns is None or view.beat_mono_ns is None:
+        return None
+    return look.mono_ns - view.beat_mono_ns if view.beat_wall_ns >= process.started_wall_ns else None
+
+
+def is_silent(view: SessionView, look: Look) -> bool:
+    """Whether a process that lives is stopped, or says nothing for too long."""
+    if view.process is None or not view.runs:
+        return False
+    if view.process.is_stopped:
+        return True
+    age_ns = beat_age_ns(view, look)
+    if view.unread_since_ns is not None:  # it may well have said something: the monitor is behind
+        return False
+    if age_ns is None:
+        return look.wall_ns - view.process.started_wall_ns >= FIRST_BEAT_NS
+    return age_ns >= seconds_ns(look.settings.silence_s)
+
+
+FIRST_BEAT_NS: Final = 10 * SECOND_NS  # a process has beaten once by then
+
+
+def seconds_ns(seconds: object) -> int:
+    """Return a setting in seconds as ns."""
+    return round(float(str(seconds)) * SECOND_NS)
+
+
+def told_s(duration_ns: int) -> str:
+    """Return a duration as people read it: `0.4 s`, `75 s`, `12 min`, `3.5 h`."""
+    duration_s = max(duration_ns, 0) / SECOND_NS
+    if duration_s < 10:
+        return f"{duration_s:.1f} s"
+    if duration_s < 120:
+        return f"{duration_s:.0f} s"
+    return f"{duration_s / 60:.0f} min" if duration_s < 7200 else f"{duration_s / 3600:.1f} h"
+
+
+def holding(view: SessionView) -> str:
+    """Return what a session holds: `75 NIFTY07OCT2524900CE`; "": nothing."""
+    return ", ".join(f"{units:,} {symbol}" for symbol, units in view.holds.items())

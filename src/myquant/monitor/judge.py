@@ -1,0 +1,74 @@
+"""All rules on all sessions: what is wrong now."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+from myquant.config.watching import MonitorSettings
+from myquant.monitor.faults import Around, Fault, Look, Memory, is_silent
+from myquant.monitor.finding import SEVERITIES, Finding
+from myquant.monitor.rules import AWAKE, RULE_FAILED, RULES, RUNNING, Rule
+from myquant.monitor.view import SessionView
+
+ALONE: Final = Around()
+
+
+def judge(
+    views: Mapping[str, SessionView],
+    settings: MonitorSettings,
+    now_wall_ns: int,
+    now_mono_ns: int,
+    *,
+    memory: Memory | None = None,
+    around: Around = ALONE,
+    rules: Mapping[str, Rule] = RULES,
+) -> list[Finding]:
+    """Return what is wrong, the worst first.
+
+    `memory` is kept from look to look: without it nothing is known to last, and looks never come late. A rule that fails is a
+    finding of its own, and keeps no other from being asked.
+    """
+    memory = Memory() if memory is None else memory
+    memory.forget(view.name for view in views.values())
+    look = Look(settings, now_wall_ns, now_mono_ns, memory, around, views)
+    found: dict[tuple[str, str, str], Finding] = {}
+    for name, rule in rules.items():
+        for session, faults in _questions(rule, look):
+            for finding in _findings(name, rule, session, faults, look):
+                found.setdefault(finding.key, finding)
+    memory.first_ns = {key: finding.since_ns for key, finding in found.items()}
+    return sorted(found.values(), key=lambda each: (-SEVERITIES.index(each.severity), each.since_ns, each.key))
+
+
+def _questions(rule: Rule, look: Look) -> Iterator[tuple[str, Callable[[], Iterable[Fault]]]]:
+    """Yield what a rule is to be asked: a session's name and the question."""
+    if rule.of_monitor is not None:
+        yield "", partial(rule.of_monitor, look)
+    if rule.of_session is not None:
+        for view in look.views.values():
+            if _is_asked(rule, view, look):
+                yield view.name, partial(rule.of_session, view, look)
+
+
+def _is_asked(rule: Rule, view: SessionView, look: Look) -> bool:
+    if rule.asked_of == AWAKE:
+        return view.runs and not is_silent(view, look)
+    return view.runs or rule.asked_of != RUNNING
+
+
+def _findings(
+    name: str, rule: Rule, session: str, question: Callable[[], Iterable[Fault]], look: Look
+) -> Iterator[Finding]:
+    try:
+        for fault in question():
+            yield _finding(name, rule, session, fault, look)
+    except Exception as error:  # noqa: BLE001  (a defect in one rule must not blind the others)
+        failed = Fault(f"rule {name} failed: {type(error).__name__}", subject=name)
+        yield _finding(RULE_FAILED, RULES[RULE_FAILED], session, failed, look)
+
+
+def _finding(name: str, rule: Rule, session: str, fault: Fault, look: Look) -> Finding:
+    key = name, session, fault.subject
+    since_ns = look.memory.first_ns.get(key, look.wall_ns) if fault.since_ns is None else fault.since_ns
+    severity, remedy = fault.severity or rule.severity, fault.remedy or rule.remedy
+    return Finding(name, session, fault.subject, severity, fault.text, remedy, since_ns)

@@ -1,0 +1,176 @@
+"""Replays each session that has ended or left, in a process of its own, once, while no market is open for another one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import myquant
+from myquant.monitor.view import SessionView
+
+FILE: Final = "replays.json"
+FOLDER_MODE: Final = 0o700
+LIMIT_NS: Final = 30 * 60 * 10**9
+KEPT_MAX: Final = 500
+OUTPUT_MAX: Final = 2**20
+NICE: Final = 19
+KEPT_VARIABLES: Final = ("MYQUANT_CACHE", "MYQUANT_STATE")
+
+
+class Child(Protocol):
+    """A replay at work."""
+
+    def poll(self) -> int | None:
+        """Return its exit code; None: it works."""
+
+    def kill(self) -> None:
+        """End it, and wait for that."""
+
+    def read(self) -> str:
+        """Return what it has printed."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What became of a session's replay: `text` is what differs, `note` why there is nothing to compare."""
+
+    records: int
+    version: str
+    text: str
+    note: str
+
+
+class ReplayWatch:
+    """Looks for what is to be replayed; sets `replay` of each session that was.
+
+    It begins only while no session runs whose market is open, and one that opens meanwhile ends it: it is begun anew later.
+
+    Args:
+        folder: the monitor's, where results are kept so that nothing is replayed twice.
+        launch: begins the replay of a folder.
+    """
+
+    def __init__(self, folder: Path, launch: Callable[[Path], Child] | None = None) -> None:
+        self._path = folder / FILE
+        self._launch = launch or (lambda session: ReplayProcess(session, folder))
+        self._done: dict[str, Replay] = _load(self._path)
+        self._child: Child | None = None
+        self._of: tuple[str, int] | None = None  # the folder that is replayed, and its records
+        self._began_ns = 0
+
+    def look(self, views: Mapping[str, SessionView], now_mono_ns: int) -> None:
+        """Take up what has ended, begin what is due, and tell the sessions."""
+        is_busy = any(view.runs and view.is_market_open for view in views.values())
+        if self._child is not None:
+            self._follow(self._child, now_mono_ns, is_busy=is_busy)
+        if self._child is None and not is_busy:
+            due = [view for view in views.values() if self._is_due(view)]
+            if due:
+                view = min(due, key=lambda each: each.began_wall_ns or 0)
+                self._of, self._began_ns = (str(view.folder), view.records), now_mono_ns
+                self._child = self._launch(view.folder)
+        for view in views.values():
+            done = self._done.get(str(view.folder))
+            view.replay = done.text if done is not None else ""
+
+    def close(self) -> None:
+        """End a replay that is at work."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def _is_due(self, view: SessionView) -> bool:
+        if view.runs or view.process is None or view.unread_since_ns is not None or not view.records:
+            return False
+        done = self._done.get(str(view.folder))
+        return done is None or (done.records, done.version) != (view.records, myquant.__version__)
+
+    def _follow(self, child: Child, now_ns: int, *, is_busy: bool) -> None:
+        code = child.poll()
+        is_late = now_ns - self._began_ns > LIMIT_NS
+        if code is None and not is_busy and not is_late:
+            return
+        if code is None:
+            child.kill()
+        self._child = None
+        if self._of is None or (code is None and not is_late):
+            return
+        folder, records = self._of
+        text, note = ("", "the replay took too long") if code is None else _verdict(code, child.read())
+        self._done.pop(folder, None)
+        self._done[folder] = Replay(records, myquant.__version__, text, note)
+        self._done = dict(list(self._done.items())[-KEPT_MAX:])
+        _save(self._path, self._done)
+
+
+class ReplayProcess:
+    """`myquant replay` in a process of its own that gives way to all others, without this one's secrets."""
+
+    def __init__(self, session: Path, folder: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")) -> None:
+        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        self._output: IO[Any] = (folder / "replay.out").open("w+b")
+        self._process = subprocess.Popen(  # noqa: S603  (our own command)
+            [*command, "replay", str(session.absolute()), "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if _is_passed_on(name)},
+            start_new_session=True,
+        )
+        with suppress(OSError):  # it has ended already
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
+
+    def poll(self) -> int | None:
+        """Return its exit code; None: it works."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """End it and what it has begun."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._output.close()
+
+    def read(self) -> str:
+        """Return what it has printed."""
+        with self._output as output:
+            output.seek(0)
+            return str(output.read(OUTPUT_MAX), "utf-8", "replace")
+
+
+def _is_passed_on(name: str) -> bool:
+    return not name.startswith("MYQUANT_") or name in KEPT_VARIABLES
+
+
+def _verdict(code: int, printed: str) -> tuple[str, str]:
+    """Return what differs, and why there is nothing to compare."""
+    try:
+        found = json.loads(printed)
+        difference, is_damaged = found["difference"], found["is_damaged"]
+    except (ValueError, TypeError, KeyError):
+        if code < 0:
+            return f"its replay was ended by signal {-code}", ""
+        return "", f"its replay could not be made (exit code {code}): another engine made it, or it can't be read"
+    if difference is not None:
+        return f"its replay differs at record {difference['record']}: {difference['what']}", ""
+    return "", "only the sound records were replayed" if is_damaged else ""
+
+
+def _load(path: Path) -> dict[str, Replay]:
+    with suppress(OSError, ValueError, TypeError, AttributeError):  # none, or of another version: all is replayed again
+        return {folder: Replay(**each) for folder, each in json.loads(path.read_text(encoding="utf-8")).items()}
+    return {}
+
+
+def _save(path: Path, done: Mapping[str, Replay]) -> None:
+    with suppress(OSError):  # it is replayed again after a restart
+        path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps({folder: asdict(each) for folder, each in done.items()}), encoding="utf-8")
+        draft.replace(path)

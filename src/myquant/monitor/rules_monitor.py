@@ -1,0 +1,57 @@
+"""Rules on the monitor itself, and on what is not there."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from myquant.monitor.faults import CALM_NS, Fault, Look, told_s
+
+LATE_NS: Final = 2 * 10**9  # from one look to the next, at most: so soon a death is noticed
+
+
+def session_missing(look: Look) -> Iterator[Fault]:
+    """Find sessions that should have begun."""
+    if look.around.expected is not None:
+        by = look.settings.expect_by
+        for pattern, note, since_ns in look.around.expected.missing(look.views, look.wall_ns):
+            what = "no session" if pattern == "*" else f"no session {pattern}"
+            yield Fault(f"{what} has begun by {by}{note}", since_ns, subject=pattern)
+
+
+def unreadable(look: Look) -> Iterator[Fault]:
+    """Find folders that can't be read."""
+    for name, why in look.around.unreadable.items():
+        yield Fault(f"{name} can't be read: {why}", subject=name)
+
+
+def channel_down(look: Look) -> Iterator[Fault]:
+    """Find channels that deliver nothing."""
+    for name, (since_ns, why) in look.around.down.items():
+        yield Fault(f"channel {name} delivers nothing: {why}", since_ns, subject=name)
+
+
+def heartbeat_failed(look: Look) -> Iterator[Fault]:
+    """Find an outgoing heartbeat that does not arrive."""
+    if look.around.heartbeat is not None:
+        since_ns, why = look.around.heartbeat
+        yield Fault(f"the outgoing heartbeat fails: {why}", since_ns)
+
+
+def spool_failed(look: Look) -> Iterator[Fault]:
+    """Find alerts and messages that can't be kept on the disk."""
+    if look.around.spool is not None:
+        since_ns, why = look.around.spool
+        yield Fault(f"alerts and messages are kept in memory only: {why}", since_ns)
+
+
+def monitor_late(look: Look) -> Iterator[Fault]:
+    """Find looks that come late, for a minute after the last one."""
+    memory = look.memory
+    if memory.looked_mono_ns is not None:
+        gap_ns = look.mono_ns - memory.looked_mono_ns
+        if gap_ns >= max(LATE_NS, int(4 * look.settings.look_s * 10**9)):
+            memory.late_ns, memory.was_late_ns = gap_ns, look.wall_ns
+    memory.looked_mono_ns = look.mono_ns
+    if memory.was_late_ns is not None and 0 <= look.wall_ns - memory.was_late_ns < CALM_NS:
+        yield Fault(f"the monitor looked at nothing for {told_s(memory.late_ns)}: this machine is overloaded, or slept")
+    else:
+        memory.was_late_ns = None

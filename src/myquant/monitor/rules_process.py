@@ -1,0 +1,198 @@
+"""Rules on a session's process, its journal and its machine."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from myquant.core import codes
+from myquant.monitor.faults import (
+    Fault,
+    Look,
+    beat_age_ns,
+    holding,
+    is_silent,
+    last_word_ns,
+    seconds_ns,
+    told_s,
+)
+from myquant.monitor.finding import CRITICAL, INFO, WARNING
+from myquant.monitor.view import OrderView, SessionView
+from myquant.session.halts import HALTS, RESUME
+
+RESTS: Final = ("working", "partial")  # a stop order of such a state is at the exchange
+MAYBE_RESTS: Final = ("sent", "unknown")
+MIB: Final = 2**20
+RECORDS_MIN: Final = 20_000  # a session closes its positions and leaves with 4,096
+TEXT_MAX: Final = 160
+_AT_ONCE: Final = (
+    codes.BY_IMPOSSIBLE_EVENT,
+    codes.BY_JOURNAL,
+    codes.BY_FOREIGN_TRADE,
+    codes.BY_UNPROTECTED,
+    codes.BY_ORDER_CHANNEL,
+    codes.BY_FENCE,
+    codes.BY_BOOKS,
+)
+_SEVERITIES: Final = {
+    **{codes.HALT_NAMES[code]: CRITICAL for code in _AT_ONCE},
+    codes.HALT_NAMES[codes.BY_OPERATOR]: INFO,
+    "flatten": INFO,
+}
+_FLATTEN: Final = ("every position is closed, and nothing is entered", RESUME)
+
+
+def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a process that went without a word."""
+    process = view.process
+    if process is None or not view.is_dead or view.ended_code is not None:
+        return
+    held = holding(view)
+    if not held and not look.is_of_today(view):
+        return
+    since_ns = last_word_ns(view)
+    if not held:
+        yield Fault(f"its process {process.pid} is gone without a word; it held nothing", since_ns)
+        return
+    cover = "; ".join(_protection(view, symbol, units) for symbol, units in view.holds.items())
+    yield Fault(f"its process is gone and it holds {held}: {cover}".upper(), since_ns)
+
+
+def _protection(view: SessionView, symbol: str, units: int) -> str:
+    """Return which stop order protects what is held of a symbol."""
+    stops = [order for order in view.orders.values() if _is_stop_of(view, order, symbol)]
+    resting = [order for order in stops if order.state in RESTS]
+    rest = sum(order.quantity - order.filled for order in resting)
+    told = ", ".join(map(_stop_text, resting or stops))
+    what = "it" if len(view.holds) == 1 else symbol
+    if not stops:
+        return f"nothing protects {what}"
+    if not resting:
+        return f"perhaps nothing protects {what} (never confirmed: {told})"
+    return f"{what} is protected by {told}" + (f", which covers only {rest} of {units}" if rest < units else "")
+
+
+def _is_stop_of(view: SessionView, order: OrderView, symbol: str) -> bool:
+    is_at_work = order.state in RESTS or order.state in MAYBE_RESTS
+    return order.trigger > 0 and is_at_work and view.instruments[order.instrument].symbol == symbol
+
+
+def _stop_text(order: OrderView) -> str:
+    side = "buy" if order.is_buy else "sell"
+    return f"stop order {order.order_id}: {side} {order.quantity - order.filled} at {order.trigger / 100:.2f}"
+
+
+def engine_frozen(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a process that lives and does nothing."""
+    process = view.process
+    if process is None or not is_silent(view, look):
+        return
+    held = f"; IT HOLDS {holding(view)}" if view.holds else ""
+    age_ns = beat_age_ns(view, look)
+    since_ns = process.started_wall_ns if age_ns is None else view.beat_wall_ns
+    if process.is_stopped:
+        yield Fault(f"its process {process.pid} was stopped by a signal{held}", since_ns)
+    elif age_ns is None:
+        yield Fault(f"its process {process.pid} has begun and journals nothing{held}", since_ns)
+    else:
+        yield Fault(f"its process {process.pid} has journaled nothing for {told_s(age_ns)}{held}", since_ns)
+
+
+def session_failed(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a process that left with another code than 0."""
+    if view.stopped_code and (view.holds or look.is_of_today(view)):
+        held = f"; IT HOLDS {holding(view)}" if view.holds else ""
+        error = f": {_clipped(view.last_error.event)}" if view.last_error else ""
+        yield Fault(f"it left with exit code {view.stopped_code}{error}{held}", last_word_ns(view))
+
+
+def journal_damaged(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a journal that can't be read to its end."""
+    if view.damage and (view.ended_code is None or look.is_of_today(view)):
+        yield Fault(_clipped(view.damage))
+
+
+def journal_lag(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find records that wait to be read."""
+    if view.unread_since_ns is None:
+        return
+    lag_ns = look.wall_ns - view.unread_since_ns
+    if lag_ns >= seconds_ns(look.settings.journal_lag_s):
+        yield Fault(f"the monitor is {told_s(lag_ns)} behind its journal: what it says is old", view.unread_since_ns)
+
+
+def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a disk, or a journal, that has little room left."""
+    free, least = view.disk_free_bytes, look.settings.disk_free_mib
+    if free is not None and free < least * MIB:
+        severity = CRITICAL if free * 10 < least * MIB else WARNING
+        yield Fault(
+            f"{free // MIB:,} MiB are free on its disk, fewer than {least:,}", subject="disk", severity=severity
+        )
+    left = view.records_left
+    if left is not None and left < RECORDS_MIN:
+        text = f"its journal has room for {left:,} more records: the next file could not be made"
+        yield Fault(text, subject="journal", severity=CRITICAL)
+
+
+def queue_full(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a hand-off that fills up."""
+    each = view.telemetry
+    if each is None or each.queue_room <= 0:
+        return
+    if 100 * each.queue_depth >= float(look.settings.queue_percent) * each.queue_room:
+        percent = 100 * each.queue_depth / each.queue_room
+        text = f"the hand-off from the feed is {percent:.0f} % full ({each.queue_depth:,} of {each.queue_room:,})"
+        yield Fault(text, subject="handoff")
+
+
+_LOST: Final = (
+    ("frames", "queue_dropped", "frames of the feed found no room and were dropped", CRITICAL),
+    ("log", "log_lost", "lines of its log were lost; they are in no file", WARNING),
+    ("rows", "rows_lost", "rows of its files of ticks and decisions were lost; the journal has them", WARNING),
+)
+
+
+def ticks_dropped(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find what was lost within the last minute."""
+    if view.telemetry is None:
+        return
+    for subject, field, text, severity in _LOST:
+        if rise := look.risen(view, subject, getattr(view.telemetry, field)):
+            yield Fault(f"{rise.risen:,} {text}", subject=subject, severity=severity)
+
+
+def log_errors(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find new errors in its log."""
+    if rise := look.risen(view, "errors", view.log_lines["error"] + view.log_lines["critical"]):
+        last = f"; the last: {_clipped(view.last_error.event)}" if view.last_error else ""
+        yield Fault(f"{rise.risen:,} new error line{'s' if rise.risen > 1 else ''} in its log{last}")
+
+
+def latency_drift(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a session that has become slower than its baseline."""
+    if look.settings.drift and view.drift_percent is not None:
+        text = f"its ticks take {view.drift_percent:.0f} % more time than the baseline's, the machine's speed taken out"
+        yield Fault(text, view.drift_since_ns)
+
+
+def replay_differs(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a session whose replay decides otherwise."""
+    if look.settings.replay and view.replay:
+        yield Fault(_clipped(view.replay))
+
+
+def halted(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (one shape for all rules)
+    """Find entries that are halted."""
+    if not view.halt:
+        return
+    code = next((code for code, name in codes.HALT_NAMES.items() if name == view.halt), None)
+    known = HALTS.get(code) if code is not None else None
+    why, remedy = known or (_FLATTEN if view.halt == "flatten" else ("", ""))
+    text = f"entries are halted ({view.halt}){f': {why}' if why else ''}"
+    yield Fault(
+        text, view.halt_since_ns, subject=view.halt, severity=_SEVERITIES.get(view.halt, WARNING), remedy=remedy
+    )
+
+
+def _clipped(text: str) -> str:
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= TEXT_MAX else f"{one_line[: TEXT_MAX - 3]}..."

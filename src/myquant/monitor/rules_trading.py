@@ -1,0 +1,147 @@
+"""Rules on a session's feed, its orders, its positions and its money."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from myquant.core import codes
+from myquant.monitor.faults import Fault, Look, is_silent, seconds_ns, told_s
+from myquant.monitor.finding import CRITICAL, WARNING
+from myquant.monitor.view import SessionView
+from myquant.results.text import grouped
+
+UNANSWERED: Final = ("sent", "unknown")
+ORDERS_MAX: Final = 10  # named; what is more is counted
+WHOLE: Final = 100  # percent
+BOOKS: Final = tuple(codes.HALT_NAMES[code] for code in (codes.BY_BOOKS, codes.BY_FOREIGN_TRADE))
+
+
+def _severity(view: SessionView) -> str:
+    """Return how bad it is to be cut off: worse while something is held."""
+    return CRITICAL if view.holds else WARNING
+
+
+def _trades_since_ns(view: SessionView, look: Look) -> int | None:
+    """Return since when packets should come: the market's open or the process's start; None: none should.
+
+    A frozen process takes no packets, and says so itself.
+    """
+    if view.process is None or not view.is_market_open or is_silent(view, look):
+        look.memory.opened_ns.pop(view.name, None)
+        return None
+    return max(look.memory.opened_ns.setdefault(view.name, look.wall_ns), view.process.started_wall_ns)
+
+
+def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a feed that the session calls stale."""
+    trades_ns = _trades_since_ns(view, look)
+    if trades_ns is None or not view.feed_stale:
+        return
+    if look.wall_ns - trades_ns < seconds_ns(look.settings.feed_age_s):
+        return  # it connects
+    stale = [str(number) for number, is_healthy in sorted(view.connections.items()) if not is_healthy]
+    which = f" (connection {', '.join(stale)})" if stale else ""
+    yield Fault(f"its feed is stale{which}: nothing is entered", view.feed_since_ns, severity=_severity(view))
+
+
+def feed_age(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a feed that brings nothing while the session thinks that it is healthy."""
+    trades_ns = _trades_since_ns(view, look)
+    if trades_ns is None or view.feed_stale:
+        return
+    age_ns = look.wall_ns - trades_ns
+    if view.packet_mono_ns is not None:
+        age_ns = min(age_ns, look.mono_ns - view.packet_mono_ns)
+    if age_ns >= seconds_ns(look.settings.feed_age_s):
+        yield Fault(f"no packet has come for {told_s(age_ns)}", look.wall_ns - age_ns, severity=_severity(view))
+
+
+def clock_offset(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a machine whose clock is not the exchange's."""
+    delay_ns = view.delay_min_ns
+    if delay_ns is None or not view.is_market_open or view.feed_stale:
+        return
+    if abs(delay_ns) >= seconds_ns(look.settings.clock_offset_s):
+        way = "ahead of" if delay_ns > 0 else "behind"
+        yield Fault(f"this machine's clock is {told_s(abs(delay_ns))} {way} the exchange's, or the feed is late")
+
+
+def position_bare(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a position without a protective stop order where one is wanted."""
+    longest_ns = seconds_ns(look.settings.bare_s)
+    named = False
+    for each in view.instruments:
+        if not each.quantity or each.bare_since_ns is None:
+            continue
+        bare_ns = look.wall_ns - each.bare_since_ns
+        if bare_ns >= longest_ns:
+            named = True
+            text = f"{each.quantity:,} {each.symbol} have had no stop order at work for {told_s(bare_ns)}"
+            yield Fault(text, each.bare_since_ns, subject=each.symbol)
+    told = view.telemetry
+    if view.runs and not named and told is not None and told.bare_ns >= longest_ns:
+        text = f"a position has had no stop order at work for {told_s(told.bare_ns)}, by the session's own account"
+        yield Fault(text, look.wall_ns - told.bare_ns)
+
+
+def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find orders that nobody has answered."""
+    longest_ns = seconds_ns(look.settings.unknown_s)
+    unanswered = [order for order in view.orders.values() if order.state in UNANSWERED]
+    ages = [(look.mono_ns - order.sent_mono_ns, order) for order in unanswered]
+    late = [each for each in ages if each[0] >= longest_ns]
+    for age_ns, order in islice(late, ORDERS_MAX):
+        side, symbol = "buy" if order.is_buy else "sell", view.instruments[order.instrument].symbol
+        text = f"order {order.order_id} ({side} {order.quantity:,} {symbol}) has had no answer for {told_s(age_ns)}"
+        yield Fault(text, look.wall_ns - age_ns, subject=str(order.order_id))
+    if len(late) > ORDERS_MAX:
+        yield Fault(f"{len(late) - ORDERS_MAX:,} more orders have had no answer", subject="more")
+    if not unanswered and view.ledger is not None and view.ledger.unknown:
+        yield Fault(f"{view.ledger.unknown:,} orders have had no answer, by its own account", subject="ledger")
+
+
+def rejects_in_a_row(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find orders that were refused one after the other."""
+    if view.ledger is not None and view.ledger.rejects_in_row >= look.settings.rejects:
+        yield Fault(f"{view.ledger.rejects_in_row} orders were refused, one after the other")
+
+
+def day_loss(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a day's loss that comes near its limit, or has reached it."""
+    limit_paise = int(view.config.config.risk.max_day_loss * 100)
+    if view.ledger is None or limit_paise <= 0:
+        return
+    loss_paise = -view.ledger.day_pnl
+    for percent in look.settings.day_loss_percents:
+        is_whole = percent >= WHOLE
+        if loss_paise * WHOLE >= percent * limit_paise or (is_whole and view.ledger.day_stopped):
+            share = loss_paise * WHOLE / limit_paise
+            text = f"the day's loss is {_rupees(loss_paise)}, {share:.0f} % of its limit of {_rupees(limit_paise)}"
+            end = "; the day is over for entries" if view.ledger.day_stopped else ""
+            severity = CRITICAL if is_whole else WARNING
+            yield Fault(f"{text}{end}", subject=f"{percent.normalize():f}", severity=severity)
+
+
+def order_channel_down(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a session that can't send orders to its broker."""
+    down_ns = view.telemetry.channel_down_ns if view.telemetry is not None else 0
+    if down_ns > 0:
+        text = f"no order can be sent to the broker for {told_s(down_ns)}"
+        yield Fault(text, look.wall_ns - down_ns, severity=_severity(view))
+    elif (
+        view.telemetry is None and view.order_channel_up is False
+    ):  # a journal without telemetry: the log is all there is
+        yield Fault("no order can be sent to the broker, by its log", severity=_severity(view))
+
+
+def books_differ(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a difference between the broker's books and the session's."""
+    if view.telemetry is not None and (rise := look.risen(view, "differences", view.telemetry.differences)):
+        yield Fault(f"{rise.risen:,} new differences between the broker's books and the session's", subject="books")
+    if view.halt in BOOKS:
+        text = f"the account is not as the session has it: entries are halted ({view.halt})"
+        yield Fault(text, view.halt_since_ns, subject="halt")
+
+
+def _rupees(paise: int) -> str:
+    return f"{grouped(paise / 100)} rupees"

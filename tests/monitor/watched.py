@@ -43,7 +43,9 @@ def put_session(folder: Path, values: Mapping[str, Any] | None = None, **facts: 
     return folder
 
 
-def view_of(folder: Path, values: Mapping[str, Any] | None = None, symbols: tuple[str, ...] = ("NIFTY",)) -> SessionView:
+def view_of(
+    folder: Path, values: Mapping[str, Any] | None = None, symbols: tuple[str, ...] = ("NIFTY",)
+) -> SessionView:
     return SessionView(folder.name, folder, "paper", symbols, "default", settings(values or {}), "1" * 64)
 
 

@@ -21,6 +21,7 @@ from myquant.cli import (
     journal,
     lab,
     live,
+    monitor,
     operate,
     paper,
     record,
@@ -48,6 +49,8 @@ Exit codes:
   3    bad data
   4    a journal that can't be written or read
   5    a broker that refused or can't be reached
+  6    health: degraded
+  7    health: failed
   130  interrupted by Ctrl-C"""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
@@ -67,6 +70,8 @@ app.command(epilog=runs.EXAMPLES)(runs.runs)
 app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.baseline)
 app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)
 app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compare)
+app.command(epilog=f"{monitor.MONITOR_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.monitor)
+app.command(epilog=f"{monitor.HEALTH_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.health)
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)
 ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)

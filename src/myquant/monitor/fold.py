@@ -57,6 +57,8 @@ _COMMANDS: Final = (
     codes.HALTED,
     codes.RESUMED,
 )
+_IS_EVENT, _IS_COMMAND = np.zeros(64, bool), np.zeros(64, bool)
+_IS_EVENT[list(_EVENTS)] = _IS_COMMAND[list(_COMMANDS)] = True
 _LAST_COUNTS: Final = (BEAT, TELEMETRY, LEDGER)  # notes of which the last of a block says it all
 _RECENT: Final = 512  # inputs that are kept: commands stand right behind theirs
 
@@ -87,12 +89,13 @@ class Fold:
         view, holds = self.view, block[:, HOLDS]
         given, decided = block[holds == INPUT], block[holds == COMMAND]
         recent = np.concatenate((self._recent, given))
-        self._latencies.take(given, decided)
+        before = min(len(self._recent), 1)
+        self._latencies.take(recent[len(self._recent) - before :], before, decided)
         self._count(given, decided)
         self._orders.recent = recent
         self._one_by_one(block)
         if len(given):
-            view.inputs = int(given[-1, word("sequence")])
+            view.inputs = int(given[-1, word("sequence")]) + 1
             self._observe(given)
             self._orders.time_out(int(given[-1, word("time_ns")]))
         self._recent = recent[-_RECENT:].copy()
@@ -151,8 +154,8 @@ def _add_up(counter: Any, values: NDArray[np.int64], names: dict[int, str]) -> N
 def _chosen(block: Rows) -> NDArray[np.bool_]:
     """Return which records of a block are looked at one by one."""
     holds, first, second = block[:, HOLDS], block[:, BODY], block[:, BODY + 1]
-    chosen = (holds == INPUT) & np.isin(first, _EVENTS)
-    chosen |= (holds == COMMAND) & np.isin(second, _COMMANDS)
+    chosen = (holds == INPUT) & _IS_EVENT[np.clip(first, 0, len(_IS_EVENT) - 1)]
+    chosen |= (holds == COMMAND) & _IS_COMMAND[np.clip(second, 0, len(_IS_COMMAND) - 1)]
     notes = holds == NOTE
     for kind in _LAST_COUNTS:
         places = np.flatnonzero(notes & (first == kind))

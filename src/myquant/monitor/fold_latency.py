@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from myquant.core import codes
 from myquant.core.records import Command, Event
-from myquant.journal.record import BODY, WORDS, Origin
+from myquant.journal.record import BODY, Origin
 from myquant.journal.segment import Rows
 from myquant.monitor.histogram import LATENCY_S, Histogram
 from myquant.monitor.view import SessionView, Spent
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_S: Final = 60
+RUNS_MAX: Final = 1000  # of packets that came within a second, of which the least is looked for in a block
 FAR_NS: Final = 3600 * SECOND_NS  # clocks that are further apart are not of one day: a lab plays one of the past
 SPENT_MAX: Final = 64  # blocks of `SessionView.spent`; beyond it the oldest go
 
@@ -34,21 +35,18 @@ class Latencies:
 
     def __init__(self, view: SessionView) -> None:
         self._view = view
-        self._last: Rows = np.zeros((0, WORDS), np.int64)
         self._submitted: NDArray[np.int64] = np.zeros(0, np.int64)  # inputs that led to an order, of the last block
         self._delays: dict[int, int] = {}  # the least of each second of the last minute
 
-    def take(self, given: Rows, decided: Rows) -> None:
-        """Take the inputs and the commands of a block."""
+    def take(self, rows: Rows, first: int, decided: Rows) -> None:
+        """Take the inputs of a block, `rows[first:]`, behind the one before them, where there is one, and its commands."""
         orders = decided[decided[:, _COMMAND_PLACES["kind"]] == codes.SUBMIT]
-        fresh = orders[:, _COMMAND_PLACES["event_sequence"]]
-        submitted = np.concatenate((self._submitted, fresh))
-        if len(given):
-            self._take_steps(np.concatenate((self._last, given)), submitted)
-            self._take_delays(given)
-            self._last = given[-1:].copy()
-            submitted = submitted[submitted >= given[-1, _PLACES["sequence"]]]
-        self._submitted = submitted.copy()
+        submitted = np.concatenate((self._submitted, orders[:, _COMMAND_PLACES["event_sequence"]]))
+        if len(rows) > first:
+            self._take_steps(rows, submitted)
+            self._take_delays(rows[first:])
+            submitted = submitted[submitted >= rows[-1, _PLACES["sequence"]]]
+        self._submitted = submitted
 
     def _take_steps(self, rows: Rows, submitted: NDArray[np.int64]) -> None:
         """Take what each input took, as the one behind it says."""
@@ -83,12 +81,12 @@ class Latencies:
         """Take by how much packets came later than the exchange's time of them."""
         kinds, received = given[:, _PLACES["kind"]], given[:, _PLACES["receive_ns"]]
         times = given[:, _PLACES["time_ns"]]
-        known = np.isin(kinds, (codes.TICK, codes.QUOTE)) & (received > 0) & (times > 0)
+        known = ((kinds == codes.TICK) | (kinds == codes.QUOTE)) & (received > 0) & (times > 0)
         if not known.any():
             return
         delays, seconds = received[known] - times[known], received[known] // SECOND_NS
-        for second in np.unique(seconds)[-MINUTE_S:].tolist():
-            least = int(delays[seconds == second].min())
+        begins = np.concatenate(([0], np.flatnonzero(np.diff(seconds)) + 1))[-RUNS_MAX:]
+        for second, least in zip(seconds[begins].tolist(), np.minimum.reduceat(delays, begins).tolist(), strict=True):
             self._delays[second] = min(self._delays.get(second, least), least)
         newest = max(self._delays)
         self._delays = {second: least for second, least in self._delays.items() if second > newest - MINUTE_S}

@@ -52,7 +52,9 @@ class OrderBook:
         self._timeout_ns = int(execution.order_timeout_s * SECOND_NS)
         self._asked: dict[int, tuple[int, int]] = {}  # by order: the price and the trigger that were asked for
         self._sent: dict[int, tuple[int, int]] = {}  # by order without an answer: arrived_ns, receive_ns of its input
-        self._bought: dict[int, tuple[int, int]] = {}  # by instrument, since it was flat: units, and what they cost, paise
+        self._bought: dict[
+            int, tuple[int, int]
+        ] = {}  # by instrument, since it was flat: units, and what they cost, paise
 
     def take_event(self, event: Event, origin: Origin, number: int) -> None:
         """Take an input."""

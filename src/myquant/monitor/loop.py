@@ -94,6 +94,7 @@ class Monitor:
         mono_ns: its monotonic clock.
 
     Attributes:
+        directories: as given.
         findings: of the last look.
         looks: how they went.
     """
@@ -111,6 +112,7 @@ class Monitor:
         mono_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.settings = settings
+        self.directories = list(directories)
         self.findings: list[Finding] = []
         self.looks = Looks()
         self.discovery = Discovery(directories, self._told_of, wall_ns)
@@ -124,6 +126,11 @@ class Monitor:
     def views(self) -> dict[str, SessionView]:
         """What is known of each session, by name."""
         return {name: each.view for name, each in self.discovery.followed.items()}
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """What can't be read, by its path, and why."""
+        return {str(path): why for path, why in self.discovery.problems.items()}
 
     async def run(self, end: asyncio.Event, manager: Manager | None = None) -> None:
         """Look every `monitor.look_s`, until `end` is set."""
@@ -199,7 +206,9 @@ class Monitor:
         views = self.views
         judged: list[Finding] = []
         self._guarded("judging", lambda: judged.extend(self._judge(views, self.settings, wall_ns, mono_ns)))
-        before, self.findings = self.findings, judged + self._own_findings(wall_ns)
+        known = {each.key for each in judged}
+        own = [each for each in self._own_findings(wall_ns) if each.key not in known]
+        before, self.findings = self.findings, judged + own
         self._say(before)
         news = sorted((each for view in views.values() for each in view.news), key=lambda each: each.wall_ns)
         if self._guarded("alerting", lambda: self._alerting(self.findings, news)):
@@ -213,11 +222,17 @@ class Monitor:
     def _own_findings(self, wall_ns: int) -> list[Finding]:
         """Return what is wrong with the watching itself."""
         found = [
-            ("unreadable", str(path), WARNING, f"{path}: {why}", "let the monitor's user read it, or take it away")
-            for path, why in self.discovery.problems.items()
+            (
+                "unreadable",
+                path,
+                WARNING,
+                f"{path} can't be read: {why}",
+                "let the monitor's user read it, or take it away",
+            )
+            for path, why in self.unreadable.items()
         ]
         found += [
-            ("monitor_failed", where, CRITICAL, f"the monitor has a defect in {where}: see its log", "report it")
+            ("rule_failed", where, CRITICAL, f"the monitor has a defect in {where}: see its log", "report it")
             for where in sorted(self._failing)
         ]
         keys = {(rule, "", subject) for rule, subject, *_ in found}

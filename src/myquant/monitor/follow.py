@@ -25,6 +25,7 @@ from myquant.session.hours import trading_hours
 
 SECOND_NS: Final = 1_000_000_000
 WEIGH_NS: Final = SECOND_NS
+PIECES_MAX: Final = 16  # of the log, at one look
 STILL_NS: Final = 10 * SECOND_NS  # a journal that got nothing for so long is looked at for damage
 
 
@@ -92,8 +93,9 @@ class Followed:
             if view.is_dead and process.died_wall_ns is None:
                 process.died_wall_ns = now_wall_ns
         with suppress(OSError):
-            while self._log.look():
-                pass
+            for _ in range(PIECES_MAX):
+                if not self._log.look():
+                    break
         self._look_at_hours(now_mono_ns)
         if now_mono_ns - self._weighed_ns >= WEIGH_NS:
             self._weighed_ns = now_mono_ns

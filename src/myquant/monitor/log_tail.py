@@ -32,13 +32,18 @@ class LogTail:
         if self._file < 0 and not self._open():
             return False
         piece = os.read(self._file, PIECE_BYTES)
+        if not piece and not self._is_renamed():
+            return False
+        piece = piece or os.read(self._file, PIECE_BYTES)  # what came before it was renamed
         if not piece:
-            return self._follow_renamed()
+            self.close()
+            self._rest = b""
+            return True
         *lines, rest = (self._rest + piece).split(b"\n")
         self._rest = rest if len(rest) <= LINE_BYTES_MAX else b""
         for line in lines:
             self._take(line)
-        return len(piece) == PIECE_BYTES
+        return True
 
     def close(self) -> None:
         """Close the file."""
@@ -52,18 +57,14 @@ class LogTail:
             return True
         return False
 
-    def _follow_renamed(self) -> bool:
-        """Go on in the file that has the log's name now, if it is another one, or this one was cut."""
+    def _is_renamed(self) -> bool:
+        """Return whether another file has the log's name now, or this one was cut."""
         status = os.fstat(self._file)
         try:
             is_same = os.path.samestat(status, self._path.stat())
         except FileNotFoundError:
             return False
-        if is_same and os.lseek(self._file, 0, os.SEEK_CUR) <= status.st_size:
-            return False
-        self.close()
-        self._rest = b""
-        return True
+        return not is_same or os.lseek(self._file, 0, os.SEEK_CUR) > status.st_size
 
     def _take(self, text: bytes) -> None:
         if not text:

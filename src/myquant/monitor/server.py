@@ -161,7 +161,9 @@ class MonitorServer:
         return web.json_response(report, status=503 if report["verdict"] == FAILED else 200)
 
     def _metrics(self, request: web.BaseRequest) -> web.Response:
-        encode, kind = choose_encoder(request.headers.get("Accept", ""))
+        """Answer in the text format of Prometheus: in OpenMetrics the gauge `orders` and the counter `orders_total` are one name."""
+        wanted = request.headers.get("Accept", "").split(",")
+        encode, kind = choose_encoder(",".join(each for each in wanted if "openmetrics" not in each))
         return web.Response(body=encode(self._registry), headers={"Content-Type": kind})
 
 

@@ -82,6 +82,11 @@ mark_interval_s = 5
 max_marks = 20000
 report = true
 excel = false
+[monitor]
+host = "127.0.0.1"
+port = 9464
+open_probes = true
+look_s = 0.25
 """
 
 

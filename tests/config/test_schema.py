@@ -118,6 +118,8 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "data_quality.rejected_examples": ([0, 1000], [-1, 1001]),
     "results.mark_interval_s": ([1, 86_400], [0, 86_401]),
     "results.max_marks": ([100, 1_000_000], [99, 1_000_001]),
+    "monitor.port": ([0, 65_535], [-1, 65_536]),
+    "monitor.look_s": ([Decimal("0.05"), 10], [Decimal("0.049"), Decimal("10.001"), Decimal("0.0500001")]),
 }
 CHOICES = {
     "risk.stop_loss_mode": ("points", "percent", "atr"),
@@ -145,6 +147,7 @@ TEXTS = {
     "angelone.update_url": ADDRESS,
     "angelone.public_ip": (["203.0.113.7", "2001:db8::1"], ["", "host", "1", "203.0.113.7/24", "1" * 46]),
     "angelone.local_ip": (["192.168.1.2"], ["", "host"]),
+    "monitor.host": (["127.0.0.1", "::1"], ["", "host"]),
     "angelone.mac": (["02:00:5e:10:00:01", "AA-BB-CC-DD-EE-FF"], ["", "02:00:5e:10:00", "02:00:5e:10:00:0g"]),
     "session.timezone": (
         ["Asia/Kolkata", "UTC", "America/New_York"],

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import measured, ordered, probes, wired
+from laws import measured, ordered, probes, watching, wired
 from laws.probes import (
     after,
     brokerage,
@@ -191,6 +191,10 @@ TABLE: Final[dict[str, Row]] = {
     "results.max_marks": Row(100, marks),
     "results.report": Row(False, files),
     "results.excel": Row(True, files),
+    "monitor.host": Row("127.0.0.2", watching.listens),
+    "monitor.port": Row(0, watching.listens),
+    "monitor.open_probes": Row(False, watching.probe_of_a_stranger),
+    "monitor.look_s": Row(Decimal("0.5"), watching.pause),
 }
 
 # What a change must do beyond being seen: these only ever grow.

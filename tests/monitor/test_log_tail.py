@@ -55,7 +55,8 @@ def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> 
     view = view_of(tmp_path)
     tail = LogTail(view)
     tail.look()
-    assert view.order_channel_up is None
+    before = view.order_channel_up
+    assert before is None
     (tmp_path / FILE).write_text(line("order channel", "warning", up=False, why="refused") + line("feed", up=True))
     tail.look()
     assert view.order_channel_up is False

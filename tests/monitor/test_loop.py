@@ -247,7 +247,7 @@ def test_a_journal_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
     monitor = monitor_of(tmp_path, Told())
     look(monitor, 2)
     assert monitor.views["s"].damage == ""
-    monitor._mono_ns = lambda: time.monotonic_ns() + 60 * SECOND_NS  # type: ignore[method-assign]
+    monitor._mono_ns = lambda: time.monotonic_ns() + 60 * SECOND_NS
     look(monitor)
     assert monitor.views["s"].records == 5
     assert "record 6 is damaged" in monitor.views["s"].damage

@@ -126,7 +126,7 @@ def test_a_monitor_that_has_not_looked_or_is_late_is_not_ready(tmp_path: Path) -
     async def use(_: MonitorServer, client: ClientSession, address: str) -> None:
         found = []
         clock = [0]
-        monitor._mono_ns = lambda: clock[0]  # type: ignore[method-assign]
+        monitor._mono_ns = lambda: clock[0]
         for step in (monitor.look, None):
             async with client.get(address + "/readyz") as answer:
                 found.append((answer.status, await answer.text()))
@@ -196,6 +196,12 @@ def test_a_port_that_is_taken_is_named(monitor: Monitor) -> None:
             await second.start()
 
     serving(monitor, use)
+
+
+def test_an_address_that_is_none_is_refused(monitor: Monitor) -> None:
+    settings = load_config(assignments=["monitor.host=12"]).config.monitor
+    with pytest.raises(ConfigError, match=r"monitor\.host = 12: must be an IP address"):
+        asyncio.run(MonitorServer(monitor, settings, TOKEN, lambda: NOW).start())
 
 
 @pytest.mark.parametrize(

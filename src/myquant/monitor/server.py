@@ -85,8 +85,12 @@ class MonitorServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen. Raises MyquantError where that can't be."""
+        """Listen. Raises MyquantError where that can't be, ConfigError for an address that is none."""
         host, port = self._settings.host, self._settings.port
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ConfigError(f"monitor.host = {host}: must be an IP address, such as 127.0.0.1") from None
         web_server = web.Server(
             self._answer,
             access_log=None,

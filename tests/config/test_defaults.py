@@ -82,14 +82,6 @@ mark_interval_s = 5
 max_marks = 20000
 report = true
 excel = false
-[monitor]
-heartbeat_s = 60.0
-[alerts]
-attempt_s = 15.0
-retry_s = 5.0
-retry_max_s = 300.0
-give_up_s = 86400.0
-down_after = 3
 [logs]
 file_mib = 16
 total_mib = 256
@@ -101,6 +93,11 @@ volatility_percent = 2.0
 queue_percent = 50.0
 tick_line_every = 10
 export_url = ""
+[monitor]
+host = "127.0.0.1"
+port = 9464
+open_probes = true
+look_s = 0.25
 silence_s = 3.0
 feed_age_s = 5.0
 bare_s = 5.0
@@ -115,6 +112,7 @@ drift = true
 replay = true
 expect = []
 expect_by = ""
+heartbeat_s = 60.0
 [alerts]
 info = []
 warning = []
@@ -129,6 +127,11 @@ per_hour = 60
 quiet_from = ""
 quiet_to = ""
 quiet_below = "critical"
+attempt_s = 15.0
+retry_s = 5.0
+retry_max_s = 300.0
+give_up_s = 86400.0
+down_after = 3
 """
 
 

@@ -143,6 +143,8 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "alerts.group_s": ([0, 3600], [Decimal("-0.000001"), Decimal("3600.000001")]),
     "alerts.repeat_s": ([0, 604_800], [Decimal("-0.000001"), Decimal("604800.000001")]),
     "alerts.per_hour": ([1, 100_000], [0, 100_001]),
+    "monitor.port": ([0, 65_535], [-1, 65_536]),
+    "monitor.look_s": ([Decimal("0.05"), 10], [Decimal("0.049"), Decimal("10.001"), Decimal("0.0500001")]),
 }
 CHOICES = {
     "risk.stop_loss_mode": ("points", "percent", "atr"),
@@ -176,6 +178,7 @@ TEXTS = {
     "angelone.update_url": ADDRESS,
     "angelone.public_ip": (["203.0.113.7", "2001:db8::1"], ["", "host", "1", "203.0.113.7/24", "1" * 46]),
     "angelone.local_ip": (["192.168.1.2"], ["", "host"]),
+    "monitor.host": (["127.0.0.1", "::1"], ["", "host"]),
     "angelone.mac": (["02:00:5e:10:00:01", "AA-BB-CC-DD-EE-FF"], ["", "02:00:5e:10:00", "02:00:5e:10:00:0g"]),
     "session.timezone": (
         ["Asia/Kolkata", "UTC", "America/New_York"],

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import delivered, judged, logged, measured, ordered, probes, wired
+from laws import delivered, judged, logged, measured, ordered, probes, watching, wired
 from laws.probes import (
     after,
     brokerage,
@@ -191,12 +191,6 @@ TABLE: Final[dict[str, Row]] = {
     "results.max_marks": Row(100, marks),
     "results.report": Row(False, files),
     "results.excel": Row(True, files),
-    "monitor.heartbeat_s": Row(Decimal("0.01"), delivered.beats),
-    "alerts.attempt_s": Row(Decimal("0.1"), delivered.attempt, {"alerts.attempt_s": Decimal("0.2")}),
-    "alerts.retry_s": Row(10, delivered.waits),
-    "alerts.retry_max_s": Row(600, delivered.waits),
-    "alerts.give_up_s": Row(3600, delivered.given_up),
-    "alerts.down_after": Row(1, delivered.failures_until_down),
     "logs.file_mib": Row(1, logged.files),
     "logs.total_mib": Row(2, logged.files, {"logs.file_mib": 1}),
     "logs.daily": Row(False, logged.files),
@@ -207,6 +201,10 @@ TABLE: Final[dict[str, Row]] = {
     "logs.queue_percent": Row(70, logged.raised_s),
     "logs.tick_line_every": Row(3, logged.raised_lines),
     "logs.export_url": Row("http://127.0.0.1:4318/v1/logs", logged.exported_to),
+    "monitor.host": Row("127.0.0.2", watching.listens),
+    "monitor.port": Row(0, watching.listens),
+    "monitor.open_probes": Row(False, watching.probe_of_a_stranger),
+    "monitor.look_s": Row(Decimal("0.5"), watching.pause),
     "monitor.silence_s": Row(5, judged.found("silent")),
     "monitor.feed_age_s": Row(8, judged.silent_feed),
     "monitor.bare_s": Row(7, judged.found("bare")),
@@ -221,6 +219,7 @@ TABLE: Final[dict[str, Row]] = {
     "monitor.replay": Row(False, judged.found("differs")),
     "monitor.expect": Row(("tue*",), judged.missing, {"monitor.expect_by": "10:00"}),
     "monitor.expect_by": Row("11:00", judged.missing, {"monitor.expect": ("tue*",)}),
+    "monitor.heartbeat_s": Row(Decimal("0.01"), delivered.beats),
     "alerts.info": Row(("mail",), judged.told),
     "alerts.warning": Row(("mail",), judged.told),
     "alerts.critical": Row(("mail",), judged.told),
@@ -234,6 +233,11 @@ TABLE: Final[dict[str, Row]] = {
     "alerts.quiet_from": Row("12:20", judged.told, {"alerts.quiet_from": "11:00", "alerts.quiet_to": "12:30"}),
     "alerts.quiet_to": Row("12:20", judged.told, {"alerts.quiet_from": "11:00", "alerts.quiet_to": "12:30"}),
     "alerts.quiet_below": Row("info", judged.told, {"alerts.quiet_from": "11:00", "alerts.quiet_to": "12:30"}),
+    "alerts.attempt_s": Row(Decimal("0.1"), delivered.attempt, {"alerts.attempt_s": Decimal("0.2")}),
+    "alerts.retry_s": Row(10, delivered.waits),
+    "alerts.retry_max_s": Row(600, delivered.waits),
+    "alerts.give_up_s": Row(3600, delivered.given_up),
+    "alerts.down_after": Row(1, delivered.failures_until_down),
 }
 
 # What a change must do beyond being seen: these only ever grow.

@@ -24,6 +24,7 @@ from myquant.cli import (
     lab,
     live,
     logs,
+    monitor,
     monitor_files,
     operate,
     paper,
@@ -52,6 +53,8 @@ Exit codes:
   3    bad data
   4    a journal that can't be written or read
   5    a broker that refused or can't be reached
+  6    health: degraded
+  7    health: failed
   130  interrupted by Ctrl-C"""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)  # plain help: twice as fast as rich's, and it pipes
@@ -72,6 +75,8 @@ app.command(epilog=logs.EXAMPLES)(logs.logs)
 app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.baseline)
 app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)
 app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compare)
+app.command(epilog=f"{monitor.MONITOR_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.monitor)
+app.command(epilog=f"{monitor.HEALTH_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.health)
 app.command("monitor-files", epilog=monitor_files.EXAMPLES)(monitor_files.monitor_files)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(journal.app, name="journal")
@@ -80,7 +85,6 @@ ticks.app.command(epilog=tick_extract.EXAMPLES)(tick_extract.extract)
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(config.app, name="config")
 alerts.app.command(name="test", epilog=f"{alerts_test.EXAMPLES}\n\n{alerts_test.EXIT_CODES}")(alerts_test.send_test)
-app.add_typer(alerts.app, name="alerts")
 
 
 def _print_version(asked: bool) -> None:

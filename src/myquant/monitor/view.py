@@ -7,6 +7,10 @@ share; `time_ns`: the exchange's clock. None: not known.
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from myquant.config.loading import LoadedConfig
 from myquant.journal.record import Ledger, Telemetry
@@ -30,6 +34,8 @@ class OrderView:
     sent_wall_ns: int = 0
     sent_mono_ns: int = 0  # when the input arrived that led to it
     ended_wall_ns: int | None = None
+    sent_time_ns: int = 0
+    last_price: int | None = None  # the last one at the decision, paise
 
 
 @dataclass
@@ -67,6 +73,13 @@ class LogLine:
     level: str
     event: str
     fields: dict[str, object]
+
+
+class Spent(NamedTuple):
+    """What inputs took, ns, int64 of shape (n,), and the reference kernel's time about then; None: not known."""
+
+    spent_ns: NDArray[np.int64]
+    reference_ns: int | None
 
 
 @dataclass
@@ -118,6 +131,8 @@ class SessionView:
     ticks_unused: Counter[str] = field(
         default_factory=Counter
     )  # packets that were no ticks, by reason (`brokers.packets`)
+    unused_before: Counter[str] = field(default_factory=Counter)  # of that, by earlier processes
+    unused_now: Counter[str] = field(default_factory=Counter)  # of that, by the present one
     ticks_rejected: Counter[str] = field(default_factory=Counter)  # by the core, by reason
 
     # decisions
@@ -128,6 +143,7 @@ class SessionView:
     order_ends: Counter[str] = field(default_factory=Counter)  # sent, filled, cancelled, rejected, not_sent, not_found
     trades: int = 0
     net_pnl: int = 0
+    charges: int = 0  # of trades
 
     # latencies, in s (slippage: rupees a unit, positive: worse than the decision's price)
     latency: dict[str, Histogram] = field(default_factory=dict)  # by stage: decode, decide, order, total
@@ -147,6 +163,9 @@ class SessionView:
     news: list["News"] = field(
         default_factory=list
     )  # what happened since the last look, oldest first; the looker empties it
+    spent: list[Spent] = field(default_factory=list)  # since the last look, oldest first, likewise; in bounds
+    config_hash: str = ""  # as session.json has it
+    exchanges: tuple[str | None, ...] = ()
 
     @property
     def holds(self) -> dict[str, int]:

@@ -1,0 +1,132 @@
+"""`myquant monitor`, `myquant health`: watch sessions, and ask how they do."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from myquant.cli.options import Assignments, ConfigFiles, examples
+
+if TYPE_CHECKING:
+    from myquant.config.loading import LoadedConfig
+    from myquant.monitor.health import HealthReport
+
+MONITOR_EXAMPLES: Final = examples(
+    "myquant monitor",
+    "myquant monitor --directory runs --directory archive --port 9500",
+    "myquant monitor --once",
+)
+HEALTH_EXAMPLES: Final = examples("myquant health", "myquant health --json", "myquant health || echo look at it")
+DEGRADED_CODE: Final = 6
+FAILED_CODE: Final = 7
+EXIT_CODES: Final = """\b
+Exit codes besides those of every command:
+  0  ok
+  6  degraded: a person should look some time
+  7  failed: a person must act now"""
+
+Directories: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--directory", metavar="DIR", help="A folder of runs; can be repeated; else that of results.directory."
+    ),
+]
+
+
+def monitor(
+    directories: Directories = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, metavar="N", help="Listen there; 0: any free port.")
+    ] = None,
+    config: ConfigFiles = None,
+    assignments: Assignments = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once, print the verdict, and leave with its code.")
+    ] = False,
+) -> None:
+    """Watch sessions, running and finished ones: show them, judge them, tell people.
+
+    Only files are read: nothing that happens here reaches a session. It answers on monitor.host and monitor.port: /healthz,
+    /readyz, /health, /metrics; the token for the last two is in monitor.json in its state folder. Ctrl-C or SIGTERM ends it.
+    """
+    import os
+
+    from myquant.cli.settings import load_settings
+    from myquant.monitor.service import run_monitor
+    from myquant.monitor.vital import judge_life
+
+    flags = {} if port is None else {"--port": f"monitor.port={port}"}
+    loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
+    folders = _folders(directories, loaded)
+    if once:
+        _answer(_own_look(loaded, folders, runs=True), as_json=False)
+        return
+    run_monitor(loaded, folders, os.environ, judge=judge_life)
+
+
+def health(
+    directories: Directories = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with all that is known.")] = False,
+    config: ConfigFiles = None,
+    assignments: Assignments = None,
+) -> None:
+    """Print how sessions do, as the monitor says, or by a look of its own where none runs, which is degraded at least."""
+    from myquant.cli.settings import load_settings
+    from myquant.monitor.ask import ask_monitor
+    from myquant.monitor.state import monitor_folder
+
+    report = ask_monitor(monitor_folder())
+    if report is None:
+        loaded = load_settings(None, config=config, assignments=assignments)
+        report = _own_look(loaded, _folders(directories, loaded), runs=False)
+    _answer(report, as_json=as_json)
+
+
+def _folders(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
+    return given or [Path(loaded.config.results.directory)]
+
+
+def _own_look(loaded: "LoadedConfig", folders: list[Path], *, runs: bool) -> "HealthReport":
+    """Look once; `runs`: it is the monitor that looks, so that none runs is no reason."""
+    from myquant.monitor.health import health_of
+    from myquant.monitor.service import clocks, look_once
+    from myquant.monitor.vital import judge_life
+
+    looked = look_once(loaded, folders, judge=judge_life)
+    try:
+        return health_of(looked, *clocks(), runs=runs)
+    finally:
+        looked.close()
+
+
+def _answer(report: "HealthReport", *, as_json: bool) -> None:
+    """Print a report, and leave with the code of its verdict."""
+    import json
+
+    from myquant.monitor.finding import DEGRADED, FAILED, OK
+
+    if as_json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(report):
+            print(line)
+    code = {OK: 0, DEGRADED: DEGRADED_CODE, FAILED: FAILED_CODE}[report["verdict"]]
+    if code:
+        raise typer.Exit(code)
+
+
+def _lines(report: "HealthReport") -> list[str]:
+    lines = [report["verdict"], *(f"  {reason}" for reason in report["reasons"])]
+    for name, session in report["sessions"].items():
+        facts = [session["state"]]
+        if (age_s := session["heartbeat_age_s"]) is not None and session["state"] == "running":
+            facts.append(f"heartbeat {age_s:.1f} s ago")
+        if session["state"] == "running":
+            facts.append("feed stale" if session["feed"]["stale"] else "feed healthy")
+        facts += [f"holds {units} {symbol}" for symbol, units in session["positions"].items()]
+        if (pnl := session["day_pnl_rupees"]) is not None:
+            facts.append(f"P&L of the day {pnl:,.2f}")
+        if session["halted"]:
+            facts.append(f"halted: {session['halted']}")
+        lines.append(f"{name}: {session['verdict']}, {', '.join(facts)}")
+    return lines

@@ -1,0 +1,41 @@
+"""Asks the monitor that runs how sessions do."""
+
+import json
+import os
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Final, cast
+
+from myquant.monitor.health import HealthReport
+from myquant.monitor.server import HEALTH
+from myquant.monitor.state import read_card
+
+ANSWER_S: Final = 5.0
+ANSWER_BYTES_MAX: Final = 2**26
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (an address that listens everywhere is asked here)
+
+
+def ask_monitor(folder: Path) -> HealthReport | None:
+    """Return what the monitor of a state folder says; None: none runs, or it does not answer."""
+    card = read_card(folder)
+    if card is None or not _runs(card.pid):
+        return None
+    connection = HTTPConnection(_ANY.get(card.host, card.host), card.port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", HEALTH, headers={"Authorization": f"Bearer {card.token}"})
+        answer = json.loads(connection.getresponse().read(ANSWER_BYTES_MAX))
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return cast("HealthReport", answer) if isinstance(answer, dict) and "verdict" in answer else None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

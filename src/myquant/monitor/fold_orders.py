@@ -1,0 +1,247 @@
+"""Orders and positions of a session, from its decisions and the answers to them."""
+
+from typing import Final
+
+import numpy as np
+
+from myquant.core import codes, orders
+from myquant.core.records import Command, Event
+from myquant.journal.record import BODY, WORDS, Origin
+from myquant.journal.segment import Rows
+from myquant.monitor.fold_latency import ROUND_TRIP_S, SECOND_NS, SLIPPAGE_RUPEES
+from myquant.monitor.fold_notes import FLATTEN, set_halt
+from myquant.monitor.histogram import Histogram
+from myquant.monitor.news import NewsDesk
+from myquant.monitor.view import InstrumentView, OrderView, SessionView
+
+ORDERS_MAX: Final = 1000
+SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
+    orders.STATE_NAMES[state]
+    for state in (
+        orders.SENT,
+        orders.WORKING,
+        orders.PARTIAL,
+        orders.FILLED,
+        orders.REJECTED,
+        orders.CANCELLED,
+        orders.UNKNOWN,
+    )
+)
+AT_WORK: Final = frozenset(orders.STATE_NAMES[state] for state in orders.AT_WORK)
+REJECTED_BY: Final = {codes.NOT_SENT: "not_sent", codes.NOT_FOUND: "not_found"}  # else by the venue
+_ANSWERS: Final = (codes.ORDER_ACK, codes.ORDER_REJECT, codes.FILL)
+_SEQUENCE, _KIND, _INSTRUMENT, _PRICE, _RECEIVE_NS, _ARRIVED_NS = (
+    BODY + (*Event._fields, *Origin._fields).index(name)
+    for name in ("sequence", "kind", "instrument", "price", "receive_ns", "arrived_ns")
+)
+
+
+class OrderBook:
+    """Takes events and commands, one by one and in order, into the orders and positions of a view.
+
+    Attributes:
+        recent: the last inputs, those included that the next commands came of: int64 (n, WORDS).
+    """
+
+    def __init__(self, view: SessionView, desk: NewsDesk) -> None:
+        execution = view.config.config.execution
+        self.recent: Rows = np.zeros((0, WORDS), np.int64)
+        self._view = view
+        self._desk = desk
+        self._wants_stop = execution.fill_model == "limit" and execution.protective_stop
+        self._timeout_ns = int(execution.order_timeout_s * SECOND_NS)
+        self._asked: dict[int, tuple[int, int]] = {}  # by order: the price and the trigger that were asked for
+        self._sent: dict[int, tuple[int, int]] = {}  # by order without an answer: arrived_ns, receive_ns of its input
+        self._bought: dict[
+            int, tuple[int, int]
+        ] = {}  # by instrument, since it was flat: units, and what they cost, paise
+
+    def take_event(self, event: Event, origin: Origin, number: int) -> None:
+        """Take an input."""
+        view = self._view
+        if event.kind == codes.FEED_STATUS:
+            view.feed_stale, view.feed_since_ns = event.code == codes.FEED_IS_STALE, event.receive_ns or None
+            if not view.feed_stale:
+                self._desk.healthy(number, event.receive_ns)
+        elif event.kind == codes.OPERATOR:
+            if event.code in (codes.ASK_FLATTEN, codes.ASK_RESUME):
+                set_halt(view, FLATTEN if event.code == codes.ASK_FLATTEN else "", event.receive_ns)
+        elif event.kind == codes.FOREIGN_TRADE:
+            self._hold(event.instrument, -event.quantity, -event.value, event)
+        else:
+            self._take_answer(event, origin)
+
+    def take_command(self, command: Command, number: int) -> None:
+        """Take a decision."""
+        wall_ns = self._wall_at(command)
+        if command.kind == codes.SUBMIT:
+            self._submit(command)
+        elif command.kind == codes.MODIFY:
+            self._asked[command.order_id] = command.price, command.stop
+        elif command.kind == codes.POSITION_OPENED:
+            self._desk.opened(command, number, wall_ns)
+        elif command.kind == codes.TRADE_CLOSED:
+            self._view.trades += 1
+            self._view.net_pnl += command.net
+            self._view.charges += command.charges
+            self._desk.closed(command, number, wall_ns)
+        elif command.kind == codes.HALTED:
+            set_halt(self._view, codes.HALT_NAMES.get(command.reason, f"code_{command.reason}"), wall_ns)
+        elif command.kind == codes.RESUMED:
+            set_halt(self._view, "", wall_ns)
+
+    def time_out(self, now_ns: int) -> None:
+        """Take orders that have had no answer for too long, by the exchange's clock, for unknown: as the core does."""
+        for order in self._view.orders.values():
+            if order.state == SENT and now_ns - order.sent_time_ns >= self._timeout_ns:
+                order.state = UNKNOWN
+
+    def _submit(self, command: Command) -> None:
+        view = self._view
+        arrived_ns, receive_ns = self._input_of(command)
+        view.orders[command.order_id] = OrderView(
+            order_id=command.order_id,
+            instrument=command.instrument,
+            is_buy=command.side == codes.BUY,
+            quantity=command.quantity,
+            price=command.price,
+            trigger=command.stop,
+            reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
+            sent_wall_ns=receive_ns,
+            sent_mono_ns=arrived_ns,
+            sent_time_ns=command.time_ns,
+            last_price=self._price_at(command),
+        )
+        view.order_ends["sent"] += 1
+        self._sent[command.order_id] = arrived_ns, receive_ns
+        if len(view.orders) > ORDERS_MAX:
+            oldest = next((key for key, order in view.orders.items() if order.state not in AT_WORK), None)
+            if oldest is not None:
+                del view.orders[oldest]
+
+    def _take_answer(self, event: Event, origin: Origin) -> None:
+        order = self._view.orders.get(event.order_id)
+        if order is None and event.kind == codes.FILL and event.order_id:
+            order = self._lost(event)
+        if order is None or (event.kind == codes.ORDER_REJECT and event.code == codes.COUNTS_NOW):
+            return
+        if event.kind in _ANSWERS:
+            self._note_round_trip(event, origin)
+        if event.kind == codes.FILL:
+            self._fill(order, event)
+        elif event.kind == codes.ORDER_ACK:
+            order.state = WORKING if order.state in (SENT, UNKNOWN) else order.state
+        elif event.kind in (codes.MODIFIED, codes.CHANGE_REJECT):
+            asked = self._asked.pop(event.order_id, None)
+            if asked is not None and event.kind == codes.MODIFIED:
+                order.price, order.trigger = asked
+        elif event.kind == codes.ORDER_REJECT:
+            self._end(order, REJECTED, REJECTED_BY.get(event.code, REJECTED), event)
+        else:
+            self._end(order, CANCELLED, CANCELLED, event)
+        self._look_for_stop(event.instrument if event.instrument >= 0 else order.instrument, event.receive_ns)
+
+    def _lost(self, event: Event) -> OrderView:
+        """Return the order of a fill that the journal has no order of: an entry that was lost."""
+        order = OrderView(event.order_id, event.instrument, True, event.quantity, 0, 0, "", state=WORKING)
+        self._view.orders[event.order_id] = order
+        return order
+
+    def _fill(self, order: OrderView, event: Event) -> None:
+        units, value = event.quantity - order.filled, event.value - order.value
+        if units <= 0:
+            return  # told again
+        order.filled, order.value = event.quantity, event.value
+        sign = 1 if order.is_buy else -1
+        self._hold(order.instrument, sign * units, sign * value, event)
+        if order.filled >= order.quantity:
+            self._end(order, FILLED, FILLED, event)
+        elif order.state in AT_WORK:
+            order.state = PARTIAL
+
+    def _end(self, order: OrderView, state: str, count: str, event: Event) -> None:
+        if order.state not in AT_WORK:
+            return  # it has ended, whatever is told of it
+        order.state, order.ended_wall_ns = state, event.receive_ns or None
+        self._view.order_ends[count] += 1
+        self._sent.pop(order.order_id, None)
+        self._asked.pop(order.order_id, None)
+        self._note_slippage(order)
+
+    def _hold(self, who: int, units: int, value: int, event: Event) -> None:
+        """Take units bought, or sold where they are below zero, and what they cost."""
+        if not 0 <= who < len(self._view.instruments):
+            return
+        each = self._view.instruments[who]
+        before, (bought, cost) = each.quantity, self._bought.get(who, (0, 0))
+        each.quantity += units
+        if units > 0:
+            bought, cost = bought + units, cost + value
+        self._bought[who] = (bought, cost) if each.quantity > 0 else (0, 0)
+        each.entry_price = (2 * cost + bought) // (2 * bought) if each.quantity > 0 and bought else None
+        if before == 0 and each.quantity:
+            each.opened_wall_ns = event.receive_ns or None
+        elif each.quantity == 0:
+            each.opened_wall_ns = None
+        self._look_for_stop(who, event.receive_ns)
+
+    def _look_for_stop(self, who: int, wall_ns: int) -> None:
+        """Note since when orders that the exchange is known to have protect or sell less than all that is held."""
+        if not self._wants_stop or not 0 <= who < len(self._view.instruments):
+            return
+        each: InstrumentView = self._view.instruments[who]
+        resting = (
+            order.quantity - order.filled
+            for order in self._view.orders.values()
+            if order.instrument == who and not order.is_buy and order.state in (WORKING, PARTIAL)
+        )
+        if each.quantity <= 0 or sum(resting) >= each.quantity:
+            each.bare_since_ns = None
+        elif each.bare_since_ns is None:
+            each.bare_since_ns = wall_ns or self._view.written_wall_ns
+
+    def _note_round_trip(self, event: Event, origin: Origin) -> None:
+        """Note how long the first answer to an order took: by the monotonic clock, else by the machine's."""
+        sent = self._sent.pop(event.order_id, None)
+        if sent is None or (event.kind == codes.ORDER_REJECT and event.code == codes.NOT_SENT):
+            return
+        for before, now in zip(sent, (origin.arrived_ns, event.receive_ns), strict=True):
+            if 0 < before <= now:
+                trip = self._view.round_trip = self._view.round_trip or Histogram(ROUND_TRIP_S)
+                trip.add((now - before) / SECOND_NS)
+                return
+
+    def _note_slippage(self, order: OrderView) -> None:
+        """Note how much worse than the decision's price a unit was filled; a stop order's is its trigger."""
+        price = order.trigger or order.last_price
+        if not order.filled or not price:
+            return
+        worse = (order.value / order.filled - price) * (1 if order.is_buy else -1)
+        side = "entry" if order.is_buy else "exit"
+        self._view.slippage.setdefault(side, Histogram(SLIPPAGE_RUPEES)).add(round(worse / 100, 6))
+
+    def _input_of(self, command: Command) -> tuple[int, int]:
+        """Return when the input arrived that a command came of: monotonic, wall clock; 0: not known."""
+        sequences = self.recent[:, _SEQUENCE]
+        at = int(np.searchsorted(sequences, command.event_sequence))
+        if at == len(sequences) or sequences[at] != command.event_sequence:
+            return 0, 0
+        return int(self.recent[at, _ARRIVED_NS]), int(self.recent[at, _RECEIVE_NS])
+
+    def _wall_at(self, command: Command) -> int:
+        """Return the machine's clock about when a command was decided: an input that an answer led to may have none."""
+        at = int(np.searchsorted(self.recent[:, _SEQUENCE], command.event_sequence, side="right"))
+        received = self.recent[:at, _RECEIVE_NS]
+        known = np.flatnonzero(received)
+        return int(received[known[-1]]) if len(known) else self._view.written_wall_ns or 0
+
+    def _price_at(self, command: Command) -> int | None:
+        """Return the last price of its instrument when a command was decided."""
+        at = int(np.searchsorted(self.recent[:, _SEQUENCE], command.event_sequence, side="right"))
+        rows = self.recent[:at]
+        own = np.flatnonzero(
+            (rows[:, _KIND] == codes.TICK) & (rows[:, _INSTRUMENT] == command.instrument) & (rows[:, _PRICE] > 0)
+        )
+        if len(own):
+            return int(rows[own[-1], _PRICE])
+        return self._view.instruments[command.instrument].last_price

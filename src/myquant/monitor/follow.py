@@ -1,0 +1,178 @@
+"""One session, followed: its journal, its log and its process, read into its view."""
+
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from myquant.config.loading import load_config
+from myquant.errors import JournalError, MyquantError
+from myquant.journal.reader import JournalReader
+from myquant.journal.scan import DAMAGE
+from myquant.journal.segment import FOLDER as JOURNAL
+from myquant.journal.segment import SUFFIX
+from myquant.monitor.fold import Fold
+from myquant.monitor.log_tail import LogTail
+from myquant.monitor.news import NewsDesk
+from myquant.monitor.process import ProcessWatch
+from myquant.monitor.state import Told
+from myquant.monitor.view import SessionView
+from myquant.session import archive
+from myquant.session.archive import SessionFacts
+from myquant.session.hours import trading_hours
+
+SECOND_NS: Final = 1_000_000_000
+WEIGH_NS: Final = SECOND_NS
+PIECES_MAX: Final = 16  # of the log, at one look
+STILL_NS: Final = 10 * SECOND_NS  # a journal that got nothing for so long is looked at for damage
+
+
+class Followed:
+    """A session that is watched. Raises MyquantError where its folder can't be understood.
+
+    Attributes:
+        view: what is known of it.
+        told: until where its news were told.
+    """
+
+    def __init__(self, name: str, folder: Path, told: Told) -> None:
+        facts = archive.read(folder)
+        loaded = archive.config_of(folder, load_config())
+        self.view = view = SessionView(
+            name, folder, facts.kind, facts.symbols, facts.strategy, loaded, facts.engine_hash
+        )
+        view.config_hash, view.exchanges, view.ended_code = facts.config_hash, facts.exchanges, facts.ended
+        self.told = told
+        self._desk = NewsDesk(view, told=told.record, since_wall_ns=told.since_wall_ns)
+        self._fold = Fold(view, self._desk)
+        self._log = LogTail(view)
+        self._reader: JournalReader | None = None
+        self._watch: ProcessWatch | None = None
+        self._hours = trading_hours(loaded.config, facts.instruments)
+        self._zone = ZoneInfo(loaded.config.session.timezone)
+        self._weighed_ns = self._read_ns = 0
+        self._looked_for_damage = -1
+        self._lives = True  # by the last look at its process
+        self._mark = _written(folder / archive.MARK)
+
+    def read(self, now_mono_ns: int) -> bool:
+        """Take the next block of the journal; return whether there was one."""
+        try:
+            reader = self._reader = self._reader or _reader(self.view.folder)
+            block = None if reader is None else reader.poll()
+            if block is not None and len(block):
+                self._read_ns = now_mono_ns
+                self._fold.take(block)
+                return True
+        except JournalError as error:
+            self.view.damage = str(error)
+        return False
+
+    def before(self) -> None:
+        """Look at the process before the journal is read: what a dead one wrote is all there then."""
+        process = self.view.process
+        if process is None:
+            return
+        if self._watch is None or self._watch.process is not process:
+            self._let_go()
+            self._watch = ProcessWatch(process)
+        # Told to be dead only by `after`, once its last words are read.
+        self._lives = self._watch.look()
+        process.is_alive = True
+
+    def after(self, now_wall_ns: int, now_mono_ns: int, *, is_all_read: bool) -> None:
+        """Note how it stands once the journal was read as far as it could be."""
+        view = self.view
+        view.unread_since_ns = None if is_all_read else view.unread_since_ns or now_wall_ns
+        process = view.process
+        is_watched = self._watch is not None and self._watch.process is process  # else from the next look on
+        if process is not None and is_watched and is_all_read:
+            process.is_alive = self._lives
+            if view.is_dead and process.died_wall_ns is None:
+                process.died_wall_ns = now_wall_ns
+        with suppress(OSError):
+            for _ in range(PIECES_MAX):
+                if not self._log.look():
+                    break
+        self._look_at_hours(now_mono_ns)
+        if now_mono_ns - self._weighed_ns >= WEIGH_NS:
+            self._weighed_ns = now_mono_ns
+            self._weigh()
+        if is_all_read and now_mono_ns - self._read_ns >= STILL_NS:
+            self._look_for_damage()
+
+    def note_told(self) -> bool:
+        """Note that the news so far were told; return whether there were any."""
+        has_news = bool(self.view.news)
+        self.view.news.clear()
+        self.told.record = self._desk.told = max(self.told.record, self.view.records)
+        return has_news
+
+    def close(self) -> None:
+        """Let go of its files."""
+        self._log.close()
+        self._let_go()
+        self._reader = None
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _weigh(self) -> None:
+        """Look at what needs a look a second only."""
+        view = self.view
+        if self._watch is not None:
+            self._watch.weigh()
+        with suppress(OSError):
+            status = os.statvfs(view.folder)
+            view.disk_free_bytes = status.f_bavail * status.f_frsize
+        written = _written(view.folder / archive.MARK)
+        if written != self._mark:
+            self._mark = written
+            with suppress(MyquantError):
+                facts: SessionFacts = archive.read(view.folder)
+                view.ended_code = facts.ended
+
+    def _look_at_hours(self, now_mono_ns: int) -> None:
+        """Note whether the market is open, by the exchange's clock carried on from the last beat."""
+        view = self.view
+        if view.exchange_ns is None or view.beat_mono_ns is None:
+            view.is_market_open = None
+            return
+        time_ns = view.exchange_ns + max(0, now_mono_ns - view.beat_mono_ns)
+        hours = self._hours(datetime.fromtimestamp(time_ns // SECOND_NS, self._zone).date())
+        view.is_market_open = hours is not None and hours.open_ns <= time_ns < hours.close_ns
+
+    def _look_for_damage(self) -> None:
+        """See what stands behind the last record that can be read, once for each end."""
+        reader = self._reader
+        if reader is None or self._looked_for_damage == reader.next:
+            return
+        self._looked_for_damage = reader.next
+        try:
+            end = reader.end(known=reader.next - 1)
+        except JournalError as error:
+            self.view.damage = str(error)
+            return
+        self.view.damage = end.text if end.what == DAMAGE else ""
+
+
+def _reader(folder: Path) -> JournalReader | None:
+    """Return the reader of a session's journal; None: it has not begun one. Raises JournalError."""
+    try:
+        begun = any(name.endswith(SUFFIX) for name in os.listdir(folder / JOURNAL))  # noqa: PTH208  (names only)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise JournalError(f"{folder / JOURNAL}: can't be listed ({error.strerror}): let this user read it") from None
+    return JournalReader(folder) if begun else None
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

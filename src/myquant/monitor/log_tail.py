@@ -1,0 +1,98 @@
+"""The log of a session, followed: lines are counted, errors kept. Read only, by name; a file that is renamed is read to its end."""
+
+import json
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from myquant.monitor.view import LogLine, SessionView
+from myquant.session.log import FILE
+
+PIECE_BYTES: Final = 1 << 20  # read at once
+LINE_BYTES_MAX: Final = 1 << 20  # a longer line is none
+ERROR: Final = "error"
+DAMAGED: Final = "damaged"  # lines that are no JSON
+ORDER_CHANNEL: Final = "order channel"
+_HEAD: Final = frozenset(("time", "level", "event", "session"))
+_SECOND_NS: Final = 1_000_000_000
+
+
+class LogTail:
+    """Takes the lines of a session's log into its view, as they come."""
+
+    def __init__(self, view: SessionView) -> None:
+        self._view = view
+        self._path = view.folder / FILE
+        self._file = -1
+        self._rest = b""
+
+    def look(self) -> bool:
+        """Take what is there, up to `PIECE_BYTES`; return whether there may be more. Raises OSError."""
+        if self._file < 0 and not self._open():
+            return False
+        piece = os.read(self._file, PIECE_BYTES)
+        if not piece and not self._is_renamed():
+            return False
+        piece = piece or os.read(self._file, PIECE_BYTES)  # what came before it was renamed
+        if not piece:
+            self.close()
+            self._rest = b""
+            return True
+        *lines, rest = (self._rest + piece).split(b"\n")
+        self._rest = rest if len(rest) <= LINE_BYTES_MAX else b""
+        for line in lines:
+            self._take(line)
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _open(self) -> bool:
+        with suppress(FileNotFoundError):
+            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            return True
+        return False
+
+    def _is_renamed(self) -> bool:
+        """Return whether another file has the log's name now, or this one was cut."""
+        status = os.fstat(self._file)
+        try:
+            is_same = os.path.samestat(status, self._path.stat())
+        except FileNotFoundError:
+            return False
+        return not is_same or os.lseek(self._file, 0, os.SEEK_CUR) > status.st_size
+
+    def _take(self, text: bytes) -> None:
+        if not text:
+            return
+        line = parsed(text)
+        if line is None:
+            self._view.log_lines[DAMAGED] += 1
+            return
+        self._view.log_lines[line.level] += 1
+        if line.level == ERROR:
+            self._view.last_error = line
+        if line.event == ORDER_CHANNEL and isinstance(line.fields.get("up"), bool):
+            self._view.order_channel_up = bool(line.fields["up"])
+
+
+def parsed(text: bytes) -> LogLine | None:
+    """Return a line of a log; None: it is none."""
+    try:
+        table: dict[str, Any] = json.loads(text)
+        wall_ns = time_ns_of(str(table["time"]))
+        level, event = str(table["level"]), str(table["event"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return LogLine(wall_ns, level, event, {name: value for name, value in table.items() if name not in _HEAD})
+
+
+def time_ns_of(text: str) -> int:
+    """Return the time of a line, such as 2025-10-03T03:51:07.120400300Z, in ns since the epoch. Raises ValueError."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    second = datetime.fromisoformat(whole).replace(tzinfo=UTC)
+    return int(second.timestamp()) * _SECOND_NS + int(fraction[:9].ljust(9, "0") or 0)

@@ -1,0 +1,253 @@
+"""What is known of sessions, as Prometheus scrapes it. Made of the views at each scrape: what is not known has no sample."""
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+import myquant
+from myquant.monitor.fold_orders import AT_WORK
+from myquant.monitor.histogram import Histogram
+from myquant.monitor.loop import Monitor
+from myquant.monitor.metrics_table import COUNTER, GAUGE, METRICS, Metric
+from myquant.monitor.view import SessionView
+
+SECOND_NS: Final = 1_000_000_000
+PAISE: Final = 100
+REJECTS: Final = ("rejected", "not_sent", "not_found")
+
+Value = float | Histogram
+Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
+
+
+class Sample(NamedTuple):
+    """A value of a metric, and its labels in the metric's order."""
+
+    name: str
+    labels: tuple[str, ...]
+    value: Value
+
+
+class AlertCounts(NamedTuple):
+    """What those who alert count."""
+
+    firing: Mapping[str, int] = {}  # by severity
+    deliveries: Mapping[tuple[str, str], int] = {}  # by channel and result
+    spool: Mapping[str, int] = {}  # messages that wait, by channel
+    up: Mapping[str, bool] = {}  # by channel
+
+
+class SessionCollector(Collector):
+    """Collects from a monitor, when it is scraped.
+
+    Args:
+        monitor: whose views they are.
+        alert_counts: returns what those who alert count.
+        requests: to the monitor, by route and code.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        alert_counts: Callable[[], AlertCounts],
+        requests: Mapping[tuple[str, int], int],
+        clocks: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._monitor, self._alert_counts, self._requests, self._clocks = monitor, alert_counts, requests, clocks
+
+    def describe(self) -> list[Family]:
+        """Return the metrics without samples: nobody has to collect to know their names."""
+        return [_family(metric) for metric in METRICS.values()]
+
+    def collect(self) -> Iterator[Family]:
+        """Yield each metric with its samples."""
+        families = {name: _family(metric) for name, metric in METRICS.items()}
+        for sample in self._samples():
+            _add(families[sample.name], sample)
+        yield from families.values()
+
+    def _samples(self) -> Iterator[Sample]:
+        wall_ns, mono_ns = self._clocks()
+        for view in self._monitor.views.values():
+            yield from session_samples(view, wall_ns, mono_ns)
+        yield from self._own()
+
+    def _own(self) -> Iterator[Sample]:
+        monitor, counts = self._monitor, self._alert_counts()
+        yield Sample("myquant_build_info", (myquant.__version__, platform.python_version()), 1)
+        for (rule, severity), count in Counter((each.rule, each.severity) for each in monitor.findings).items():
+            yield Sample("myquant_findings", (rule, severity), count)
+        for severity, count in counts.firing.items():
+            yield Sample("myquant_alerts_firing", (severity,), count)
+        for labels, count in counts.deliveries.items():
+            yield Sample("myquant_alert_deliveries_total", labels, count)
+        for channel, count in counts.spool.items():
+            yield Sample("myquant_alert_spool", (channel,), count)
+        for channel, is_up in counts.up.items():
+            yield Sample("myquant_channel_up", (channel,), is_up)
+        looks = monitor.looks
+        yield Sample("myquant_monitor_looks_total", (), looks.count)
+        yield Sample("myquant_monitor_look_seconds", (), looks.seconds)
+        yield Sample("myquant_monitor_errors_total", (), looks.errors.total())
+        for (route, code), count in self._requests.items():
+            yield Sample("myquant_monitor_requests_total", (route, str(code)), count)
+        for state, count in monitor.discovery.counts.items():
+            yield Sample("myquant_monitor_sessions", (state,), count)
+
+
+def session_samples(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[Sample]:
+    """Yield all that is known of a session."""
+    name = view.name
+    yield Sample("myquant_session_info", (name, view.kind, view.strategy, view.config_hash, view.engine_hash), 1)
+    for metric, value in _single(view, wall_ns, mono_ns):
+        if value is not None:
+            yield Sample(f"myquant_{metric}", (name,), value)
+    for metric, values in _by_label(view, wall_ns):
+        for label, value in values.items():
+            yield Sample(f"myquant_{metric}", (name, label), value)
+
+
+def heartbeat_age_s(view: SessionView, wall_ns: int, mono_ns: int) -> float | None:
+    """Return the age of a session's last heartbeat; None: there was none.
+
+    The monotonic clock of a machine that was started again says nothing of earlier times: then the other one does.
+    """
+    if view.beat_mono_ns is None or view.beat_wall_ns is None:
+        return None
+    now_ns, beat_ns = (mono_ns, view.beat_mono_ns) if view.runs else (wall_ns, view.beat_wall_ns)
+    return max(0, now_ns - beat_ns) / SECOND_NS
+
+
+def feed_age_s(view: SessionView, mono_ns: int) -> float | None:
+    """Return the time since the last packet; None: not known, or nobody listens."""
+    if view.packet_mono_ns is None or not view.runs:
+        return None
+    return max(0, mono_ns - view.packet_mono_ns) / SECOND_NS
+
+
+def journal_lag_s(view: SessionView, wall_ns: int) -> float:
+    """Return for how long records have waited to be read."""
+    return 0.0 if view.unread_since_ns is None else max(0, wall_ns - view.unread_since_ns) / SECOND_NS
+
+
+def channel_up(view: SessionView) -> bool | None:
+    """Return whether orders can be sent to the broker; None: not known, or they go to none."""
+    if view.order_channel_up is None:
+        return None
+    return view.order_channel_up and (view.telemetry is None or view.telemetry.channel_down_ns == 0)
+
+
+def _single(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str, Value | None]]:
+    process = view.process
+    yield "session_up", 1 if view.runs else 0 if view.is_dead else None
+    yield "session_start_time_seconds", None if process is None else process.started_wall_ns / SECOND_NS
+    yield "session_heartbeat_age_seconds", heartbeat_age_s(view, wall_ns, mono_ns)
+    yield "feed_age_seconds", feed_age_s(view, mono_ns)
+    yield "feed_stale", view.feed_stale if view.runs else None
+    yield "order_channel_up", channel_up(view)
+    yield "journal_lag_seconds", journal_lag_s(view, wall_ns)
+    yield "journal_free_records", view.records_left
+    yield "disk_free_bytes", view.disk_free_bytes
+    yield "clock_offset_seconds", None if view.delay_min_ns is None else view.delay_min_ns / SECOND_NS
+    yield "latency_drift_ratio", None if view.drift_percent is None else view.drift_percent / 100
+    yield "orders_unknown", sum(order.state == "unknown" for order in view.orders.values())
+    yield "session_starts_total", view.starts
+    yield "frames_total", view.frames
+    yield "inputs_total", view.inputs
+    yield "trades_total", view.trades
+    yield "journal_records_total", view.records
+    yield "feed_delay_seconds", view.feed_delay
+    yield "order_round_trip_seconds", view.round_trip
+    if (ledger := view.ledger) is not None:
+        yield "day_pnl_rupees", ledger.day_pnl / PAISE
+        yield "equity_rupees", ledger.equity / PAISE
+        yield "cash_rupees", ledger.cash / PAISE
+        yield "drawdown_rupees", ledger.drawdown / PAISE
+        yield "charges_rupees_total", ledger.charges / PAISE
+    if (telemetry := view.telemetry) is not None:
+        yield "gc_pauses_total", telemetry.collections
+        yield "gc_pause_seconds_total", telemetry.collection_ns / SECOND_NS
+        yield "gc_pause_max_seconds", telemetry.collection_max_ns / SECOND_NS
+        yield "timer_late_seconds", telemetry.late_ns / SECOND_NS
+        yield "books_differences_total", telemetry.differences
+
+
+def _by_label(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    instruments = view.instruments
+    yield "tick_latency_seconds", view.latency
+    yield "fill_slippage_rupees", view.slippage
+    yield "ticks_total", {each.symbol: each.ticks for each in instruments}
+    yield "ticks_rejected_total", view.ticks_rejected
+    yield "packets_unused_total", view.ticks_unused
+    yield "entries_denied_total", view.denied
+    yield "order_rejects_total", {reason: view.order_ends[reason] for reason in REJECTS}
+    yield "commands_total", view.commands
+    healthy = sum(view.connections.values())
+    yield "feed_connections", {"healthy": healthy, "stale": len(view.connections) - healthy}
+    yield "orders", _orders(view)
+    yield "orders_total", view.order_ends
+    yield "position_quantity", {each.symbol: each.quantity for each in instruments}
+    bare = {each.symbol: each.bare_since_ns for each in instruments if each.bare_since_ns is not None}
+    yield "position_unprotected_seconds", {who: max(0, wall_ns - ns) / SECOND_NS for who, ns in bare.items()}
+    yield "halted", {view.halt: 1} if view.halt else {}
+    yield "limit_used_ratio", limits_used(view)
+    yield "log_lines_total", view.log_lines
+    if (process := view.process) is not None:
+        yield "process_resident_memory_bytes", process.rss_bytes if process.is_alive else {}
+        yield "process_cpu_seconds_total", process.cpu_s
+    if (telemetry := view.telemetry) is not None:
+        has_room = telemetry.queue_room > 0
+        yield "queue_depth", {"handoff": telemetry.queue_depth} if has_room else {}
+        yield "queue_capacity", {"handoff": telemetry.queue_room} if has_room else {}
+        dropped = {"log": telemetry.log_lost, "rows": telemetry.rows_lost}
+        yield "queue_dropped_total", dropped | ({"handoff": telemetry.queue_dropped} if has_room else {})
+
+
+def _orders(view: SessionView) -> dict[str, Value]:
+    states = Counter(order.state for order in view.orders.values())
+    return {state: states[state] for state in sorted(AT_WORK)}
+
+
+def limits_used(view: SessionView) -> dict[str, Value]:
+    """Return the share of each limit that is used, of those that are set."""
+    ledger, risk = view.ledger, view.config.config.risk
+    if ledger is None:
+        return {}
+    exposure = float(risk.max_exposure_percent) / 100 * ledger.equity
+    used = {
+        "day_loss": (max(0, -ledger.day_pnl), float(risk.max_day_loss) * PAISE),
+        "positions": (ledger.entries_today, risk.max_positions_per_day),
+        "orders_per_day": (ledger.orders_today, risk.max_orders_per_day),
+        "exposure": (ledger.open_value, exposure),
+    }
+    return {name: part / whole for name, (part, whole) in used.items() if whole > 0}
+
+
+def _family(metric: Metric) -> Family:
+    if metric.kind == GAUGE:
+        return GaugeMetricFamily(metric.name, metric.text, labels=metric.labels)
+    if metric.kind == COUNTER:
+        return CounterMetricFamily(metric.name, metric.text, labels=metric.labels)
+    return HistogramMetricFamily(metric.name, metric.text, labels=metric.labels)
+
+
+def _add(family: Family, sample: Sample) -> None:
+    value = sample.value
+    if isinstance(family, HistogramMetricFamily):
+        if isinstance(value, Histogram):
+            family.add_metric(sample.labels, _buckets(value), value.total)
+    elif not isinstance(value, Histogram):
+        family.add_metric(sample.labels, value)
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    """Return the buckets as they are scraped: each with all that is below it."""
+    found: list[tuple[str, float]] = []
+    so_far = 0
+    for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+        so_far += count
+        found.append((bound, so_far))
+    return found

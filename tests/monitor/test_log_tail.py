@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.watched import view_of
+from myquant.monitor.log_tail import LogTail, parsed, time_ns_of
+from myquant.session.log import FILE
+
+
+def line(event: str, level: str = "info", **fields: Any) -> str:
+    head = {"time": "2025-10-03T03:51:07.120400300Z", "level": level, "event": event, "session": "s"}
+    return json.dumps({**head, **fields}) + "\n"
+
+
+def test_lines_are_counted_and_the_last_error_is_kept(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    tail = LogTail(view)
+    assert not tail.look()  # there is no log yet
+    log = tmp_path / FILE
+    log.write_text(line("feed", healthy=True) + line("trouble", "error", error="no room") + line("half")[:20])
+    tail.look()
+    assert view.log_lines == {"info": 1, "error": 1}
+    assert view.last_error is not None
+    assert (view.last_error.event, view.last_error.fields) == ("trouble", {"error": "no room"})
+    with log.open("a") as file:
+        file.write(line("half")[20:])
+    tail.look()
+    assert view.log_lines == {"info": 2, "error": 1}
+    tail.close()
+
+
+def test_a_file_that_is_renamed_is_read_to_its_end_first(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    tail = LogTail(view)
+    log = tmp_path / FILE
+    log.write_text(line("one"))
+    tail.look()
+    with log.open("a") as file:
+        file.write(line("two", "warning"))
+    log.rename(tmp_path / f"{FILE}.1")
+    log.write_text(line("three", "error"))
+    while tail.look():
+        pass
+    assert view.log_lines == {"info": 1, "warning": 1, "error": 1}
+    log.write_text(line("4"))  # cut, and begun anew
+    for _ in range(3):
+        tail.look()
+    assert view.log_lines["info"] == 2
+    tail.close()
+
+
+def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    tail = LogTail(view)
+    tail.look()
+    before = view.order_channel_up
+    assert before is None
+    (tmp_path / FILE).write_text(line("order channel", "warning", up=False, why="refused") + line("feed", up=True))
+    tail.look()
+    assert view.order_channel_up is False
+    tail.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{",
+        b"[]",
+        b"7",
+        b'{"time": "now", "level": "info", "event": "x"}',
+        b'{"level": "info"}',
+        b"\xff\xfe",
+        b"[" * 9999,
+    ],
+)
+def test_what_is_no_line_is_none(text: bytes, tmp_path: Path) -> None:
+    assert parsed(text) is None
+    view = view_of(tmp_path)
+    (tmp_path / FILE).write_bytes(text + b"\n")
+    LogTail(view).look()
+    assert view.log_lines == {"damaged": 1}
+
+
+def test_a_time_is_read_to_the_nanosecond() -> None:
+    assert time_ns_of("2025-10-03T03:51:07.120400300Z") == 1_759_463_467_120_400_300
+    assert time_ns_of("1970-01-01T00:00:01Z") == 10**9

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from myquant.errors import MyquantError
+from myquant.monitor.state import CARD, DAY_NS, TOLD, MonitorCard, open_state, read_card
+
+NOW_NS = 1_759_463_467 * 10**9
+
+
+def test_a_second_monitor_is_refused_by_name(tmp_path: Path) -> None:
+    state = open_state(tmp_path / "m", NOW_NS)
+    state.show(MonitorCard("127.0.0.1", 9464, 4711, "secret"))
+    with pytest.raises(MyquantError, match=r"a monitor runs here already \(process 4711\): stop it first"):
+        open_state(tmp_path / "m", NOW_NS)
+    assert read_card(tmp_path / "m") == MonitorCard("127.0.0.1", 9464, 4711, "secret")
+    state.close()
+    assert read_card(tmp_path / "m") is None
+    open_state(tmp_path / "m", NOW_NS).close()
+
+
+def test_only_its_owner_can_read_what_it_keeps(tmp_path: Path) -> None:
+    state = open_state(tmp_path / "m", NOW_NS)
+    state.show(MonitorCard("127.0.0.1", 9464, 4711, "secret"))
+    state.save(NOW_NS)
+    assert (tmp_path / "m").stat().st_mode & 0o777 == 0o700
+    for name in (CARD, TOLD):
+        assert (tmp_path / "m" / name).stat().st_mode & 0o777 == 0o600
+    state.close()
+
+
+def test_until_where_news_were_told_survives(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    state = open_state(tmp_path / "m", NOW_NS)
+    told = state.told_of(runs / "a", "monday", NOW_NS)
+    assert (told.record, told.since_wall_ns) == (0, NOW_NS)
+    told.record = 7
+    state.save(NOW_NS + 5)
+    state.close()
+    later = open_state(tmp_path / "m", NOW_NS + 10)
+    assert later.told_of(runs / "a", "monday", NOW_NS + 10).record == 7
+    assert later.told_of(runs / "a", "tuesday", NOW_NS + 10).record == 0  # another session in its folder
+    assert later.told_of(runs / "b", "monday", NOW_NS + 10).since_wall_ns == NOW_NS + 5  # begun while nobody looked
+    later.forget({str((runs / "b").resolve())})
+    assert list(later.told) == [str((runs / "b").resolve())]
+    later.close()
+    assert open_state(tmp_path / "m", NOW_NS + 2 * DAY_NS).until_wall_ns is None  # so long ago that all would be old
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"sessions": 7}', b'{"sessions": {"a": {"b": 1}}}', b"\xff"])
+def test_damaged_files_are_made_anew(tmp_path: Path, content: bytes) -> None:
+    folder = tmp_path / "m"
+    folder.mkdir()
+    for name in (CARD, TOLD):
+        (folder / name).write_bytes(content)
+    assert read_card(folder) is None
+    state = open_state(folder, NOW_NS)
+    assert state.told == {}
+    state.save(NOW_NS)
+    state.close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("a file")
+    with pytest.raises(MyquantError, match="set MYQUANT_STATE to a folder of your own"):
+        open_state(tmp_path / "m", NOW_NS)

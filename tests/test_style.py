@@ -24,6 +24,7 @@ BROAD = {
     "src/myquant/evidence/rig.py": "a defect in a socket's callback ends the run and is raised",
     "src/myquant/monitor/judge.py": "a defect in one rule is a finding, and must not blind the others",
     "src/myquant/monitor/loop.py": "whatever fails at one session, the others are watched on",
+    "src/myquant/monitor/station.py": "whatever fails beside the looks, they go on",
     "src/myquant/session/loop.py": "the session's top: a defect in a socket's callback ends it and is raised",
     "tests/laws/broker_process.py": "a defect in a process of the simulated world is kept, and raised again",
     "src/myquant/cli/separate.py": "ends its processes, and raises again",

@@ -14,16 +14,16 @@ from cli.ended import Run
 from monitor.watched import begun, note, put_session
 from myquant.journal import record
 from myquant.journal.record import NOTE
-from myquant.monitor.state import FOLDER, read_card
+from myquant.monitor.folder import monitor_folder
+from myquant.monitor.state import read_card
 
 WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("state")
-    monkeypatch.setenv("MYQUANT_STATE", str(folder))
-    return folder / FOLDER
+    monkeypatch.setenv("MYQUANT_STATE", str(tmp_path_factory.mktemp("state")))
+    return monitor_folder()
 
 
 def put_dead(name: str) -> None:

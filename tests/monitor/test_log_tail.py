@@ -6,7 +6,7 @@ import pytest
 
 from monitor.watched import view_of
 from myquant.monitor.log_tail import LogTail, parsed, time_ns_of
-from myquant.session.log import FILE
+from myquant.session.log_files import FILE
 
 
 def line(event: str, level: str = "info", **fields: Any) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from myquant.core.records import Command, Event
 from myquant.journal import record
 from myquant.journal.record import COMMAND, INPUT, NOTE, Input, Origin
 from myquant.journal.writer import JournalWriter
+from myquant.monitor.faults import Memory
 from myquant.monitor.finding import Finding
 from myquant.monitor.health import health_of, state_of
+from myquant.monitor.judge import judge as rules_judge
 from myquant.monitor.loop import Judge, Monitor
 from myquant.monitor.state import MonitorState, open_state
 from myquant.monitor.view import News, SessionView
-from myquant.monitor.vital import judge_life
 
 SETTINGS = load_config().config.monitor
 SECOND_NS = 10**9
@@ -52,7 +54,8 @@ class Told:
     warning = error = info
 
 
-def monitor_of(runs: Path, told: Told, *, judge: Judge = judge_life, state: MonitorState | None = None) -> Monitor:
+def monitor_of(runs: Path, told: Told, *, judge: Judge | None = None, state: MonitorState | None = None) -> Monitor:
+    judge = judge or partial(rules_judge, memory=Memory())
     return Monitor([runs], SETTINGS, judge=judge, alerting=told.take, log=told, state=state)
 
 

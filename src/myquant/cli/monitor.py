@@ -53,7 +53,7 @@ def monitor(
 
     from myquant.cli.settings import load_settings
     from myquant.monitor.service import run_monitor
-    from myquant.monitor.vital import judge_life
+    from myquant.session.notify import Notifier
 
     flags = {} if port is None else {"--port": f"monitor.port={port}"}
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
@@ -61,7 +61,7 @@ def monitor(
     if once:
         _answer(_own_look(loaded, folders, runs=True), as_json=False)
         return
-    run_monitor(loaded, folders, os.environ, judge=judge_life)
+    run_monitor(loaded, folders, os.environ, Notifier.taken_from(os.environ))
 
 
 def health(
@@ -73,7 +73,7 @@ def health(
     """Print how sessions do, as the monitor says, or by a look of its own where none runs, which is degraded at least."""
     from myquant.cli.settings import load_settings
     from myquant.monitor.ask import ask_monitor
-    from myquant.monitor.state import monitor_folder
+    from myquant.monitor.folder import monitor_folder
 
     report = ask_monitor(monitor_folder())
     if report is None:
@@ -90,9 +90,8 @@ def _own_look(loaded: "LoadedConfig", folders: list[Path], *, runs: bool) -> "He
     """Look once; `runs`: it is the monitor that looks, so that none runs is no reason."""
     from myquant.monitor.health import health_of
     from myquant.monitor.service import clocks, look_once
-    from myquant.monitor.vital import judge_life
 
-    looked = look_once(loaded, folders, judge=judge_life)
+    looked = look_once(loaded, folders)
     try:
         return health_of(looked, *clocks(), runs=runs)
     finally:

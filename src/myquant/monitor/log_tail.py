@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from myquant.monitor.view import LogLine, SessionView
-from myquant.session.log import FILE
+from myquant.session.log_files import FILE
 
 PIECE_BYTES: Final = 1 << 20  # read at once
 LINE_BYTES_MAX: Final = 1 << 20  # a longer line is none

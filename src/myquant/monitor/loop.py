@@ -21,6 +21,7 @@ from myquant.monitor.view import News, SessionView
 SECOND_NS: Final = 1_000_000_000
 DISCOVER_NS: Final = SECOND_NS
 SAVE_NS: Final = 5 * SECOND_NS
+CATCH_UP_NS: Final = 30 * SECOND_NS  # after its start people are told of what is known, however much is unread
 BLOCKS_MAX: Final = 32  # of a session and look: half a million records; the rest waits for the next
 LATE_LOOKS: Final = 8  # looks come late when one takes as long as so many should
 LATE_MIN_NS: Final = 2 * SECOND_NS
@@ -121,6 +122,7 @@ class Monitor:
         self._discovered_ns = self._saved_ns = -DISCOVER_NS - SAVE_NS
         self._since: dict[tuple[str, str, str], int] = {}  # of the monitor's own findings
         self._failing: set[str] = set()  # told once, until it works again
+        self._has_caught_up = False  # what was there when it began is read
 
     @property
     def views(self) -> dict[str, SessionView]:
@@ -209,15 +211,28 @@ class Monitor:
         known = {each.key for each in judged}
         own = [each for each in self._own_findings(wall_ns) if each.key not in known]
         before, self.findings = self.findings, judged + own
+        for view in views.values():
+            view.spent.clear()
         self._say(before)
-        news = sorted((each for view in views.values() for each in view.news), key=lambda each: each.wall_ns)
+        if self._is_caught_up(mono_ns):  # before that, what an earlier monitor has raised might seem to be over
+            self._hand_on(wall_ns, mono_ns)
+
+    def _hand_on(self, wall_ns: int, mono_ns: int) -> None:
+        """Hand findings and news to those who tell people."""
+        news = sorted((each for view in self.views.values() for each in view.news), key=lambda each: each.wall_ns)
         if self._guarded("alerting", lambda: self._alerting(self.findings, news)):
             for followed in self.discovery.followed.values():
                 followed.note_told()
-        for view in views.values():
-            view.spent.clear()
         if news or mono_ns - self._saved_ns >= SAVE_NS:
             self._save(wall_ns, mono_ns)
+
+    def _is_caught_up(self, mono_ns: int) -> bool:
+        """Return whether all journals were read to their ends once, or that has taken too long."""
+        if not self._has_caught_up:
+            is_all_read = self.looks.count > 0 and all(view.unread_since_ns is None for view in self.views.values())
+            began_ns = mono_ns if self.looks.began_mono_ns is None else self.looks.began_mono_ns
+            self._has_caught_up = is_all_read or mono_ns - began_ns >= CATCH_UP_NS
+        return self._has_caught_up
 
     def _own_findings(self, wall_ns: int) -> list[Finding]:
         """Return what is wrong with the watching itself."""

@@ -1,22 +1,28 @@
-"""The monitor as a process: its folder, its log, its server and its looks, until a signal ends it."""
+"""The monitor as a process: its folder, its log, its server, its looks and what runs beside them, until a signal ends it."""
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from myquant.brokers.secrets import Redactor
 from myquant.config.loading import LoadedConfig
+from myquant.monitor.expected import Expected
+from myquant.monitor.faults import Around, Memory
 from myquant.monitor.finding import Finding
-from myquant.monitor.loop import Alerting, Judge, Manager, Monitor
-from myquant.monitor.metrics import AlertCounts
+from myquant.monitor.folder import monitor_folder
+from myquant.monitor.judge import judge
+from myquant.monitor.loop import Manager, Monitor
 from myquant.monitor.server import MonitorServer, is_wide, monitor_token
-from myquant.monitor.state import MonitorCard, MonitorState, monitor_folder, open_state
+from myquant.monitor.state import MonitorCard, MonitorState, open_state
+from myquant.monitor.station import Station
 from myquant.monitor.view import News
-from myquant.session.log import SessionLog, open_log
+from myquant.session.log import open_log
+from myquant.session.log_files import bounds_of
 
 NAME = "monitor"
 
@@ -26,64 +32,90 @@ def clocks() -> tuple[int, int]:
     return time.time_ns(), time.monotonic_ns()
 
 
-def tell_nobody(_findings: Sequence[Finding], _news: Sequence[News]) -> None:
-    """Take findings and news, and tell nobody of them."""
-
-
 def run_monitor(
-    loaded: LoadedConfig,
-    directories: Sequence[Path],
-    environ: Mapping[str, str],
-    *,
-    judge: Judge,
-    alerting: Alerting = tell_nobody,
-    alert_counts: Callable[[], AlertCounts] = AlertCounts,
-    manager: Manager | None = None,
+    loaded: LoadedConfig, directories: Sequence[Path], environ: Mapping[str, str], manager: Manager
 ) -> None:
     """Watch until SIGTERM or SIGINT. Raises MyquantError where it can't begin."""
     token = monitor_token(environ)
     state = open_state(monitor_folder(), time.time_ns())
     try:
-        redactor = Redactor([token])
-        zone = ZoneInfo(loaded.config.session.timezone)
-        log = open_log(state.folder, redactor.text, session=NAME, clock=time.time_ns, zone=zone)
-        try:
-            settings = loaded.config.monitor
-            monitor = Monitor(directories, settings, judge=judge, alerting=alerting, log=log, state=state)
-            server = MonitorServer(monitor, settings, token, clocks, alert_counts)
-            asyncio.run(_serve(monitor, server, state, log, token, manager))
-        finally:
-            log.close()
+        asyncio.run(_Service(loaded, state, environ, token).run(directories, manager))
     finally:
         state.close()
 
 
-async def _serve(
-    monitor: Monitor, server: MonitorServer, state: MonitorState, log: SessionLog, token: str, manager: Manager | None
-) -> None:
-    end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
-    try:
-        await server.start()
-        host = monitor.settings.host
-        state.show(MonitorCard(host, server.port, os.getpid(), token))
-        log.info("watching", folders=[str(each) for each in monitor.directories], host=host, port=server.port)
-        if is_wide(host):
-            log.warning("others than this machine can reach the monitor: its answers are not encrypted", host=host)
-        await monitor.run(end, manager)
-        log.info("left", looks=monitor.looks.count)
-    finally:
-        await server.close()
-        monitor.close()
+class _Service:
+    """A monitor at work in its folder."""
+
+    def __init__(self, loaded: LoadedConfig, state: MonitorState, environ: Mapping[str, str], token: str) -> None:
+        self._loaded, self._state, self._environ, self._token = loaded, state, environ, token
+        self._redactor = Redactor([token])
+        config = loaded.config
+        self._log = open_log(
+            state.folder,
+            self._hidden,
+            session=NAME,
+            clock=time.time_ns,
+            bounds=bounds_of(config.logs),
+            zone=ZoneInfo(config.session.timezone),
+        )
+
+    def _hidden(self, text: str) -> str:
+        return self._redactor.text(text)
+
+    async def run(self, directories: Sequence[Path], manager: Manager) -> None:
+        """Watch some folders of runs until a signal ends it."""
+        loaded, log, state = self._loaded, self._log, self._state
+        settings = loaded.config.monitor
+        try:
+            station = Station(
+                loaded,
+                state.folder,
+                self._environ,
+                log,
+                is_on_time=lambda: not monitor.is_late(),
+                folders=lambda: [state.folder, *(view.folder for view in monitor.views.values())],
+            )
+            self._redactor.keep(*station.secrets)
+            monitor = Monitor(directories, settings, judge=station.judge, alerting=station.tell, log=log, state=state)
+            server = MonitorServer(monitor, settings, self._token, clocks, station.counts)
+            await self._serve(monitor, station, server, manager)
+        finally:
+            log.close()
+
+    async def _serve(self, monitor: Monitor, station: Station, server: MonitorServer, manager: Manager) -> None:
+        end, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end.set)
+        try:
+            await server.start()
+            host = monitor.settings.host
+            self._state.show(MonitorCard(host, server.port, os.getpid(), self._token))
+            folders = [str(each) for each in monitor.directories]
+            self._log.info("watching", folders=folders, host=host, port=server.port, channels=station.channels)
+            if is_wide(host):
+                self._log.warning(
+                    "others than this machine can reach the monitor: its answers are not encrypted", host=host
+                )
+            station.start()
+            await monitor.run(end, manager)
+            self._log.info("left", looks=monitor.looks.count)
+        finally:
+            await server.close()
+            await station.aclose()
+            monitor.close()
 
 
-def look_once(loaded: LoadedConfig, directories: Sequence[Path], *, judge: Judge) -> Monitor:
+def look_once(loaded: LoadedConfig, directories: Sequence[Path]) -> Monitor:
     """Look at all sessions, to the end of their journals, and keep nothing."""
-    monitor = Monitor(directories, loaded.config.monitor, judge=judge, alerting=tell_nobody, log=_Silent())
+    judged = partial(judge, memory=Memory(), around=Around(expected=Expected(loaded.config)))
+    monitor = Monitor(directories, loaded.config.monitor, judge=judged, alerting=_tell_nobody, log=_Silent())
     asyncio.run(_look_to_the_end(monitor))
     return monitor
+
+
+def _tell_nobody(_findings: Sequence[Finding], _news: Sequence[News]) -> None:
+    """Take findings and news, and tell nobody of them."""
 
 
 async def _look_to_the_end(monitor: Monitor) -> None:

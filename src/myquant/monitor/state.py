@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from myquant.errors import MyquantError, cannot_write
-from myquant.session.at_broker import state_folder
 
-FOLDER: Final = "monitor"
 CARD: Final = "monitor.json"
 TOLD: Final = "told.json"
 LOCK: Final = ".lock"
@@ -88,11 +86,6 @@ class MonitorState:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-def monitor_folder() -> Path:
-    """Return the folder of this user's monitor."""
-    return state_folder() / FOLDER
 
 
 def open_state(folder: Path, now_wall_ns: int) -> MonitorState:

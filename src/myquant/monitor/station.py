@@ -1,0 +1,152 @@
+"""All that judges, remembers and tells, wired: what the monitor's looks go through, and what runs beside them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from myquant.config.loading import LoadedConfig
+from myquant.config.watching import MonitorSettings
+from myquant.monitor.alerting import Alerting
+from myquant.monitor.book import Book
+from myquant.monitor.channels import channel_names, read_channels, secret_parts
+from myquant.monitor.courier import Courier, stop_in_order
+from myquant.monitor.drift_watch import DriftWatch
+from myquant.monitor.expected import Expected
+from myquant.monitor.export import export_of
+from myquant.monitor.faults import Around, Memory
+from myquant.monitor.finding import Finding
+from myquant.monitor.heartbeat import Heartbeat, read_heartbeat
+from myquant.monitor.judge import judge
+from myquant.monitor.loop import Log
+from myquant.monitor.metrics import AlertCounts
+from myquant.monitor.replay_watch import ReplayWatch
+from myquant.monitor.spool import Spool
+from myquant.monitor.view import News, SessionView
+from myquant.session.log_files import start_packing
+
+LEAVE_S: Final = 5.0  # at the end: for what waits to be delivered
+AGAIN_S: Final = 5.0  # from a defect in what runs beside the looks to its next start
+PACK_S: Final = 60.0
+
+
+class Station:
+    """Judges what is seen, and tells people.
+
+    Args:
+        loaded: the settings.
+        folder: the monitor's own.
+        environ: where the addresses of channels are, which are secrets.
+        log: the monitor's.
+        is_on_time: whether the looks come in time.
+        folders: returns the folders whose logs are packed, and sent where that is wished.
+
+    Attributes:
+        channels: their names.
+        secrets: what no log may show of addresses.
+
+    Raises ConfigError for settings that can't be followed.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        folder: Path,
+        environ: Mapping[str, str],
+        log: Log,
+        *,
+        is_on_time: Callable[[], bool],
+        folders: Callable[[], Sequence[Path]],
+    ) -> None:
+        config = loaded.config
+        alerts, self._settings = config.alerts, config.monitor
+        self._log, self._folders = log, folders
+        channels = read_channels(channel_names(alerts), environ)
+        self._spool = Spool(folder, time.time_ns)
+        self._book = Book(folder)
+        self._courier = Courier(channels, alerts, self._spool, log, environ)
+        self._alerting = Alerting(alerts, ZoneInfo(config.session.timezone), self._book, self._courier.post)
+        url = read_heartbeat(environ)
+        self._heartbeat = Heartbeat(url, float(config.monitor.heartbeat_s), is_on_time, log) if url else None
+        self._export = export_of(config.logs, folders, folder / "export.json", log, environ)
+        self._workers = ThreadPoolExecutor(1, thread_name_prefix="baseline")
+        self._drift = DriftWatch(folder, self._workers) if config.monitor.drift else None
+        self._replays = ReplayWatch(folder) if config.monitor.replay else None
+        self._memory, self._expected = Memory(), Expected(config)
+        self._beside: list[asyncio.Task[None]] = []
+        self._delivering: asyncio.Task[None] | None = None
+        self.channels = [each.name for each in channels]
+        addresses = [*(each.address for each in channels), url]
+        self.secrets = [part for address in addresses for part in secret_parts(address)]
+
+    def judge(
+        self, views: Mapping[str, SessionView], settings: MonitorSettings, now_wall_ns: int, now_mono_ns: int
+    ) -> list[Finding]:
+        """Return what is wrong now."""
+        if self._drift is not None:
+            for view in views.values():
+                for spent in view.spent:
+                    self._drift.take(view, spent.spent_ns, spent.reference_ns)
+        if self._replays is not None:
+            self._replays.look(views, now_mono_ns)
+        around = Around(
+            expected=self._expected,
+            down=self._courier.down(),
+            heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
+            spool=self._courier.trouble() or self._book.trouble,
+        )
+        return judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
+
+    def tell(self, findings: Sequence[Finding], news: Sequence[News]) -> None:
+        """Take what is wrong now, and what has happened since the last look."""
+        self._alerting.take(findings, news, time.time_ns())
+
+    def counts(self) -> AlertCounts:
+        """Return what became of alerts."""
+        counts = self._courier.counts()
+        return AlertCounts(self._alerting.firing(), counts.deliveries, counts.spool, counts.up)
+
+    def start(self) -> None:
+        """Begin what runs beside the looks."""
+        self._delivering = asyncio.create_task(self._kept_up("the delivery of alerts", self._courier.run))
+        works: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [("the packing of logs", self._pack)]
+        if self._heartbeat is not None:
+            works.append(("the outgoing heartbeat", self._heartbeat.run))
+        if self._export is not None:
+            works.append(("the export of logs", self._export.run))
+        self._beside = [asyncio.create_task(self._kept_up(name, work)) for name, work in works]
+
+    async def aclose(self) -> None:
+        """End it all; what waits to be delivered goes out first, for a few seconds."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        if self._delivering is not None:
+            await stop_in_order(self._courier, self._delivering, LEAVE_S)
+        if self._replays is not None:
+            self._replays.close()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._book.close()
+        self._spool.close()
+
+    async def _kept_up(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do some work until it ends; a defect in it is logged, and it begins anew."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  (whatever fails here, the looks go on, and so does the rest)
+                self._log.error("a defect in the monitor", where=name, exc_info=error)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+    async def _pack(self) -> None:
+        """Have the log files that are written to no more packed, by processes of their own."""
+        while True:
+            for folder in self._folders():
+                start_packing(folder)
+                await asyncio.sleep(0)
+            await asyncio.sleep(PACK_S)

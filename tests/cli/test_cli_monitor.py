@@ -45,7 +45,10 @@ def test_one_look_has_the_code_of_its_verdict(run: Run) -> None:
     put_dead("dead")
     ended = run("monitor", "--once")
     assert ended.code == 7
-    assert ended.out.splitlines()[:2] == ["failed", "  dead: process 4194305 died without a word."]
+    assert ended.out.splitlines()[:2] == [
+        "failed",
+        "  dead: its process 4194305 is gone without a word; it held nothing",
+    ]
 
 
 def test_health_without_a_monitor_says_so_and_looks_by_itself(run: Run) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from myquant.config.loading import load_config
 from myquant.config.schema import SECTIONS
 from myquant.config.trading import TRADING, differences, trading_hash, trading_values
+from myquant.config.watching import WATCHING
 
 
 class Mine(BaseModel):
@@ -65,7 +66,7 @@ def test_a_strategys_own_section_counts() -> None:
 
 def test_each_section_was_thought_of() -> None:
     assert set(TRADING) < set(SECTIONS)
-    left_out = {"broker", "journal", "pipeline", "evidence", "angelone", "data_quality", "results"}
+    left_out = {"broker", "journal", "pipeline", "evidence", "angelone", "data_quality", "results", *WATCHING}
     assert set(SECTIONS) - set(TRADING) == left_out
 
 

@@ -147,7 +147,7 @@ def test_health_says_all_of_a_session_and_why(monitor: Monitor) -> None:
         async with client.get(address + "/health", headers=KEY) as answer:
             report = json.loads(await answer.text())
         assert report["verdict"] == "failed"
-        assert report["reasons"] == ["s: process 4194305 died without a word."]
+        assert report["reasons"] == ["s: its process 4194305 is gone without a word; it held nothing"]
         session = report["sessions"]["s"]
         assert (session["state"], session["verdict"], session["trades"]) == ("dead", "failed", 0)
         assert session["heartbeat_age_s"] is None

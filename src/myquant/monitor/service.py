@@ -57,6 +57,7 @@ class _Service:
             session=NAME,
             clock=time.time_ns,
             bounds=bounds_of(config.logs),
+            process=NAME,
             zone=ZoneInfo(config.session.timezone),
         )
 

@@ -91,6 +91,8 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"disk_free_bytes": 1024 * 2**20 - 1}, 0, {("disk_low", "disk", WARNING)}),
     ({"disk_free_bytes": 2**20}, 0, {("disk_low", "disk", CRITICAL)}),
     ({"records_left": 19_999}, 0, {("disk_low", "journal", CRITICAL)}),
+    ({"records_left": 5_500, "config": loaded(journal__segment_mib=1)}, 0, set()),  # as many as such a file has
+    ({"records_left": 5_000, "config": loaded(journal__segment_mib=1)}, 0, {("disk_low", "journal", CRITICAL)}),
     ({"damage": "record 7 is damaged"}, 0, {("journal_damaged", "", CRITICAL)}),
     ({"unread_since_ns": NOON - 5 * SECOND}, 0, {("journal_lag", "", WARNING)}),
     ({"replay": "its replay differs at record 7"}, 0, {("replay_differs", "", CRITICAL)}),

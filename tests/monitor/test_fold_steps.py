@@ -183,6 +183,14 @@ def test_a_position_stays_bare_while_its_stop_orders_are_accepted_and_refused_at
     assert journal.folded().instruments[0].bare_since_ns == BEGAN_NS + 1_500_000_000
 
 
+def test_an_order_that_comes_of_an_answer_has_a_time_too() -> None:
+    journal = Journal()
+    bought(journal)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, stop=9_500)
+    order = journal.folded().orders[2]
+    assert (order.sent_mono_ns, order.sent_wall_ns) == (0, BEGAN_NS + 1_500_000_000)
+
+
 def test_that_all_is_closed_hides_no_graver_halt() -> None:
     journal = Journal()
     journal.event(price=10_000)

@@ -62,7 +62,10 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"orders": {7: order(age_s=10)}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=10, state="unknown")}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=99, state="working")}}, 0, set()),
-    ({"ledger": stands(unknown=1)}, 0, {("order_unknown", "ledger", CRITICAL)}),
+    ({"orders": {7: replace(order(age_s=9.9), sent_mono_ns=0)}}, 0, set()),  # it came of an answer, or of a timer
+    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=0)}}, 0, {("order_unknown", "7", CRITICAL)}),
+    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=2 * MONO)}}, 0, {("order_unknown", "7", CRITICAL)}),  # rebooted
+    ({"ledger": stands(unknown=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=2)}, 0, {("rejects_in_a_row", "", WARNING)}),
     ({"ledger": stands(day_pnl=-(10**9))}, 0, set()),  # no limit is set
@@ -253,3 +256,11 @@ def test_an_unknown_rule_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="did you mean feed_stale"):
         refuse_unknown("feed_stal")
+
+
+def test_unknown_orders_of_the_account_alone_are_told_once_they_last() -> None:
+    """Its notes come a second later than the answers that end it."""
+    memory = Memory()
+    for after_s, ledger, subjects in ((0, 1, []), (1, 0, []), (2, 1, []), (11.9, 1, []), (12, 1, ["ledger"])):
+        told = found(view(ledger=stands(unknown=ledger)), after_s=after_s, memory=memory)
+        assert [each.subject for each in told if each.rule == "order_unknown"] == subjects

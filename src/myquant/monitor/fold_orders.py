@@ -111,7 +111,7 @@ class OrderBook:
             price=command.price,
             trigger=command.stop,
             reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
-            sent_wall_ns=receive_ns,
+            sent_wall_ns=receive_ns or self._wall_at(command),
             sent_mono_ns=arrived_ns,
             sent_time_ns=command.time_ns,
             last_price=self._price_at(command),

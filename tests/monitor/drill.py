@@ -67,7 +67,9 @@ def write_waves(path: Path, *, count: int = 36_000) -> Path:
     price = prices(count)
     time_ns = OPENS_NS + np.arange(count, dtype=np.int64) * (SECOND_NS // TICKS_A_SECOND)
     volume = np.full(count, VOLUME, np.int64)
-    write_ticks(path, [TickBatch(time_ns=time_ns, price=price, volume=volume, bid=price - 5, ask=price + 5)], time_zone=ZONE)
+    write_ticks(
+        path, [TickBatch(time_ns=time_ns, price=price, volume=volume, bid=price - 5, ask=price + 5)], time_zone=ZONE
+    )
     return path
 
 
@@ -208,5 +210,3 @@ def kill(child: Child) -> int:
     child.send(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     return at_ns
-
-

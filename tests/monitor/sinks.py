@@ -44,7 +44,9 @@ class Arrival(NamedTuple):
 
     def notices(self) -> list[Notice]:
         found = _NOTICE.findall(self.body)
-        return [Notice(session, rule, severity, what, int(number)) for session, rule, severity, what, _, number in found]
+        return [
+            Notice(session, rule, severity, what, int(number)) for session, rule, severity, what, _, number in found
+        ]
 
     @property
     def message_id(self) -> str:
@@ -93,7 +95,9 @@ class MailSink(Mailbox):
             mail = message_from_string(self.mails[-1], policy=default)
             part = mail.get_body(("plain",))
             assert part is not None
-            self.arrivals.append(Arrival(time.time_ns(), str(mail["Subject"]), part.get_content().replace("\r\n", "\n")))
+            self.arrivals.append(
+                Arrival(time.time_ns(), str(mail["Subject"]), part.get_content().replace("\r\n", "\n"))
+            )
         return answer
 
     @staticmethod
@@ -105,7 +109,9 @@ class Sinks:
     """Channels by name, each with a server of its own; `with` ends them. Those whose name begins with mail speak SMTP."""
 
     def __init__(self, *names: str) -> None:
-        self.of: dict[str, WebSink | MailSink] = {name: MailSink() if name.startswith("mail") else WebSink() for name in names}
+        self.of: dict[str, WebSink | MailSink] = {
+            name: MailSink() if name.startswith("mail") else WebSink() for name in names
+        }
         self._ports = dict.fromkeys(names, 0)
         self._servers: dict[str, AsyncExitStack] = {}
         self._loop = asyncio.new_event_loop()

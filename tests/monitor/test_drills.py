@@ -4,7 +4,6 @@ Bounds are what docs/monitoring.md promises, and `SLACK_S` besides: the machine 
 """
 
 import os
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -81,8 +80,12 @@ def test_a_session_that_freezes_is_cut_off_and_dies(drill: Drill) -> None:
         dead[name] = drill.raised("engine_dead", name)
         assert_in_time(dead[name], fault_ns, DEAD_S)
         assert dead[name].arrivals["hook"].title == dead[name].arrivals["mail"].title
-    assert dead["held"].arrivals["mail"].title.startswith(
-        f"CRITICAL held: engine_dead: ITS PROCESS IS GONE AND IT HOLDS 75 {SYMBOL}: IT IS PROTECTED BY STOP ORDER"
+    assert (
+        dead["held"]
+        .arrivals["mail"]
+        .title.startswith(
+            f"CRITICAL held: engine_dead: ITS PROCESS IS GONE AND IT HOLDS 75 {SYMBOL}: IT IS PROTECTED BY STOP ORDER"
+        )
     )
     assert dead["flat"].arrivals["mail"].title.endswith("is gone without a word; it held nothing")
     stage.at_broker(lab, name="held", **HOLDING)

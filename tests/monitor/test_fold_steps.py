@@ -186,7 +186,7 @@ def test_a_position_stays_bare_while_its_stop_orders_are_accepted_and_refused_at
 def test_an_order_that_comes_of_an_answer_has_a_time_too() -> None:
     journal = Journal()
     bought(journal)
-    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, stop=9_500)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, stop=9_500, time_ns=BEGAN_NS + SECOND_NS)
     order = journal.folded().orders[2]
     assert (order.sent_mono_ns, order.sent_wall_ns) == (0, BEGAN_NS + 1_500_000_000)
 

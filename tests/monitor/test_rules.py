@@ -64,7 +64,11 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"orders": {7: order(age_s=99, state="working")}}, 0, set()),
     ({"orders": {7: replace(order(age_s=9.9), sent_mono_ns=0)}}, 0, set()),  # it came of an answer, or of a timer
     ({"orders": {7: replace(order(age_s=10), sent_mono_ns=0)}}, 0, {("order_unknown", "7", CRITICAL)}),
-    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=2 * MONO)}}, 0, {("order_unknown", "7", CRITICAL)}),  # rebooted
+    (
+        {"orders": {7: replace(order(age_s=10), sent_mono_ns=2 * MONO)}},
+        0,
+        {("order_unknown", "7", CRITICAL)},
+    ),  # rebooted
     ({"ledger": stands(unknown=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=2)}, 0, {("rejects_in_a_row", "", WARNING)}),

@@ -9,7 +9,9 @@ from monitor.posts import Clock, message_of
 from myquant.monitor.book import ALERT, Book
 from myquant.monitor.spool import Spool
 
-LOOK = "import sys; from pathlib import Path; from myquant.monitor.book import Book; Book(Path(sys.argv[1])).rows('alert')"
+LOOK = (
+    "import sys; from pathlib import Path; from myquant.monitor.book import Book; Book(Path(sys.argv[1])).rows('alert')"
+)
 
 
 def test_what_is_written_while_another_process_looks_is_there(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import InstrumentView, OrderView, SessionView
 
 ORDERS_MAX: Final = 1000
-STEADY_NS: Final = SECOND_NS  # a stop order that is gone sooner (accepted, then refused by the exchange) has protected nothing
+STEADY_NS: Final = (
+    SECOND_NS  # a stop order that is gone sooner (accepted, then refused by the exchange) has protected nothing
+)
 SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
     orders.STATE_NAMES[state]
     for state in (
@@ -68,7 +70,9 @@ class OrderBook:
         elif event.kind == codes.OPERATOR:
             if event.code == codes.ASK_RESUME:
                 set_halt(view, "", event.receive_ns)
-            elif event.code == codes.ASK_FLATTEN and not view.halt:  # as of an account: what halts by itself is the reason
+            elif (
+                event.code == codes.ASK_FLATTEN and not view.halt
+            ):  # as of an account: what halts by itself is the reason
                 set_halt(view, FLATTEN, event.receive_ns)
         elif event.kind == codes.FOREIGN_TRADE:
             self._hold(event.instrument, -event.quantity, -event.value, event)

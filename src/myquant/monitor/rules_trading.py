@@ -99,7 +99,9 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
     if unanswered or view.ledger is None or not view.ledger.unknown:
         look.memory.unknown_ns.pop(view.name, None)
         return
-    since_ns = look.memory.unknown_ns.setdefault(view.name, look.wall_ns)  # the account is noted a second later than answers
+    since_ns = look.memory.unknown_ns.setdefault(
+        view.name, look.wall_ns
+    )  # the account is noted a second later than answers
     if look.wall_ns - since_ns >= longest_ns:
         text = f"{counted(view.ledger.unknown, 'order')} without an answer, by its own account"
         yield Fault(text, since_ns, subject="ledger")

@@ -17,6 +17,7 @@ from monitor.sinks import Arrival, Sinks
 from myquant.monitor.alert import RAISED, RESOLVED, Alert, alert_of
 from myquant.monitor.ask import ask_monitor
 from myquant.monitor.book import ALERT, Book
+from myquant.monitor.state import CARD
 from myquant.ticks.batch import TickBatch
 from myquant.ticks.write import write_ticks
 from session.forks import Child
@@ -111,17 +112,21 @@ class Drill:
         """The monitor's own folder."""
         return self.stage.folder / self.folder / "monitor"
 
-    def watch(self) -> Child:
-        """Start the monitor, or start it again, and wait until it is reached."""
+    def begin(self) -> Child:
+        """Start the monitor, or start it again."""
         values = {**self.settings, **self.sinks.settings()}
         options = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
         folders = [part for name in self.directories for part in ("--directory", name)]
         environ = {"MYQUANT_STATE": str(self.stage.folder / self.folder), **self.sinks.environ()}
-        (self.state / "monitor.json").unlink(missing_ok=True)
-        child = self.monitor = self.stage.start(
-            f"{self.folder}.said", "--debug", "monitor", "--port", "0", *folders, *options, environ=environ
-        )
-        wait("the monitor listens", lambda: (self.state / "monitor.json").exists() or _gone(child))
+        (self.state / CARD).unlink(missing_ok=True)  # one that was killed leaves it
+        words = ("--debug", "monitor", "--port", "0", *folders, *options)
+        self.monitor = self.stage.start(f"{self.folder}.said", *words, environ=environ)
+        return self.monitor
+
+    def watch(self) -> Child:
+        """Start the monitor, or start it again, and wait until it is reached."""
+        child = self.begin()
+        wait("the monitor listens", lambda: (self.state / CARD).exists() or child.poll() is not None)
         assert child.poll() is None, self.stage.said(self.folder)
         return child
 
@@ -179,10 +184,6 @@ class Drill:
     def _instruments(self, name: str) -> list[dict[str, Any]]:
         status = self.stage.status(name)
         return [] if status is None else status["instruments"]
-
-
-def _gone(child: Child) -> bool:
-    return child.poll() is not None
 
 
 @contextmanager

@@ -37,7 +37,7 @@ HOLDING: Final = {  # once entered, a position is held
 }
 FLAT: Final = {"strategy__min_warmup_ticks": 1_000_000}
 # What is quick enough for a test; nothing that takes a processor from those who trade.
-QUICK: Final = {
+QUICK: Final[dict[str, Any]] = {
     "monitor.look_s": "0.1",
     "monitor.silence_s": "1.5",
     "monitor.feed_age_s": 1,

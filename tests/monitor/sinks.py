@@ -51,7 +51,8 @@ class Arrival(NamedTuple):
     @property
     def message_id(self) -> str:
         """What a message has that is sent twice, and no other."""
-        return _MESSAGE.findall(self.body)[-1]
+        (found,) = _MESSAGE.findall(self.body)
+        return str(found)
 
 
 class WebSink(Sink):

@@ -3,20 +3,20 @@
 Bounds are what docs/monitoring.md promises, and `SLACK_S` besides: the machine of a test has much else to do.
 """
 
-import os
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from monitor.drill import FLAT, HOLDING, QUICK, Drill, Report, kill, on_drill, stopped, wait
 from monitor.loose_lab import loose_lab
+from monitor.mishaps import a_victim, fill, small_disk
 from monitor.sinks import HANGS, REFUSES
-from monitor.watched import begun, note, put_session
+from monitor.watched import note
 from myquant.journal import record
 from myquant.journal.record import NOTE
 from myquant.journal.writer import JournalWriter
@@ -99,34 +99,13 @@ def test_a_session_that_freezes_is_cut_off_and_dies(drill: Drill) -> None:
     assert_told_once(drill)
 
 
-@contextmanager
-def small_disk(place: Path) -> Iterator[None]:
-    """Give a folder a disk of its own, of six mebibytes."""
-    place.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)]
-    if os.geteuid() or subprocess.run(mounting, check=False, capture_output=True).returncode:
-        pytest.skip("only a superuser who may mount can make a small disk")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
-
-
-def fill(path: Path) -> int:
-    """Take all that a disk has left; return when (the machine's clock, ns) it was full."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return time.time_ns()
-
-
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     def long_day(path: Path) -> Path:
         return write_day(path, count=40_000)
 
-    with small_disk(tmp_path / "runs"), on_drill(tmp_path, write=long_day) as drill:
+    with small_disk(tmp_path / "runs", mib=6) as is_there, on_drill(tmp_path, write=long_day) as drill:
+        if not is_there:
+            pytest.skip("only a superuser who may mount can make a small disk")
         lab = drill.stage.lab(speed=120)  # 760 ticks a second, for 52 seconds
         session = drill.stage.paper(lab)
         drill.watch()
@@ -187,12 +166,8 @@ def test_orders_that_are_refused_lost_or_not_ours(drill: Drill) -> None:
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Give a process whose death is a fault: by its folder it is a session."""
-    with subprocess.Popen(["sleep", "600"]) as process:  # noqa: S607  (where it is differs)
-        folder = put_session(tmp_path / "runs" / "victim")
-        begun(folder, process.pid, wall_ns=time.time_ns()).close()
+    with a_victim(tmp_path / "runs" / "victim") as process:
         yield process
-        process.kill()
 
 
 def test_channels_that_are_down_hang_or_refuse(tmp_path: Path, victim: "subprocess.Popen[bytes]") -> None:

@@ -171,7 +171,8 @@ class Drill:
     def looks(self) -> int:
         """Return how often the monitor that runs has looked."""
         report = ask_monitor(self.state)
-        return 0 if report is None else report["monitor"]["looks"]
+        about = report["monitor"] if report is not None else None
+        return 0 if about is None else int(about["looks"])
 
     def holds(self, name: str) -> None:
         """Wait until a session holds something."""

@@ -119,14 +119,15 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         assert halted.alert.severity == CRITICAL
         failed = drill.raised("session_failed", "s")
         assert "EXIT CODE 4" in failed.arrivals["mail"].title.upper()
+        assert {"disk_low", "session_failed"} <= {each.rule for each in drill.firing()}
         filler.unlink()
+        drill.resolved(low)
         drill.stage.paper(lab)
         drill.resolved(failed)
         wait("the halt goes on", lambda: [each.subject for each in drill.firing()] == ["journal"])
         ask_session(drill.stage.session(), RESUME, "test")
         wait("nothing is wrong any more", lambda: not drill.firing())
-        for each in (low, halted):
-            drill.resolved(each)
+        drill.resolved(halted)
         assert_told_once(drill)
 
 

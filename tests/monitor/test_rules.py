@@ -97,6 +97,10 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"delay_min_ns": None}, 0, set()),
     ({"disk_free_bytes": 1024 * 2**20 - 1}, 0, {("disk_low", "disk", WARNING)}),
     ({"disk_free_bytes": 2**20}, 0, {("disk_low", "disk", CRITICAL)}),
+    ({"disk_free_bytes": 0, "stopped_code": 0}, 0, set()),
+    ({"disk_free_bytes": 0, "stopped_code": 4}, 0, {("session_failed", "", CRITICAL), ("disk_low", "disk", CRITICAL)}),
+    ({"disk_free_bytes": 0, "stopped_code": 4, "process": LONG_GONE, **OLD}, 0, set()),
+    ({"records_left": 1, "stopped_code": 4}, 0, {("session_failed", "", CRITICAL)}),
     ({"records_left": 19_999}, 0, {("disk_low", "journal", CRITICAL)}),
     ({"records_left": 5_500, "config": loaded(journal__segment_mib=1)}, 0, set()),  # as many as such a file has
     ({"records_left": 5_000, "config": loaded(journal__segment_mib=1)}, 0, {("disk_low", "journal", CRITICAL)}),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from myquant.cli import failures, main
+from myquant.cli import failures, main, monitor
 from myquant.cli.app import app
 from myquant.config.loading import load_config
 from myquant.config.schema import SECTIONS
@@ -75,7 +75,7 @@ def test_the_page_has_every_command_and_option(name: str, options: list[str]) ->
     own = [
         section
         for section in sections
-        if re.match(r"`myquant\b", section) and re.search(rf"`(myquant )?{first}\b", section.splitlines()[0])
+        if re.match(r"`myquant\b", section) and re.search(rf"`(myquant )?{first}(?![\w-])", section.splitlines()[0])
     ]
     assert len(own) == 1
     if more:
@@ -152,7 +152,8 @@ def test_the_pages_name_keys() -> None:
 @pytest.mark.parametrize("page", ["README.md", "RUNBOOK.md", "docs/cli.md"])
 def test_every_exit_code_is_explained(page: str) -> None:
     errors = {kind.exit_code for kind in (ConfigError, DataError, JournalError, BrokerError)}
-    known = {failures.DONE, failures.FAILED, failures.INTERRUPTED, *errors}
+    health = {monitor.DEGRADED_CODE, monitor.FAILED_CODE}
+    known = {failures.DONE, failures.FAILED, failures.INTERRUPTED, *errors, *health}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", PAGES[page], re.MULTILINE)} == known
 
 

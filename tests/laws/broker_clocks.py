@@ -16,6 +16,7 @@ from myquant.brokers.angelone.tokens import Token, TokenTable
 from myquant.core import codes
 from myquant.lab.angelone.faults import parse_faults
 from myquant.lab.angelone.order_service import Terms
+from myquant.session.supervisor import _way_of
 from session.virtual import VirtualLoop, run_virtually
 
 MINUTE_S: Final = 60
@@ -70,6 +71,7 @@ class Clocked(Process):
         vars(self._packets).update(
             take=decoder.take, connect=decoder.connect, words=decoder.words, counts=decoder.counts
         )
+        self.supervisor._ways = [_way_of(self._packets)]
         if self.recovered is not None:
             for last in self.recovered.last_inputs.values():
                 decoder.recall(last)

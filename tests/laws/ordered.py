@@ -92,6 +92,7 @@ class Room:
             take=self._take,
             exchange_clock=SimpleNamespace(now_ns=self._loop.monotonic_ns),
             each_second=[],
+            telemetry=SimpleNamespace(),
             hold=nothing,
             release=nothing,
         )

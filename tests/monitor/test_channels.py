@@ -72,12 +72,18 @@ def test_no_address_has_no_parts() -> None:
 @pytest.mark.parametrize(
     ("address", "asked"),
     [
-        ("json://h", "json://h?format=text&overflow=split&redirect=no"),
-        ("json://h/?", "json://h/?format=text&overflow=split&redirect=no"),
-        ("mailto://h?to=a@b.example", "mailto://h?to=a@b.example&format=text&overflow=split&redirect=no"),
-        ("json://h?Overflow=truncate&redirect=yes", "json://h?Overflow=truncate&redirect=yes&format=text"),
-        ("json://h?format=html&overflow=split&redirect=no", "json://h?format=html&overflow=split&redirect=no"),
+        ("json://h", "json://h?format=text&overflow=split&redirect=no&cto=17&rto=17"),
+        ("json://h/?", "json://h/?format=text&overflow=split&redirect=no&cto=17&rto=17"),
+        ("mailto://h?to=a@b.example", "mailto://h?to=a@b.example&format=text&overflow=split&redirect=no&cto=17&rto=17"),
+        (
+            "json://h?Overflow=truncate&redirect=yes",
+            "json://h?Overflow=truncate&redirect=yes&format=text&cto=17&rto=17",
+        ),
+        (
+            "json://h?format=html&overflow=split&redirect=no&cto=1&rto=2",
+            "json://h?format=html&overflow=split&redirect=no&cto=1&rto=2",
+        ),
     ],
 )
 def test_plain_text_is_asked_for_unless_the_address_says_otherwise(address: str, asked: str) -> None:
-    assert with_wishes(address) == asked
+    assert with_wishes(address, 15.0) == asked

@@ -50,14 +50,16 @@ class Said(logging.Handler):
         return " ".join(lines)
 
 
-def with_wishes(address: str) -> str:
+def with_wishes(address: str, limit_s: float) -> str:
     """Return an address that asks for plain text in as many messages as it takes, and follows no redirection.
 
-    A redirected POST becomes a GET, which answers well and has lost the message.
+    A redirected POST becomes a GET, which answers well and has lost the message. The time-outs of connecting and reading are
+    behind `limit_s`, which is the one that counts: apprise's own would give up a message that was perhaps taken.
     """
+    wanted = {**WANTED, "cto": f"{limit_s + GRACE_S:g}", "rto": f"{limit_s + GRACE_S:g}"}
     query = address.partition("?")[2]
     given = {part.partition("=")[0].lower() for part in query.split("&")}
-    wishes = "&".join(f"{name}={value}" for name, value in WANTED.items() if name not in given)
+    wishes = "&".join(f"{name}={value}" for name, value in wanted.items() if name not in given)
     if not wishes:
         return address
     return f"{address}{'&' if query else '' if address.endswith('?') else '?'}{wishes}"
@@ -65,7 +67,8 @@ def with_wishes(address: str) -> str:
 
 def serve(requests: Iterator[bytes], answer: Callable[[dict[str, Any]], None]) -> None:
     """Deliver what comes, to the end."""
-    address = str(json.loads(next(requests))["address"])
+    first = json.loads(next(requests))
+    address, limit_s = str(first["address"]), float(first["limit_s"])
     redactor = Redactor(secret_parts(address))
     sys.excepthook = _last_words(redactor, answer)
     said = Said()
@@ -73,33 +76,33 @@ def serve(requests: Iterator[bytes], answer: Callable[[dict[str, Any]], None]) -
     logger.handlers[:] = [said]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    is_usable = _service(address) is not None
+    is_usable = _service(address, limit_s) is not None
     answer({"ready": is_usable, "said": redactor.line(said.take(delivered=False), SAID_MAX)})
     if not is_usable:
         return
     for line in requests:
         request = json.loads(line)
-        signal.setitimer(signal.ITIMER_REAL, request["limit_s"] + GRACE_S)
-        delivered = _deliver(address, request)
+        signal.setitimer(signal.ITIMER_REAL, limit_s + GRACE_S)
+        delivered = _deliver(address, limit_s, request)
         signal.setitimer(signal.ITIMER_REAL, 0)
         text = redactor.line(said.take(delivered=delivered), SAID_MAX)
         answer({"id": request["id"], "delivered": delivered, "said": text})
 
 
-def _service(address: str) -> "apprise.NotifyBase | None":
+def _service(address: str, limit_s: float) -> "apprise.NotifyBase | None":
     """Return what delivers; None: the address is none. Its warnings go to the log."""
     import apprise  # noqa: PLC0415  (0.2 s and more: what else is read of this module should not wait)
 
-    service = apprise.Apprise.instantiate(with_wishes(address), asset=apprise.AppriseAsset(async_mode=False))
+    service = apprise.Apprise.instantiate(with_wishes(address, limit_s), asset=apprise.AppriseAsset(async_mode=False))
     return service if isinstance(service, apprise.NotifyBase) else None
 
 
-def _deliver(address: str, request: dict[str, Any]) -> bool:
+def _deliver(address: str, limit_s: float, request: dict[str, Any]) -> bool:
     """Deliver one message, by a service made for it: one that is used again waits, 5.5 s where it is e-mail."""
     import apprise  # noqa: PLC0415  (as above)
 
     carrier = apprise.Apprise()
-    service = _service(address)
+    service = _service(address, limit_s)
     return service is not None and bool(
         carrier.add(service)
         and carrier.notify(

@@ -93,7 +93,7 @@ class Worker:
         """Hand a message over and wait for what becomes of it, for `attempt_s` at most. Never raises for a channel's sake."""
         if problem := await self.ready():
             return Answer(delivered=False, said=problem)
-        request = {**parcel._asdict(), "id": parcel.message_id, "limit_s": self._attempt_s}
+        request = {**parcel._asdict(), "id": parcel.message_id}
         try:
             async with asyncio.timeout(self._attempt_s):
                 answer = await self._ask(request)
@@ -133,7 +133,7 @@ class Worker:
             limit=LINE_MAX,
             start_new_session=True,  # a Ctrl-C at the monitor's terminal is not for it
         )
-        return await self._ask({"address": self._channel.address})
+        return await self._ask({"address": self._channel.address, "limit_s": self._attempt_s})
 
     async def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the next answer; {} where there is none, or it is nonsense. Raises OSError where nobody listens."""

@@ -60,7 +60,7 @@ async def smtp(mailbox: Mailbox, port: int = 0, *, password: bytes = b"") -> Asy
 
 
 @asynccontextmanager
-async def tcp(handle: Handle) -> AsyncIterator[int]:
+async def tcp(handle: Handle, port: int = 0) -> AsyncIterator[int]:
     """Run a server that does what `handle` does with each connection; yields its port."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -75,7 +75,7 @@ async def tcp(handle: Handle) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handled, HOST, 0)
+    server = await asyncio.start_server(handled, HOST, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

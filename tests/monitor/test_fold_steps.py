@@ -173,6 +173,34 @@ def test_a_position_is_bare_until_its_stop_order_rests_and_when_it_goes() -> Non
     assert journal.folded().instruments[0].bare_since_ns is None
 
 
+def test_a_position_stays_bare_while_its_stop_orders_are_accepted_and_refused_at_once() -> None:
+    journal = Journal()
+    bought(journal)
+    for number in range(2, 9):  # one a second, each at work for ten milliseconds
+        journal.command(codes.SUBMIT, order_id=number, side=codes.SELL, quantity=75, stop=9_500)
+        journal.event(codes.ORDER_ACK, number, order_id=number)
+        journal.event(codes.ORDER_REJECT, number + 0.01, order_id=number, code=codes.BY_VENUE)
+    assert journal.folded().instruments[0].bare_since_ns == BEGAN_NS + 1_500_000_000
+
+
+def test_an_order_that_comes_of_an_answer_has_a_time_too() -> None:
+    journal = Journal()
+    bought(journal)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, stop=9_500, time_ns=BEGAN_NS + SECOND_NS)
+    order = journal.folded().orders[2]
+    assert (order.sent_mono_ns, order.sent_wall_ns) == (0, BEGAN_NS + 1_500_000_000)
+
+
+def test_that_all_is_closed_hides_no_graver_halt() -> None:
+    journal = Journal()
+    journal.event(price=10_000)
+    journal.command(codes.HALTED, reason=codes.BY_JOURNAL)
+    journal.event(codes.OPERATOR, 1, code=codes.ASK_FLATTEN)
+    assert journal.folded().halt == "journal"
+    journal.event(codes.OPERATOR, 2, code=codes.ASK_RESUME)
+    assert journal.folded().halt == ""
+
+
 @pytest.mark.parametrize(
     ("code", "ends"),
     [

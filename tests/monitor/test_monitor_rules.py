@@ -62,7 +62,14 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"orders": {7: order(age_s=10)}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=10, state="unknown")}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=99, state="working")}}, 0, set()),
-    ({"ledger": stands(unknown=1)}, 0, {("order_unknown", "ledger", CRITICAL)}),
+    ({"orders": {7: replace(order(age_s=9.9), sent_mono_ns=0)}}, 0, set()),  # it came of an answer, or of a timer
+    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=0)}}, 0, {("order_unknown", "7", CRITICAL)}),
+    (
+        {"orders": {7: replace(order(age_s=10), sent_mono_ns=2 * MONO)}},
+        0,
+        {("order_unknown", "7", CRITICAL)},
+    ),  # rebooted
+    ({"ledger": stands(unknown=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=2)}, 0, {("rejects_in_a_row", "", WARNING)}),
     ({"ledger": stands(day_pnl=-(10**9))}, 0, set()),  # no limit is set
@@ -90,7 +97,13 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"delay_min_ns": None}, 0, set()),
     ({"disk_free_bytes": 1024 * 2**20 - 1}, 0, {("disk_low", "disk", WARNING)}),
     ({"disk_free_bytes": 2**20}, 0, {("disk_low", "disk", CRITICAL)}),
+    ({"disk_free_bytes": 0, "stopped_code": 0}, 0, set()),
+    ({"disk_free_bytes": 0, "stopped_code": 4}, 0, {("session_failed", "", CRITICAL), ("disk_low", "disk", CRITICAL)}),
+    ({"disk_free_bytes": 0, "stopped_code": 4, "process": LONG_GONE, **OLD}, 0, set()),
+    ({"records_left": 1, "stopped_code": 4}, 0, {("session_failed", "", CRITICAL)}),
     ({"records_left": 19_999}, 0, {("disk_low", "journal", CRITICAL)}),
+    ({"records_left": 5_500, "config": loaded(journal__segment_mib=1)}, 0, set()),  # as many as such a file has
+    ({"records_left": 5_000, "config": loaded(journal__segment_mib=1)}, 0, {("disk_low", "journal", CRITICAL)}),
     ({"damage": "record 7 is damaged"}, 0, {("journal_damaged", "", CRITICAL)}),
     ({"unread_since_ns": NOON - 5 * SECOND}, 0, {("journal_lag", "", WARNING)}),
     ({"replay": "its replay differs at record 7"}, 0, {("replay_differs", "", CRITICAL)}),
@@ -251,3 +264,11 @@ def test_an_unknown_rule_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="did you mean feed_stale"):
         refuse_unknown("feed_stal")
+
+
+def test_unknown_orders_of_the_account_alone_are_told_once_they_last() -> None:
+    """Its notes come a second later than the answers that end it."""
+    memory = Memory()
+    for after_s, ledger, subjects in ((0, 1, []), (1, 0, []), (2, 1, []), (11.9, 1, []), (12, 1, ["ledger"])):
+        told = found(view(ledger=stands(unknown=ledger)), after_s=after_s, memory=memory)
+        assert [each.subject for each in told if each.rule == "order_unknown"] == subjects

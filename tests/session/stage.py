@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -82,6 +82,12 @@ def write_dense_day(path: Path, *, count: int = 4000, seconds: int = 100) -> Pat
     batch = TickBatch(time_ns=time_ns, price=price, volume=volume, bid=price - 5, ask=price + 5)
     write_ticks(path, [batch], time_zone=ZONE)
     return path
+
+
+class Place(Protocol):
+    """Where a session trades. `environ` is what it needs for that."""
+
+    environ: dict[str, str]
 
 
 @dataclass
@@ -158,14 +164,14 @@ class Stage:
         found = dict(re.findall(r"^export (\w+)=(.*)$", read(said), re.MULTILINE))
         return Lab(child, said, {**(environ or {}), **found})
 
-    def paper(self, lab: Lab, *words: str, name: str = "s", **values: Any) -> Child:
+    def paper(self, lab: Place, *words: str, name: str = "s", **values: Any) -> Child:
         """Start a session on a lab; values: `feed__stall_s=1` is the setting feed.stall_s."""
         chosen = LIVELY | {key.replace("__", "."): value for key, value in values.items()}
         options = [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
         command = ("--debug", "paper", "--broker", "angelone", SYMBOL, "--session", name, *options, *words)
         return self.start(f"{name}.said", *command, environ=lab.environ)
 
-    def at_broker(self, lab: Lab, *words: str, name: str = "s", **values: Any) -> Child:
+    def at_broker(self, lab: Place, *words: str, name: str = "s", **values: Any) -> Child:
         """Start a session whose orders go to a lab, or go on with it; values as of `paper`."""
         chosen = AT_BROKER | {key.replace("__", "."): value for key, value in values.items()}
         options = [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]

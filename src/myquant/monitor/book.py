@@ -4,7 +4,6 @@ What the monitor has in its memory is what counts while it runs. A disk that tak
 written is kept, and written with the next change.
 """
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from myquant.errors import MyquantError
+from myquant.monitor.folder import make_private
 
 FILE: Final = "alerts.sqlite"
-FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 WAIT_S: Final = 0.25  # for another process that writes
 
@@ -88,7 +87,7 @@ class Book:
     def _connected(self) -> sqlite3.Connection:
         if self._base is None:
             self.path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+            make_private(self.path)
             base = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
             try:
                 base.execute("pragma journal_mode = wal")

@@ -39,6 +39,7 @@ class Memory:
     first_ns: dict[tuple[str, str, str], int] = field(default_factory=dict)  # when a fault was found first
     counters: dict[tuple[str, str], Rise] = field(default_factory=dict)  # by session and name
     opened_ns: dict[str, int] = field(default_factory=dict)  # when a session's market was seen to open
+    unknown_ns: dict[str, int] = field(default_factory=dict)  # since when a session's account alone has unknown orders
     looked_mono_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
     was_late_ns: int | None = None
@@ -48,6 +49,7 @@ class Memory:
         kept = set(sessions)
         self.counters = {key: rise for key, rise in self.counters.items() if key[0] in kept}
         self.opened_ns = {name: since for name, since in self.opened_ns.items() if name in kept}
+        self.unknown_ns = {name: since for name, since in self.unknown_ns.items() if name in kept}
 
 
 @dataclass(frozen=True)

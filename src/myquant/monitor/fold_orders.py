@@ -15,6 +15,9 @@ from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import InstrumentView, OrderView, SessionView
 
 ORDERS_MAX: Final = 1000
+STEADY_NS: Final = (
+    SECOND_NS  # a stop order that is gone sooner (accepted, then refused by the exchange) has protected nothing
+)
 SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
     orders.STATE_NAMES[state]
     for state in (
@@ -55,6 +58,7 @@ class OrderBook:
         self._bought: dict[
             int, tuple[int, int]
         ] = {}  # by instrument, since it was flat: units, and what they cost, paise
+        self._covered: dict[int, tuple[int, int]] = {}  # by instrument: since when, and since when it had been bare
 
     def take_event(self, event: Event, origin: Origin, number: int) -> None:
         """Take an input."""
@@ -64,8 +68,12 @@ class OrderBook:
             if not view.feed_stale:
                 self._desk.healthy(number, event.receive_ns)
         elif event.kind == codes.OPERATOR:
-            if event.code in (codes.ASK_FLATTEN, codes.ASK_RESUME):
-                set_halt(view, FLATTEN if event.code == codes.ASK_FLATTEN else "", event.receive_ns)
+            if event.code == codes.ASK_RESUME:
+                set_halt(view, "", event.receive_ns)
+            elif (
+                event.code == codes.ASK_FLATTEN and not view.halt
+            ):  # as of an account: what halts by itself is the reason
+                set_halt(view, FLATTEN, event.receive_ns)
         elif event.kind == codes.FOREIGN_TRADE:
             self._hold(event.instrument, -event.quantity, -event.value, event)
         else:
@@ -107,7 +115,7 @@ class OrderBook:
             price=command.price,
             trigger=command.stop,
             reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
-            sent_wall_ns=receive_ns,
+            sent_wall_ns=receive_ns or self._wall_at(command),
             sent_mono_ns=arrived_ns,
             sent_time_ns=command.time_ns,
             last_price=self._price_at(command),
@@ -195,10 +203,17 @@ class OrderBook:
             for order in self._view.orders.values()
             if order.instrument == who and not order.is_buy and order.state in (WORKING, PARTIAL)
         )
-        if each.quantity <= 0 or sum(resting) >= each.quantity:
+        now_ns = wall_ns or self._view.written_wall_ns or 0
+        if each.quantity <= 0:
+            each.bare_since_ns = None
+            self._covered.pop(who, None)
+        elif sum(resting) >= each.quantity:
+            if each.bare_since_ns is not None:
+                self._covered[who] = now_ns, each.bare_since_ns
             each.bare_since_ns = None
         elif each.bare_since_ns is None:
-            each.bare_since_ns = wall_ns or self._view.written_wall_ns
+            covered_ns, before_ns = self._covered.pop(who, (0, now_ns))
+            each.bare_since_ns = before_ns if now_ns - covered_ns < STEADY_NS else now_ns
 
     def _note_round_trip(self, event: Event, origin: Origin) -> None:
         """Note how long the first answer to an order took: by the monotonic clock, else by the machine's."""

@@ -143,7 +143,6 @@ RULES: Final = MappingProxyType(
             "less than `monitor.disk_free_mib` is free (critical: a tenth of it), or the journal has little room left (critical)",
             "free the disk; see RUNBOOK.md, The disk",
             rules_process.disk_low,
-            RUNNING,
         ),
         "journal_damaged": Rule(
             CRITICAL,

@@ -17,6 +17,7 @@ from myquant.monitor.faults import (
 from myquant.monitor.finding import CRITICAL, INFO, WARNING
 from myquant.monitor.view import OrderView, SessionView
 from myquant.session.halts import HALTS, RESUME
+from myquant.session.taking_up import segment_records_of
 
 RESTS: Final = ("working", "partial")  # a stop order of such a state is at the exchange
 MAYBE_RESTS: Final = ("sent", "unknown")
@@ -122,13 +123,16 @@ def journal_lag(view: SessionView, look: Look) -> Iterator[Fault]:
 def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a disk, or a journal, that has little room left."""
     free, least = view.disk_free_bytes, look.settings.disk_free_mib
+    if not view.runs and not (view.stopped_code and look.is_of_today(view)):
+        return  # one that failed may have failed for that, and can't go on
     if free is not None and free < least * MIB:
         severity = CRITICAL if free * 10 < least * MIB else WARNING
         yield Fault(
             f"{free // MIB:,} MiB are free on its disk, fewer than {least:,}", subject="disk", severity=severity
         )
     left = view.records_left
-    if left is not None and left < RECORDS_MIN:
+    segment = segment_records_of(view.config.config.journal.segment_mib)  # so many are free once the next file is there
+    if view.runs and left is not None and left < min(RECORDS_MIN, segment):
         text = f"its journal has room for {left:,} more records: the next file could not be made"
         yield Fault(text, subject="journal", severity=CRITICAL)
 

@@ -7,8 +7,8 @@ from typing import Final
 from myquant.core import codes
 from myquant.monitor.faults import Fault, Look, is_silent, seconds_ns, told_s
 from myquant.monitor.finding import CRITICAL, WARNING
-from myquant.monitor.view import SessionView
-from myquant.results.text import grouped
+from myquant.monitor.view import OrderView, SessionView
+from myquant.results.text import counted, grouped
 
 UNANSWERED: Final = ("sent", "unknown")
 ORDERS_MAX: Final = 10  # named; what is more is counted
@@ -88,7 +88,7 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find orders that nobody has answered."""
     longest_ns = seconds_ns(look.settings.unknown_s)
     unanswered = [order for order in view.orders.values() if order.state in UNANSWERED]
-    ages = [(look.mono_ns - order.sent_mono_ns, order) for order in unanswered]
+    ages = [(_age_ns(order, look), order) for order in unanswered]
     late = [each for each in ages if each[0] >= longest_ns]
     for age_ns, order in islice(late, ORDERS_MAX):
         side, symbol = "buy" if order.is_buy else "sell", view.instruments[order.instrument].symbol
@@ -96,8 +96,22 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
         yield Fault(text, look.wall_ns - age_ns, subject=str(order.order_id))
     if len(late) > ORDERS_MAX:
         yield Fault(f"{len(late) - ORDERS_MAX:,} more orders have had no answer", subject="more")
-    if not unanswered and view.ledger is not None and view.ledger.unknown:
-        yield Fault(f"{view.ledger.unknown:,} orders have had no answer, by its own account", subject="ledger")
+    if unanswered or view.ledger is None or not view.ledger.unknown:
+        look.memory.unknown_ns.pop(view.name, None)
+        return
+    since_ns = look.memory.unknown_ns.setdefault(
+        view.name, look.wall_ns
+    )  # the account is noted a second later than answers
+    if look.wall_ns - since_ns >= longest_ns:
+        text = f"{counted(view.ledger.unknown, 'order')} without an answer, by its own account"
+        yield Fault(text, since_ns, subject="ledger")
+
+
+def _age_ns(order: OrderView, look: Look) -> int:
+    """Return how long ago an order was sent: by the monotonic clock where that is known and of this boot of the machine."""
+    if 0 < order.sent_mono_ns <= look.mono_ns:
+        return look.mono_ns - order.sent_mono_ns
+    return look.wall_ns - (order.sent_wall_ns or look.wall_ns)
 
 
 def rejects_in_a_row(view: SessionView, look: Look) -> Iterator[Fault]:

@@ -6,7 +6,6 @@ damaged file, delays no message. What could not be written is written once it ca
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,10 +15,10 @@ from typing import Final
 
 from myquant.errors import cannot_write
 from myquant.monitor.finding import SEVERITIES
+from myquant.monitor.folder import make_private
 from myquant.monitor.message import Message
 
 FILE: Final = "alerts.sqlite"
-FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 WAIT_S: Final = 0.25  # for another process that writes, such as `myquant alerts ack`
 WAITING_MAX: Final = 10_000
@@ -176,7 +175,7 @@ class Spool:
     def _open(self) -> sqlite3.Connection:
         """Open the file, and go on with what it holds."""
         self._path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        make_private(self._path)
         base = self._connect(self._path, timeout=WAIT_S, isolation_level=None)
         try:
             base.execute("pragma journal_mode=wal")

@@ -32,7 +32,7 @@ class OrderView:
     filled: int = 0
     value: int = 0  # of what was filled, paise
     sent_wall_ns: int = 0
-    sent_mono_ns: int = 0  # when the input arrived that led to it
+    sent_mono_ns: int = 0  # when the input arrived that led to it; 0: not known, as of an answer or a timer
     ended_wall_ns: int | None = None
     sent_time_ns: int = 0
     last_price: int | None = None  # the last one at the decision, paise

@@ -1,0 +1,42 @@
+"""What befalls a machine in a drill: a disk that fills up, a process that dies."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitor.watched import begun, put_session
+
+
+@contextmanager
+def small_disk(place: Path, mib: int) -> Iterator[bool]:
+    """Give a folder a disk of its own; yields whether that could be done: only a superuser who may mount can."""
+    place.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(place)]
+    is_there = os.geteuid() == 0 and subprocess.run(mounting, check=False, capture_output=True).returncode == 0
+    try:
+        yield is_there
+    finally:
+        if is_there:
+            subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
+
+
+def fill(path: Path) -> int:
+    """Take all that a disk has left; return when (the machine's clock, ns) it was full."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return time.time_ns()
+
+
+@contextmanager
+def a_victim(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Give a process whose death is a fault: by its folder it is a session."""
+    with subprocess.Popen(["sleep", "600"]) as process:  # noqa: S607  (where it is differs)
+        begun(put_session(folder), process.pid, wall_ns=time.time_ns()).close()
+        yield process
+        process.kill()

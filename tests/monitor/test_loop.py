@@ -190,7 +190,7 @@ def test_a_rule_or_a_session_that_fails_keeps_no_other_from_being_watched(
 
 def test_sessions_of_long_ago_are_counted_and_not_read(tmp_path: Path) -> None:
     for name, age_s in {"old": 2 * 86_400, "recent": 3600}.items():
-        folder = put_session(tmp_path / name)
+        folder = put_session(tmp_path / name, ended=0)
         begun(folder, 2**22 + 1).close()
         for path in (folder, *folder.rglob("*")):
             os.utime(path, (time.time() - age_s,) * 2)

@@ -21,23 +21,27 @@ def _severity(view: SessionView) -> str:
     return CRITICAL if view.holds else WARNING
 
 
-def _trades_since_ns(view: SessionView, look: Look) -> int | None:
-    """Return since when packets should come: the market's open or the process's start; None: none should.
+def _trades_for_ns(view: SessionView, look: Look) -> int | None:
+    """Return for how long packets should have come, since the market's open or the process's start; None: none should.
 
     A frozen process takes no packets, and says so itself.
     """
+    opened, name = look.memory.opened_mono_ns, view.name
     if view.process is None or not view.is_market_open or is_silent(view, look):
-        look.memory.opened_ns.pop(view.name, None)
+        opened[name] = None
         return None
-    return max(look.memory.opened_ns.setdefault(view.name, look.wall_ns), view.process.started_wall_ns)
+    # Met in the middle of the day it has been open before; a market that opens has its first packets to come.
+    since_ns = opened.get(name, look.mono_ns - view.open_for_ns)
+    opened[name] = since_ns = look.mono_ns if since_ns is None else since_ns
+    return min(look.mono_ns - since_ns, look.age_ns(view.process))
 
 
 def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a feed that the session calls stale."""
-    trades_ns = _trades_since_ns(view, look)
+    trades_ns = _trades_for_ns(view, look)
     if trades_ns is None or not view.feed_stale:
         return
-    if look.wall_ns - trades_ns < seconds_ns(look.settings.feed_age_s):
+    if trades_ns < seconds_ns(look.settings.feed_age_s):
         return  # it connects
     stale = [str(number) for number, is_healthy in sorted(view.connections.items()) if not is_healthy]
     which = f" (connection {', '.join(stale)})" if stale else ""
@@ -46,12 +50,11 @@ def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
 
 def feed_age(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a feed that brings nothing while the session thinks that it is healthy."""
-    trades_ns = _trades_since_ns(view, look)
-    if trades_ns is None or view.feed_stale:
+    age_ns = _trades_for_ns(view, look)
+    if age_ns is None or view.feed_stale:
         return
-    age_ns = look.wall_ns - trades_ns
     if view.packet_mono_ns is not None:
-        age_ns = min(age_ns, look.mono_ns - view.packet_mono_ns)
+        age_ns = min(age_ns, (view.read_mono_ns or look.mono_ns) - view.packet_mono_ns)
     if age_ns >= seconds_ns(look.settings.feed_age_s):
         yield Fault(f"no packet has come for {told_s(age_ns)}", look.wall_ns - age_ns, severity=_severity(view))
 

@@ -35,6 +35,7 @@ STATUS, HALT, RESUME, FLATTEN, STOP = REQUESTS = ("status", "halt", "resume", "f
 
 LINE_BYTES_MAX: Final = 4096
 ANSWER_BYTES_MAX: Final = 2**24
+COMPILING_S: Final = 300  # at most
 COMPILING: Final = "compiling the engine (machine code is made, up to a minute, once for each version of it)"
 REASON_MAX: Final = 200
 REASON_RULE: Final = f"reason: must be at most {REASON_MAX} printable characters on one line"
@@ -337,6 +338,15 @@ def _peer(transport: asyncio.Transport) -> str:
     sock = transport.get_extra_info("socket")
     _pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return f"uid {uid}"
+
+
+def busy_with(folder: Path, pid: int) -> str:
+    """Return what keeps the loop of a session's process from answering, by its own word; empty: nothing that it has said."""
+    try:
+        card = _card(folder)
+    except (MyquantError, OSError, RecursionError):
+        return ""
+    return str(card.doing) if card.pid == pid else ""
 
 
 def _put_private(path: Path, content: bytes) -> None:

@@ -219,3 +219,19 @@ def test_a_damaged_book_delays_nothing_and_is_told(tmp_path: Path) -> None:
     assert channels(told.take(0, DEAD)) == ["mail", "phone"]
     assert told.take(1, DEAD) == []
     assert [why for _, why in troubles(told)] == ["alerts.sqlite: file is not a database"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "severity", "told"),
+    [
+        ({"alerts__critical": "[]"}, CRITICAL, ["chat", "mail"]),
+        ({"alerts__critical": "[]", "alerts__warning": "[]"}, CRITICAL, ["chat"]),
+        ({"alerts__info": "[]"}, INFO, []),
+        ({"alerts__warning": "[]", "alerts__info": "[]"}, WARNING, []),  # only what is critical is wanted
+    ],
+)
+def test_what_is_grave_does_not_go_nowhere(
+    tmp_path: Path, settings: dict[str, str], severity: str, told: list[str]
+) -> None:
+    alerting = Told(tmp_path, alerts__group_s=0, **settings)
+    assert channels(alerting.take(0, fault(severity=severity))) == told

@@ -63,12 +63,12 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"is_market_open": False, "packet_mono_ns": MONO - 10**12}, 0, set()),
     ({"instruments": held(bare_since_ns=NOON - 4 * SECOND)}, 0, set()),
     ({"instruments": held(bare_since_ns=NOON - 5 * SECOND)}, 0, {("position_bare", SYMBOL, CRITICAL)}),
-    ({"telemetry": told(bare_ns=5 * SECOND)}, 0, {("position_bare", "", CRITICAL)}),
     ({"orders": {7: order(age_s=9.9)}}, 0, set()),
     ({"orders": {7: order(age_s=10)}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=10, state="unknown")}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=99, state="working")}}, 0, set()),
-    ({"ledger": stands(unknown=1)}, 0, {("order_unknown", "ledger", CRITICAL)}),
+    ({"orders": {7: replace(order(age_s=9), sent_mono_ns=0)}}, 0, set()),  # from before the machine was started again
+    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=MONO + SECOND)}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"ledger": stands(rejects_in_row=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=2)}, 0, {("rejects_in_a_row", "", WARNING)}),
     ({"ledger": stands(day_pnl=-(10**9))}, 0, set()),  # no limit is set
@@ -274,10 +274,34 @@ def test_what_rose_before_anybody_watched_is_not_new() -> None:
 def test_while_a_journal_is_read_what_was_found_before_holds_on() -> None:
     memory = Memory()
     for facts, after_s, expected in (
-        ({"telemetry": told(bare_ns=5 * SECOND)}, 0, {"position_bare"}),
+        ({"instruments": held(bare_since_ns=NOON - 5 * SECOND)}, 0, {"position_bare"}),
         ({"unread_since_ns": NOON + SECOND, "instruments": held(bare_since_ns=1)}, 2, {"position_bare"}),
         ({"unread_since_ns": NOON + SECOND, "halt": "books"}, 7, {"position_bare", "journal_lag"}),
         ({"beat_mono_ns": MONO + 8 * SECOND, "packet_mono_ns": MONO + 8 * SECOND}, 8, set()),
     ):
         memory.looked_mono_ns = None
         assert {each.rule for each in found(view(**facts), after_s=after_s, memory=memory)} == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule", "longest_s"),
+    [
+        (
+            {"telemetry": told(bare_ns=150 * SECOND)},
+            "position_bare",
+            5,
+        ),  # of a lab that plays its day thirty times as fast
+        ({"ledger": stands(unknown=1)}, "order_unknown", 10),  # told a second ago, and answered since
+    ],
+)
+def test_what_a_session_says_of_itself_has_to_last(facts: dict[str, Any], rule: str, longest_s: int) -> None:
+    memory = Memory()
+
+    def look(after_s: float, **facts: Any) -> list[str]:
+        memory.looked_mono_ns = None
+        now = MONO + round(after_s * SECOND)
+        seen = found(view(beat_mono_ns=now, packet_mono_ns=now, **facts), after_s=after_s, memory=memory)
+        return [each.rule for each in seen]
+
+    assert [look(0, **facts), look(1), look(2, **facts)] == [[], [], []]
+    assert [look(2 + longest_s - 0.1, **facts), look(2 + longest_s, **facts)] == [[], [rule]]

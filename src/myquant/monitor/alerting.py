@@ -179,8 +179,11 @@ class Alerting:
             self._wait(channel, Notice(news.kind, *told))
 
     def _channels(self, severity: str) -> tuple[str, ...]:
-        by_severity: dict[str, tuple[str, ...]] = {each: getattr(self._settings, each) for each in SEVERITIES}
-        return by_severity[severity]
+        """Return whom to tell: where a severity has no channel, those of the next lower one, so that nothing grave goes nowhere."""
+        for each in reversed(SEVERITIES[: SEVERITIES.index(severity) + 1]):
+            if channels := getattr(self._settings, each):
+                return tuple(channels)
+        return ()
 
     def _wait(self, channel: str, notice: Notice) -> None:
         box = self._boxes.setdefault(channel, Outbox())

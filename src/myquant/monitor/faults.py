@@ -43,6 +43,7 @@ class Memory:
     opened_mono_ns: dict[str, int | None] = field(
         default_factory=dict
     )  # when a session's market opened; None: it is closed
+    so_since_mono_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # by session and what is so
     found: dict[str, list[Finding]] = field(default_factory=dict)  # by session, at the last look
     looked_mono_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
@@ -52,6 +53,7 @@ class Memory:
         """Forget the sessions that are not among these."""
         kept = set(sessions)
         self.counters = {key: rise for key, rise in self.counters.items() if key[0] in kept}
+        self.so_since_mono_ns = {key: since for key, since in self.so_since_mono_ns.items() if key[0] in kept}
         self.opened_mono_ns = {name: since for name, since in self.opened_mono_ns.items() if name in kept}
 
 
@@ -99,6 +101,14 @@ class Look:
         if process.started_mono_ns is None:
             return self.wall_ns - process.started_wall_ns
         return self.mono_ns - process.started_mono_ns
+
+    def lasts_ns(self, view: SessionView, what: str, *, is_so: bool) -> int:
+        """Return for how long something has been seen to be so, look after look; 0: it is not."""
+        since, key = self.memory.so_since_mono_ns, (view.name, what)
+        if not is_so:
+            since.pop(key, None)
+            return 0
+        return self.mono_ns - since.setdefault(key, self.mono_ns)
 
     def risen(self, view: SessionView, name: str, value: int, before: int | None = None) -> Rise | None:
         """Follow a counter; return its rise, for a minute after the last one.

@@ -108,8 +108,8 @@ class OrderBook:
             price=command.price,
             trigger=command.stop,
             reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
-            sent_wall_ns=receive_ns or self._last_known(command, _RECEIVE_NS) or view.beat_wall_ns or 0,
-            sent_mono_ns=arrived_ns or self._last_known(command, _ARRIVED_NS) or view.beat_mono_ns or 0,
+            sent_wall_ns=receive_ns or self._last_known(command, _RECEIVE_NS),
+            sent_mono_ns=arrived_ns or self._last_known(command, _ARRIVED_NS),
             sent_time_ns=command.time_ns,
             last_price=self._price_at(command),
         )

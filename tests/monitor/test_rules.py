@@ -196,6 +196,9 @@ def test_expected_sessions() -> None:
     assert missing(ten - 1) == []
     assert missing(ten) == ["*"]
     assert missing(ten, "monday") == []
+    assert (
+        missing(ten, "runs/monday", monitor__expect='["monday"]') == []
+    )  # there is one of that name in another folder
     assert missing(ten, "monday", started_ns=YESTERDAY) == ["*"]
     assert missing(ten, "monday", monitor__expect='["mon*", "tue*"]') == ["tue*"]
     assert missing(ten + 86_400 * SECOND) == []  # a Saturday

@@ -72,6 +72,8 @@ class Station:
         self._book = Book(folder)
         self._courier = Courier(channels, alerts, self._spool, log, environ)
         self._alerting = Alerting(alerts, ZoneInfo(config.session.timezone), self._book, self._courier.post)
+        if rows := self._alerting.not_understood:
+            log.error("rows of alerts.sqlite can't be understood and are left out", rows=rows)
         url = read_heartbeat(environ)
         self._heartbeat = Heartbeat(url, float(config.monitor.heartbeat_s), is_on_time, log) if url else None
         self._export = export_of(config.logs, folders, folder / "export.json", log, environ)

@@ -109,6 +109,17 @@ def test_a_session_whose_process_is_killed_is_dead_and_one_that_left_is_not(
         journal.close()
 
 
+def test_of_one_that_was_dead_before_anybody_looked_nothing_else_is_said(tmp_path: Path) -> None:
+    journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns() - 60 * SECOND_NS)
+    journal.append(NOTE, note(record.BEAT, 0, *(0, 0, 0, 0, 10**6), mono_ns=time.monotonic_ns() - 50 * SECOND_NS))
+    told = Told()
+    monitor = monitor_of(tmp_path, told)
+    look(monitor, 2)
+    assert [fields["rule"] for event, fields in told.lines if event == "found"] == ["engine_dead"]
+    monitor.close()
+    journal.close()
+
+
 def test_a_session_that_is_gone_on_with_is_well_again(tmp_path: Path, child: subprocess.Popen[bytes]) -> None:
     journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns())
     told = Told()

@@ -148,7 +148,7 @@ def beat_age_ns(view: SessionView, look: Look) -> int | None:
 
 def is_silent(view: SessionView, look: Look) -> bool:
     """Whether a process that lives is stopped, or says nothing for too long."""
-    if view.process is None or not view.runs:
+    if view.process is None or not view.runs or view.process.is_unseen:
         return False
     if view.process.is_stopped:
         return True

@@ -93,7 +93,7 @@ class Followed:
         process = view.process
         is_watched = self._watch is not None and self._watch.process is process  # else from the next look on
         if process is not None and is_watched and is_all_read:
-            process.is_alive = self._lives
+            process.is_alive, process.is_unseen = self._lives, False
             if view.is_dead and process.died_wall_ns is None:
                 process.died_wall_ns = now_wall_ns
         with suppress(OSError):

@@ -60,6 +60,7 @@ class ProcessView:
     started_wall_ns: int
     started_mono_ns: int | None = None
     is_alive: bool = True
+    is_unseen: bool = False  # its note was read, and nobody has looked yet whether it lives
     is_stopped: bool = False  # SIGSTOP, or a debugger
     died_wall_ns: int | None = None  # when its death was noticed; None: it lives, or said that it leaves
     cpu_s: dict[str, float] = field(default_factory=dict)  # by component; "session" is the process itself

@@ -102,7 +102,7 @@ class OperatorServer:
 
     def _put_card(self, doing: str) -> None:
         card = {"format": FORMAT, "pid": os.getpid(), "token": self.token, "doing": doing}
-        _put_private(self._folder / CARD, json.dumps(card).encode())
+        put_private(self._folder / CARD, json.dumps(card).encode())
 
     async def close(self) -> None:
         """Stop listening, end all connections and take the files away."""
@@ -349,13 +349,18 @@ def busy_with(folder: Path, pid: int) -> str:
     return str(card.doing) if card.pid == pid else ""
 
 
-def _put_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, in one step: a reader finds all of it or what was there before."""
+def put_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, in one step: a reader finds all of it or what was there before. Raises OSError."""
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def _card(folder: Path) -> _Card:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from monitor.watched import begun, note, put_session
-from myquant.config.loading import load_config
+from myquant.config.loading import LoadedConfig, load_config
 from myquant.config.watching import MonitorSettings
 from myquant.core import codes
 from myquant.core.records import Command, Event
@@ -54,9 +54,23 @@ class Told:
     warning = error = info
 
 
-def monitor_of(runs: Path, told: Told, *, judge: Judge | None = None, state: MonitorState | None = None) -> Monitor:
+def monitor_of(
+    runs: Path,
+    told: Told,
+    *,
+    judge: Judge | None = None,
+    state: MonitorState | None = None,
+    settings: LoadedConfig | None = None,
+) -> Monitor:
     judge = judge or partial(rules_judge, memory=Memory())
-    return Monitor([runs], SETTINGS, judge=judge, alerting=told.take, log=told, state=state)
+    return Monitor(
+        [runs],
+        settings.config.monitor if settings else SETTINGS,
+        judge=judge,
+        alerting=told.take,
+        log=told,
+        state=state,
+    )
 
 
 def look(monitor: Monitor, times: int = 1) -> None:
@@ -113,7 +127,7 @@ def test_of_one_that_was_dead_before_anybody_looked_nothing_else_is_said(tmp_pat
     journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns() - 60 * SECOND_NS)
     journal.append(NOTE, note(record.BEAT, 0, *(0, 0, 0, 0, 10**6), mono_ns=time.monotonic_ns() - 50 * SECOND_NS))
     told = Told()
-    monitor = monitor_of(tmp_path, told)
+    monitor = monitor_of(tmp_path, told, settings=load_config(assignments=["monitor.disk_free_mib=1000000000"]))
     look(monitor, 2)
     assert [fields["rule"] for event, fields in told.lines if event == "found"] == ["engine_dead"]
     monitor.close()

@@ -7,7 +7,7 @@ from typing import Final
 from myquant.config.watching import MonitorSettings
 from myquant.monitor.faults import SECOND_NS, Around, Fault, Look, Memory, is_silent
 from myquant.monitor.finding import SEVERITIES, Finding
-from myquant.monitor.rules import AWAKE, RULE_FAILED, RULES, RUNNING, Rule
+from myquant.monitor.rules import ALL, RULE_FAILED, RULES, RUNNING, Rule
 from myquant.monitor.view import SessionView
 
 LAG: Final = "journal_lag"
@@ -65,9 +65,10 @@ def _questions(rule: Rule, look: Look) -> Iterator[tuple[str, Callable[[], Itera
 
 
 def _is_asked(rule: Rule, view: SessionView, look: Look) -> bool:
-    if rule.asked_of == AWAKE:
-        return view.runs and not is_silent(view, look)
-    return view.runs or rule.asked_of != RUNNING
+    if rule.asked_of == ALL:
+        return True
+    runs = view.runs and view.process is not None and not view.process.is_unseen  # else it may be dead for long
+    return runs and (rule.asked_of == RUNNING or not is_silent(view, look))
 
 
 def _findings(

@@ -1,5 +1,6 @@
 """The life of an alert, and when it is told."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -219,3 +220,42 @@ def test_a_damaged_book_delays_nothing_and_is_told(tmp_path: Path) -> None:
     assert channels(told.take(0, DEAD)) == ["mail", "phone"]
     assert told.take(1, DEAD) == []
     assert [why for _, why in troubles(told)] == ["alerts.sqlite: file is not a database"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "severity", "told"),
+    [
+        ({"alerts__critical": "[]"}, CRITICAL, ["chat", "mail"]),
+        ({"alerts__critical": "[]", "alerts__warning": "[]"}, CRITICAL, ["chat"]),
+        ({"alerts__info": "[]"}, INFO, []),
+        ({"alerts__warning": "[]", "alerts__info": "[]"}, WARNING, []),  # only what is critical is wanted
+    ],
+)
+def test_what_is_grave_does_not_go_nowhere(
+    tmp_path: Path, settings: dict[str, str], severity: str, told: list[str]
+) -> None:
+    alerting = Told(tmp_path, alerts__group_s=0, **settings)
+    assert channels(alerting.take(0, fault(severity=severity))) == told
+
+
+def test_rows_of_another_version_are_left_out_and_named(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    told.take(0, fault(severity=CRITICAL), fault(severity=WARNING, session="tuesday"))
+    odd = {
+        ("alert", "7"): "{}",
+        ("waiting", "chat"): '{"waiting": [{"odd": 1}]}',
+        ("ready", "k"): "[",
+        ("ack", "1"): "x",
+    }
+    assert told.book.write(odd, 0)
+    told.restart()
+    assert sorted(told.alerting.not_understood) == ["alert 7", "ready k", "waiting chat"]
+    told.take(1, fault(severity=CRITICAL), fault(severity=WARNING, session="tuesday"), fault(session="wednesday"))
+    rows = told.book.rows("alert")
+    assert {key: json.loads(text).get("session") for key, text in rows.items()} == {
+        "1": "monday",
+        "2": "tuesday",
+        "3": "wednesday",
+        "7": None,
+    }
+    assert told.book.rows("ack") == {}

@@ -305,3 +305,13 @@ def test_what_inputs_took_is_handed_over_in_bounds() -> None:
         fold.take(row.reshape(1, WORDS))
     assert len(view.spent) == 64
     assert view.spent[0].spent_ns.tolist() == [500]
+
+
+def test_an_order_that_no_packet_led_to_was_sent_when_the_last_one_came() -> None:
+    journal = Journal()
+    journal.event(codes.TIMER)  # before any packet
+    journal.command(codes.SUBMIT, order_id=6, quantity=75, time_ns=BEGAN_NS)
+    journal.event(at_s=1, stamps=(41 * SECOND_NS, 0, 0))
+    journal.event(codes.TIMER, at_s=1)
+    journal.command(codes.SUBMIT, order_id=7, quantity=75, time_ns=BEGAN_NS)
+    assert [order.sent_mono_ns // SECOND_NS for order in journal.folded().orders.values()] == [0, 41]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from monitor.watched import begun, note, put_session
-from myquant.config.loading import load_config
+from myquant.config.loading import LoadedConfig, load_config
 from myquant.config.watching import MonitorSettings
 from myquant.core import codes
 from myquant.core.records import Command, Event
@@ -54,9 +54,23 @@ class Told:
     warning = error = info
 
 
-def monitor_of(runs: Path, told: Told, *, judge: Judge | None = None, state: MonitorState | None = None) -> Monitor:
+def monitor_of(
+    runs: Path,
+    told: Told,
+    *,
+    judge: Judge | None = None,
+    state: MonitorState | None = None,
+    settings: LoadedConfig | None = None,
+) -> Monitor:
     judge = judge or partial(rules_judge, memory=Memory())
-    return Monitor([runs], SETTINGS, judge=judge, alerting=told.take, log=told, state=state)
+    return Monitor(
+        [runs],
+        settings.config.monitor if settings else SETTINGS,
+        judge=judge,
+        alerting=told.take,
+        log=told,
+        state=state,
+    )
 
 
 def look(monitor: Monitor, times: int = 1) -> None:
@@ -109,13 +123,24 @@ def test_a_session_whose_process_is_killed_is_dead_and_one_that_left_is_not(
         journal.close()
 
 
+def test_of_one_that_was_dead_before_anybody_looked_nothing_else_is_said(tmp_path: Path) -> None:
+    journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns() - 60 * SECOND_NS)
+    journal.append(NOTE, note(record.BEAT, 0, *(0, 0, 0, 0, 10**6), mono_ns=time.monotonic_ns() - 50 * SECOND_NS))
+    told = Told()
+    monitor = monitor_of(tmp_path, told, settings=load_config(assignments=["monitor.disk_free_mib=1000000000"]))
+    look(monitor, 2)
+    assert [fields["rule"] for event, fields in told.lines if event == "found"] == ["engine_dead"]
+    monitor.close()
+    journal.close()
+
+
 def test_a_session_that_is_gone_on_with_is_well_again(tmp_path: Path, child: subprocess.Popen[bytes]) -> None:
     journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns())
     told = Told()
     monitor = monitor_of(tmp_path, told)
     look(monitor, 2)
     assert [each.rule for each in told.findings] == ["engine_dead"]
-    journal.append(NOTE, note(record.STARTED, 0, child.pid, wall_ns=time.time_ns()))
+    journal.append(NOTE, note(record.STARTED, 0, child.pid, wall_ns=time.time_ns(), mono_ns=time.monotonic_ns()))
     look(monitor, 2)
     assert told.findings == []
     assert ("resolved", {"rule": "engine_dead", "of": "s", "subject": ""}) in told.lines
@@ -190,7 +215,7 @@ def test_a_rule_or_a_session_that_fails_keeps_no_other_from_being_watched(
 
 def test_sessions_of_long_ago_are_counted_and_not_read(tmp_path: Path) -> None:
     for name, age_s in {"old": 2 * 86_400, "recent": 3600}.items():
-        folder = put_session(tmp_path / name)
+        folder = put_session(tmp_path / name, ended=0)
         begun(folder, 2**22 + 1).close()
         for path in (folder, *folder.rglob("*")):
             os.utime(path, (time.time() - age_s,) * 2)

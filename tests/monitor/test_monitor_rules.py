@@ -48,7 +48,13 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"process": STOPPED}, 0, {FROZEN}),
     ({"process": NEW, "beat_wall_ns": None, "beat_mono_ns": None}, 4, set()),
     ({"process": NEW, "beat_wall_ns": None, "beat_mono_ns": None}, 5, {FROZEN}),
-    ({"process": NEW, "beat_wall_ns": NOON - 6 * SECOND}, 4.9, set()),  # a beat of the process before
+    ({"process": NEW, "beat_wall_ns": None, "beat_mono_ns": None, "doing": "compiling"}, 60, set()),
+    ({"process": NEW, "beat_wall_ns": None, "beat_mono_ns": None, "doing": "compiling"}, 300, {FROZEN}),
+    ({"process": ProcessView(4321, NOON + 3_600 * SECOND, MONO - 60 * SECOND)}, 3, {FROZEN}),  # the clock was set back
+    ({"read_mono_ns": MONO + SECOND}, 60, set()),  # whoever looks was stopped in the middle of a look
+    ({"feed_stale": True, "open_for_ns": 5 * SECOND}, 0, {("feed_stale", "", WARNING)}),  # open before the first look
+    ({"open_for_ns": 60 * SECOND, "packet_mono_ns": MONO - 5 * SECOND}, 0, {("feed_age", "", WARNING)}),
+    ({"feed_stale": True, "open_for_ns": 60 * SECOND, "process": NEW, "unread_since_ns": NOON}, 1, set()),
     ({"stopped_code": 0}, 60, set()),
     ({"stopped_code": 5}, 60, {("session_failed", "", CRITICAL)}),
     ({"stopped_code": 5, "process": LONG_GONE, **OLD}, 60, set()),
@@ -57,19 +63,12 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"is_market_open": False, "packet_mono_ns": MONO - 10**12}, 0, set()),
     ({"instruments": held(bare_since_ns=NOON - 4 * SECOND)}, 0, set()),
     ({"instruments": held(bare_since_ns=NOON - 5 * SECOND)}, 0, {("position_bare", SYMBOL, CRITICAL)}),
-    ({"telemetry": told(bare_ns=5 * SECOND)}, 0, {("position_bare", "", CRITICAL)}),
     ({"orders": {7: order(age_s=9.9)}}, 0, set()),
     ({"orders": {7: order(age_s=10)}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=10, state="unknown")}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"orders": {7: order(age_s=99, state="working")}}, 0, set()),
-    ({"orders": {7: replace(order(age_s=9.9), sent_mono_ns=0)}}, 0, set()),  # it came of an answer, or of a timer
-    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=0)}}, 0, {("order_unknown", "7", CRITICAL)}),
-    (
-        {"orders": {7: replace(order(age_s=10), sent_mono_ns=2 * MONO)}},
-        0,
-        {("order_unknown", "7", CRITICAL)},
-    ),  # rebooted
-    ({"ledger": stands(unknown=1)}, 0, set()),
+    ({"orders": {7: replace(order(age_s=9), sent_mono_ns=0)}}, 0, set()),  # from before the machine was started again
+    ({"orders": {7: replace(order(age_s=10), sent_mono_ns=MONO + SECOND)}}, 0, {("order_unknown", "7", CRITICAL)}),
     ({"ledger": stands(rejects_in_row=1)}, 0, set()),
     ({"ledger": stands(rejects_in_row=2)}, 0, {("rejects_in_a_row", "", WARNING)}),
     ({"ledger": stands(day_pnl=-(10**9))}, 0, set()),  # no limit is set
@@ -82,7 +81,7 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"halt": "stale_feed"}, 0, {("halted", "stale_feed", WARNING)}),
     ({"halt": "position_without_stop"}, 0, {("halted", "position_without_stop", CRITICAL)}),
     ({"halt": "books_differ"}, 0, {("halted", "books_differ", CRITICAL), ("books_differ", "halt", CRITICAL)}),
-    ({"telemetry": told(differences=1)}, 0, {("books_differ", "books", CRITICAL)}),
+    ({"process": NEW, "telemetry": told(differences=1)}, 0, {("books_differ", "books", CRITICAL)}),
     ({"telemetry": told(channel_down_ns=1)}, 0, {("order_channel_down", "", WARNING)}),
     ({"telemetry": told(channel_down_ns=1), "instruments": held()}, 0, {("order_channel_down", "", CRITICAL)}),
     ({"telemetry": None, "order_channel_up": False}, 0, {("order_channel_down", "", WARNING)}),
@@ -90,8 +89,12 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"drift_percent": 25.0}, 0, {("latency_drift", "", WARNING)}),
     ({"telemetry": told(queue_depth=79, queue_room=100)}, 0, set()),
     ({"telemetry": told(queue_depth=80, queue_room=100)}, 0, {("queue_full", "handoff", WARNING)}),
-    ({"telemetry": told(queue_dropped=3)}, 0, {("ticks_dropped", "frames", CRITICAL)}),
-    ({"telemetry": told(log_lost=3, rows_lost=1)}, 0, {("ticks_dropped", x, WARNING) for x in ("log", "rows")}),
+    ({"process": NEW, "telemetry": told(queue_dropped=3)}, 0, {("ticks_dropped", "frames", CRITICAL)}),
+    (
+        {"process": NEW, "telemetry": told(log_lost=3, rows_lost=1)},
+        0,
+        {("ticks_dropped", x, WARNING) for x in ("log", "rows")},
+    ),
     ({"delay_min_ns": 2 * SECOND}, 0, {("clock_offset", "", WARNING)}),
     ({"delay_min_ns": -2 * SECOND}, 0, {("clock_offset", "", WARNING)}),
     ({"delay_min_ns": None}, 0, set()),
@@ -107,7 +110,7 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"damage": "record 7 is damaged"}, 0, {("journal_damaged", "", CRITICAL)}),
     ({"unread_since_ns": NOON - 5 * SECOND}, 0, {("journal_lag", "", WARNING)}),
     ({"replay": "its replay differs at record 7"}, 0, {("replay_differs", "", CRITICAL)}),
-    ({"log_lines": Counter(error=2)}, 0, {("log_errors", "", WARNING)}),
+    ({"process": NEW, "log_lines": Counter(error=2)}, 0, {("log_errors", "", WARNING)}),
     ({"process": GONE, "log_lines": Counter(error=2)}, 0, {DEAD}),  # logged before anybody looked
 ]
 
@@ -199,6 +202,9 @@ def test_expected_sessions() -> None:
     assert missing(ten - 1) == []
     assert missing(ten) == ["*"]
     assert missing(ten, "monday") == []
+    assert (
+        missing(ten, "runs/monday", monitor__expect='["monday"]') == []
+    )  # there is one of that name in another folder
     assert missing(ten, "monday", started_ns=YESTERDAY) == ["*"]
     assert missing(ten, "monday", monitor__expect='["mon*", "tue*"]') == ["tue*"]
     assert missing(ten + 86_400 * SECOND) == []  # a Saturday
@@ -233,7 +239,7 @@ def test_a_rule_that_fails_is_a_finding_and_blinds_no_other() -> None:
         raise ZeroDivisionError
 
     rules = {"halted": RULES["halted"]._replace(of_session=broken), "log_errors": RULES["log_errors"]}
-    one, two = found(view(halt="operator", log_lines=Counter(error=1)), rules=rules)
+    one, two = found(view(halt="operator", process=NEW, log_lines=Counter(error=1)), rules=rules)
     assert (one.rule, one.subject, two.rule) == ("rule_failed", "halted", "log_errors")
 
 
@@ -266,9 +272,45 @@ def test_an_unknown_rule_is_refused() -> None:
         refuse_unknown("feed_stal")
 
 
-def test_unknown_orders_of_the_account_alone_are_told_once_they_last() -> None:
-    """Its notes come a second later than the answers that end it."""
+def test_what_rose_before_anybody_watched_is_not_new() -> None:
+    old: dict[str, Any] = {"telemetry": told(queue_dropped=3, differences=1), "log_lines": Counter(error=2)}
+    assert found(view(**old)) == []
+    assert keys(found(view(**old, last_error=LogLine(NOON - SECOND, "error", "broken", {})))) == {
+        ("log_errors", "", WARNING)
+    }
+
+
+def test_while_a_journal_is_read_what_was_found_before_holds_on() -> None:
     memory = Memory()
-    for after_s, ledger, subjects in ((0, 1, []), (1, 0, []), (2, 1, []), (11.9, 1, []), (12, 1, ["ledger"])):
-        told = found(view(ledger=stands(unknown=ledger)), after_s=after_s, memory=memory)
-        assert [each.subject for each in told if each.rule == "order_unknown"] == subjects
+    for facts, after_s, expected in (
+        ({"instruments": held(bare_since_ns=NOON - 5 * SECOND)}, 0, {"position_bare"}),
+        ({"unread_since_ns": NOON + SECOND, "instruments": held(bare_since_ns=1)}, 2, {"position_bare"}),
+        ({"unread_since_ns": NOON + SECOND, "halt": "books"}, 7, {"position_bare", "journal_lag"}),
+        ({"beat_mono_ns": MONO + 8 * SECOND, "packet_mono_ns": MONO + 8 * SECOND}, 8, set()),
+    ):
+        memory.looked_mono_ns = None
+        assert {each.rule for each in found(view(**facts), after_s=after_s, memory=memory)} == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule", "longest_s"),
+    [
+        (
+            {"telemetry": told(bare_ns=150 * SECOND)},
+            "position_bare",
+            5,
+        ),  # of a lab that plays its day thirty times as fast
+        ({"ledger": stands(unknown=1)}, "order_unknown", 10),  # told a second ago, and answered since
+    ],
+)
+def test_what_a_session_says_of_itself_has_to_last(facts: dict[str, Any], rule: str, longest_s: int) -> None:
+    memory = Memory()
+
+    def look(after_s: float, **facts: Any) -> list[str]:
+        memory.looked_mono_ns = None
+        now = MONO + round(after_s * SECOND)
+        seen = found(view(beat_mono_ns=now, packet_mono_ns=now, **facts), after_s=after_s, memory=memory)
+        return [each.rule for each in seen]
+
+    assert [look(0, **facts), look(1), look(2, **facts)] == [[], [], []]
+    assert [look(2 + longest_s - 0.1, **facts), look(2 + longest_s, **facts)] == [[], [rule]]

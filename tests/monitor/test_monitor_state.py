@@ -1,8 +1,12 @@
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from myquant.errors import MyquantError
+from myquant.monitor import ask
+from myquant.monitor.health import NO_MONITOR
 from myquant.monitor.state import CARD, DAY_NS, TOLD, MonitorCard, open_state, read_card
 
 NOW_NS = 1_759_463_467 * 10**9
@@ -64,3 +68,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "m").write_text("a file")
     with pytest.raises(MyquantError, match="set MYQUANT_STATE to a folder of your own"):
         open_state(tmp_path / "m", NOW_NS)
+
+
+def test_a_monitor_that_hangs_is_not_one_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ask, "ANSWER_S", 0.05)
+    assert (ask.ask_monitor(tmp_path), ask.why_alone(tmp_path)) == (None, NO_MONITOR)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        state = open_state(tmp_path, NOW_NS)
+        state.show(MonitorCard("127.0.0.1", silent.getsockname()[1], os.getpid(), "token"))
+        assert ask.ask_monitor(tmp_path) is None
+        assert f"process {os.getpid()}) does not answer" in ask.why_alone(tmp_path)
+        state.close()

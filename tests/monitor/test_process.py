@@ -1,3 +1,5 @@
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -45,6 +47,33 @@ def test_a_death_and_a_stop_are_noticed(child: subprocess.Popen[bytes]) -> None:
 
 def test_a_process_that_began_later_is_another_one(child: subprocess.Popen[bytes]) -> None:
     assert not ProcessWatch(ProcessView(child.pid, time.time_ns() - 3600 * 10**9)).look()
+
+
+def test_a_clock_that_was_set_makes_no_other_process_of_it(child: subprocess.Popen[bytes]) -> None:
+    now_ns, mono_ns = time.time_ns(), time.monotonic_ns()
+    hour_ns = 3600 * 10**9
+    assert ProcessWatch(ProcessView(child.pid, now_ns - hour_ns, mono_ns)).look()
+    assert not ProcessWatch(ProcessView(child.pid, now_ns, mono_ns - hour_ns)).look()
+    assert not ProcessWatch(ProcessView(child.pid, now_ns, mono_ns + hour_ns)).look()  # the machine was started again
+
+
+def test_a_process_that_the_system_hides_lives(child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("myquant.monitor.process.process_stat", lambda _: None)
+    watch = ProcessWatch(ProcessView(child.pid, time.time_ns()))
+    assert watch.look()
+    child.kill()
+    assert until(lambda: not watch.look())
+
+
+def test_where_no_descriptor_is_free_nothing_is_said_to_be_dead(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    with pytest.raises(OSError, match="too many"):
+        ProcessWatch(ProcessView(child.pid, time.time_ns()))
 
 
 @pytest.mark.parametrize("pid", [2**22 + 1, 2**40, 0, -1])

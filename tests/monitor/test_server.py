@@ -1,6 +1,7 @@
 """What the monitor answers, and whom."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from aiohttp.web import RequestHandler
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.test_loop import Told, monitor_of
 from monitor.watched import begun, put_session
 from myquant.config.loading import load_config
 from myquant.errors import ConfigError, MyquantError
+from myquant.monitor import server as server_module
 from myquant.monitor.loop import Monitor
 from myquant.monitor.server import CONNECTIONS_MAX, MonitorServer, is_ours, is_wide, monitor_token
 
@@ -186,6 +189,44 @@ def test_connections_have_a_bound(monitor: Monitor) -> None:
             assert answer.status == 200
 
     serving(monitor, use)
+
+
+def test_half_a_request_is_ended_after_a_while(monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "CONNECTION_S", 0.05)
+    monkeypatch.setattr(server_module, "SWEEP_S", 0.01)
+
+    async def use(server: MonitorServer, _: ClientSession, __: str) -> None:
+        for said in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(said)
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+            writer.close()
+
+    serving(monitor, use)
+
+
+def test_connections_that_are_over_are_not_kept(monitor: Monitor) -> None:
+    async def use(_server: MonitorServer, client: ClientSession, address: str) -> None:
+        for _turn in range(20):
+            async with client.get(address + "/healthz", headers={"Connection": "close"}) as answer:
+                assert answer.status == 200
+        gc.collect()
+        assert sum(isinstance(each, RequestHandler) for each in gc.get_objects()) <= CONNECTIONS_MAX // 8
+
+    serving(monitor, use)
+
+
+def test_what_is_no_request_is_in_no_log(
+    monitor: Monitor, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def use(server: MonitorServer, _: ClientSession, __: str) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer mistyped\x00token\r\n\r\n")
+        assert b" 400 " in await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+
+    serving(monitor, use)
+    assert "mistyped" not in "".join((*capfd.readouterr(), caplog.text))
 
 
 def test_a_port_that_is_taken_is_named(monitor: Monitor) -> None:

@@ -1,5 +1,6 @@
 """Sessions to watch: folders with a journal, made without a broker."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,5 +58,6 @@ def note(kind: int, code: int = 0, *values: int, number: int = 0, wall_ns: int =
 def begun(folder: Path, pid: int, *, segment_records: int = 512, wall_ns: int = BEGAN_NS) -> JournalWriter:
     """Begin a journal as a session's process does."""
     journal = JournalWriter.create(folder, key=4711, segment_records=segment_records)
-    journal.append(NOTE, note(record.STARTED, 0, pid, wall_ns=wall_ns))
+    mono_ns = time.monotonic_ns() - (time.time_ns() - wall_ns)
+    journal.append(NOTE, note(record.STARTED, 0, pid, wall_ns=wall_ns, mono_ns=mono_ns))
     return journal

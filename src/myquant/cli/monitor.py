@@ -59,7 +59,7 @@ def monitor(
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
     folders = _folders(directories, loaded)
     if once:
-        _answer(_own_look(loaded, folders, runs=True), as_json=False)
+        _answer(_own_look(loaded, folders), as_json=False)
         return
     run_monitor(loaded, folders, os.environ, Notifier.taken_from(os.environ))
 
@@ -72,13 +72,13 @@ def health(
 ) -> None:
     """Print how sessions do, as the monitor says, or by a look of its own where none runs, which is degraded at least."""
     from myquant.cli.settings import load_settings
-    from myquant.monitor.ask import ask_monitor
+    from myquant.monitor.ask import ask_monitor, why_alone
     from myquant.monitor.folder import monitor_folder
 
     report = ask_monitor(monitor_folder())
     if report is None:
         loaded = load_settings(None, config=config, assignments=assignments)
-        report = _own_look(loaded, _folders(directories, loaded), runs=False)
+        report = _own_look(loaded, _folders(directories, loaded), why_alone(monitor_folder()))
     _answer(report, as_json=as_json)
 
 
@@ -86,14 +86,14 @@ def _folders(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
     return given or [Path(loaded.config.results.directory)]
 
 
-def _own_look(loaded: "LoadedConfig", folders: list[Path], *, runs: bool) -> "HealthReport":
-    """Look once; `runs`: it is the monitor that looks, so that none runs is no reason."""
+def _own_look(loaded: "LoadedConfig", folders: list[Path], why_alone: str = "") -> "HealthReport":
+    """Look once; `why_alone`: why no monitor was asked; empty: it is the monitor that looks."""
     from myquant.monitor.health import health_of
     from myquant.monitor.service import clocks, look_once
 
     looked = look_once(loaded, folders)
     try:
-        return health_of(looked, *clocks(), runs=runs)
+        return health_of(looked, *clocks(), runs=not why_alone, why_alone=why_alone)
     finally:
         looked.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import tzinfo
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from myquant.config.watching import AlertSettings
 from myquant.errors import ConfigError, MyquantError
@@ -41,6 +41,7 @@ KEPT_MAX: Final = 5_000  # and so many
 NEWS_MAX: Final = 500  # of which it is known that they were told
 SWITCHES: Final = {"entry": "entries", "exit": "exits", "day_start": "days", "day_end": "days"}
 
+T = TypeVar("T")
 Post = Callable[[Message], object]
 
 
@@ -53,6 +54,9 @@ class Alerting:
         book: where all of it is kept; what is in it is taken up.
         post: takes a message for good; one that it has taken before, it leaves alone.
 
+    Attributes:
+        not_understood: kinds and keys of rows in the book that could not be.
+
     Raises:
         ConfigError: `alerts.off` names no rule, or quiet hours lack a beginning or an end.
     """
@@ -64,13 +68,14 @@ class Alerting:
         self._outgoing = Outgoing(settings, zone)
         self._book = book
         self._post = post
-        self._alerts = {alert.number: alert for alert in map(alert_of, self._kept(books.ALERT).values())}
+        self.not_understood: list[str] = []
+        self._alerts = {alert.number: alert for alert in self._understood(books.ALERT, alert_of).values()}
         self._open = {alert.key: alert for alert in self._alerts.values() if alert.resolved_ns is None}
-        self._boxes = {channel: outbox_of(text) for channel, text in self._kept(books.WAITING).items()}
-        self._ready = {key: _message_of(text) for key, text in self._kept(books.READY).items()}
-        state = self._kept(books.STATE)
-        self._last = int(state.get("last_number", "0"))
-        self._news: list[str] = json.loads(state.get("news", "[]"))
+        self._boxes = self._understood(books.WAITING, outbox_of)
+        self._ready = self._understood(books.READY, _message_of)
+        state: dict[str, Any] = self._understood(books.STATE, json.loads)
+        self._last = max((int(state.get("last_number", 0)), *self._alerts))
+        self._news: list[str] = state.get("news", [])
         self._has_news = False
         self._changes: dict[Row, str | None] = {}
         self._touched: set[int] = set()
@@ -106,6 +111,16 @@ class Alerting:
             return self._book.rows(kind)
         except MyquantError:
             return {}
+
+    def _understood(self, kind: str, parse: Callable[[str], T]) -> dict[str, T]:
+        """Return rows of the book as they are meant; those that can't be understood, as of another version, are left out."""
+        found: dict[str, T] = {}
+        for key, text in self._kept(kind).items():
+            try:
+                found[key] = parse(text)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                self.not_understood.append(f"{kind} {key}")
+        return found
 
     def _follow(self, found: Finding, now_ns: int) -> None:
         """Raise an alert, or bring the one that there is up to date."""
@@ -179,8 +194,11 @@ class Alerting:
             self._wait(channel, Notice(news.kind, *told))
 
     def _channels(self, severity: str) -> tuple[str, ...]:
-        by_severity: dict[str, tuple[str, ...]] = {each: getattr(self._settings, each) for each in SEVERITIES}
-        return by_severity[severity]
+        """Return whom to tell: where a severity has no channel, those of the next lower one, so that nothing grave goes nowhere."""
+        for each in reversed(SEVERITIES[: SEVERITIES.index(severity) + 1]):
+            if channels := getattr(self._settings, each):
+                return tuple(channels)
+        return ()
 
     def _wait(self, channel: str, notice: Notice) -> None:
         box = self._boxes.setdefault(channel, Outbox())
@@ -206,8 +224,11 @@ class Alerting:
     def _take_acks(self, now_ns: int) -> None:
         """Take up what people have acknowledged meanwhile."""
         for key, text in self._kept(books.ACK).items():
-            alert, ack = self._alerts.get(int(key)), json.loads(text)
             self._put((books.ACK, key), None)
+            try:
+                alert, ack = self._alerts.get(int(key)), dict(json.loads(text))
+            except (ValueError, TypeError):  # of another version: it is acknowledged anew, or told again
+                continue
             if alert is not None and alert.resolved_ns is None:
                 alert.acknowledged_ns, alert.note = ack.get("at_ns", now_ns), ack.get("note", "")
                 self._touched.add(alert.number)

@@ -6,7 +6,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final, cast
 
-from myquant.monitor.health import HealthReport
+from myquant.monitor.health import NO_MONITOR, HealthReport
 from myquant.monitor.server import HEALTH
 from myquant.monitor.state import read_card
 
@@ -29,6 +29,17 @@ def ask_monitor(folder: Path) -> HealthReport | None:
     finally:
         connection.close()
     return cast("HealthReport", answer) if isinstance(answer, dict) and "verdict" in answer else None
+
+
+def why_alone(folder: Path) -> str:
+    """Return why `ask_monitor` got no answer: a monitor that hangs is not one that is not there."""
+    card = read_card(folder)
+    if card is None or not _runs(card.pid):
+        return NO_MONITOR
+    return (
+        f"the monitor (process {card.pid}) does not answer: nobody may be told when something happens; "
+        f"`kill -9 {card.pid}` and start `myquant monitor` again"
+    )
 
 
 def _runs(pid: int) -> bool:

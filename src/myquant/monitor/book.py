@@ -48,7 +48,7 @@ class Book:
         """Return the rows of a kind by their keys. Raises MyquantError where the file can't be read."""
         try:
             return dict(self._connected().execute("select key, value from book where kind = ?", (kind,)))
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             self._close()
             raise MyquantError(f"{self.path}: can't be read ({error}): move it away") from error
 
@@ -60,10 +60,12 @@ class Book:
         try:
             base = self._connected()
             base.execute("begin immediate")
-            base.executemany(_PUT, [(*row, value) for row, value in self._unsaved.items() if value is not None])
+            base.executemany(
+                _PUT, [(*row, storable(value)) for row, value in self._unsaved.items() if value is not None]
+            )
             base.executemany(_TAKE, [row for row, value in self._unsaved.items() if value is None])
             base.execute("commit")
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             self._close()  # which rolls back
             since_ns = self.trouble[0] if self.trouble else now_ns
             self.trouble = since_ns, f"{self.path.name}: {error}"
@@ -104,3 +106,8 @@ class Book:
             with suppress(sqlite3.Error):
                 self._base.close()
             self._base = None
+
+
+def storable(text: str) -> str:
+    """Return a text that the file takes: half a character, as the name of a folder may have one, is none."""
+    return text.encode("utf-8", "backslashreplace").decode()

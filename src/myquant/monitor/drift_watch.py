@@ -1,6 +1,7 @@
 """Has a running session become slower than the one before it? `evidence.drift` over what a session journals of its ticks."""
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -47,6 +48,13 @@ class DriftWatch:
         self._workers = workers
         self._watched: dict[str, _Watched] = {}
 
+    def look(self, views: Mapping[str, SessionView]) -> None:
+        """Take what came of each session since the last look; forget those that are gone."""
+        self._watched = {name: watched for name, watched in self._watched.items() if name in views}
+        for view in views.values():
+            for spent in view.spent:
+                self.take(view, spent.spent_ns, spent.reference_ns)
+
     def take(self, session: SessionView, spent_ns: Numbers, reference_ns: int | None) -> None:
         """Take what the next ticks of a session took, int64 of shape (n,), 0 where not known, and the reference's time then.
 
@@ -63,10 +71,6 @@ class DriftWatch:
         if watched.detector is not None:
             _judge(session, watched.detector, ratios)
 
-    def forget(self, name: str) -> None:
-        """Forget a session that is over."""
-        self._watched.pop(name, None)
-
     def _collect(self, session: SessionView, watched: _Watched, ratios: Numbers) -> None:
         """Keep a session's first ticks, until its own baseline can be worked out; take that up once it is there."""
         if watched.has_own:
@@ -80,7 +84,7 @@ class DriftWatch:
                 watched.calibrating = self._workers.submit(DriftDetector.calibrate, first)
         elif watched.calibrating.done():
             watched.has_own = True
-            own = watched.calibrating.result()
+            own = watched.calibrating.result()  # where that fails it is told once, by who looks
             self._save(session, own.calibration)
             watched.detector = watched.detector or own
 

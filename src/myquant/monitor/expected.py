@@ -36,7 +36,9 @@ class Expected:
             return
         began_ns = day_bounds_ns(today, zone)[0]
         for pattern in settings.expect or (ANY,):
-            if not any(fnmatchcase(view.name, pattern) and _has_begun(view, began_ns) for view in views.values()):
+            if not any(
+                fnmatchcase(view.folder.name, pattern) and _has_begun(view, began_ns) for view in views.values()
+            ):
                 yield pattern, note, by_ns
 
     def _is_day(self, today: date) -> str | None:

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from myquant.config.watching import MonitorSettings
 from myquant.monitor.expected import Expected
-from myquant.monitor.view import SessionView
+from myquant.monitor.finding import Finding
+from myquant.monitor.view import ProcessView, SessionView
+from myquant.session.operator import COMPILING_S
 
 SECOND_NS: Final = 10**9
 CALM_NS: Final = 60 * SECOND_NS  # what has risen is a fault for so long after it rose last
@@ -38,8 +40,11 @@ class Memory:
 
     first_ns: dict[tuple[str, str, str], int] = field(default_factory=dict)  # when a fault was found first
     counters: dict[tuple[str, str], Rise] = field(default_factory=dict)  # by session and name
-    opened_ns: dict[str, int] = field(default_factory=dict)  # when a session's market was seen to open
-    unknown_ns: dict[str, int] = field(default_factory=dict)  # since when a session's account alone has unknown orders
+    opened_mono_ns: dict[str, int | None] = field(
+        default_factory=dict
+    )  # when a session's market opened; None: it is closed
+    so_since_mono_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # by session and what is so
+    found: dict[str, list[Finding]] = field(default_factory=dict)  # by session, at the last look
     looked_mono_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
     was_late_ns: int | None = None
@@ -48,8 +53,8 @@ class Memory:
         """Forget the sessions that are not among these."""
         kept = set(sessions)
         self.counters = {key: rise for key, rise in self.counters.items() if key[0] in kept}
-        self.opened_ns = {name: since for name, since in self.opened_ns.items() if name in kept}
-        self.unknown_ns = {name: since for name, since in self.unknown_ns.items() if name in kept}
+        self.so_since_mono_ns = {key: since for key, since in self.so_since_mono_ns.items() if key[0] in kept}
+        self.opened_mono_ns = {name: since for name, since in self.opened_mono_ns.items() if name in kept}
 
 
 @dataclass(frozen=True)
@@ -91,13 +96,29 @@ class Look:
         last_ns = last_word_ns(view)
         return view.runs or (last_ns is not None and self.day_of(last_ns, view) == self.day_of(self.wall_ns, view))
 
-    def risen(self, view: SessionView, name: str, value: int) -> Rise | None:
+    def age_ns(self, process: ProcessView) -> int:
+        """Return for how long a process has run: a clock that is set changes nothing."""
+        if process.started_mono_ns is None:
+            return self.wall_ns - process.started_wall_ns
+        return self.mono_ns - process.started_mono_ns
+
+    def lasts_ns(self, view: SessionView, what: str, *, is_so: bool) -> int:
+        """Return for how long something has been seen to be so, look after look; 0: it is not."""
+        since, key = self.memory.so_since_mono_ns, (view.name, what)
+        if not is_so:
+            since.pop(key, None)
+            return 0
+        return self.mono_ns - since.setdefault(key, self.mono_ns)
+
+    def risen(self, view: SessionView, name: str, value: int, before: int | None = None) -> Rise | None:
         """Follow a counter; return its rise, for a minute after the last one.
 
-        A counter that is met first counts from 0 where the session runs; one that falls is of a new process.
+        A counter that is met first counts from 0 where the session has just begun, else from `before`, which is `value` where it
+        is not given: what rose while nobody watched is not new. One that falls is of a new process.
         """
         key = view.name, name
-        known = self.memory.counters.get(key, Rise(0 if view.runs else value))
+        is_new = view.runs and view.process is not None and self.age_ns(view.process) < CALM_NS
+        known = self.memory.counters.get(key, Rise(0 if is_new else value if before is None else before))
         if value != known.value:
             step = value - known.value if value > known.value else value
             known = Rise(value, known.risen + step, self.wall_ns if step else known.rose_ns)
@@ -119,16 +140,15 @@ def last_word_ns(view: SessionView) -> int | None:
 
 
 def beat_age_ns(view: SessionView, look: Look) -> int | None:
-    """Return for how long the present process has not beaten; None: it has not begun to."""
-    process = view.process
-    if process is None or view.beat_wall_ns is None or view.beat_mono_ns is None:
+    """Return for how long the present process had not beaten when its journal was last read; None: it has not begun to."""
+    if view.process is None or view.beat_mono_ns is None:
         return None
-    return look.mono_ns - view.beat_mono_ns if view.beat_wall_ns >= process.started_wall_ns else None
+    return (look.mono_ns if view.read_mono_ns is None else view.read_mono_ns) - view.beat_mono_ns
 
 
 def is_silent(view: SessionView, look: Look) -> bool:
     """Whether a process that lives is stopped, or says nothing for too long."""
-    if view.process is None or not view.runs:
+    if view.process is None or not view.runs or view.process.is_unseen:
         return False
     if view.process.is_stopped:
         return True
@@ -136,11 +156,12 @@ def is_silent(view: SessionView, look: Look) -> bool:
     if view.unread_since_ns is not None:  # it may well have said something: the monitor is behind
         return False
     if age_ns is None:
-        return look.wall_ns - view.process.started_wall_ns >= FIRST_BEAT_NS
+        return look.age_ns(view.process) >= (DOING_NS if view.doing else FIRST_BEAT_NS)
     return age_ns >= seconds_ns(look.settings.silence_s)
 
 
 FIRST_BEAT_NS: Final = 10 * SECOND_NS  # a process has beaten once by then
+DOING_NS: Final = COMPILING_S * SECOND_NS  # or by then, where it says that it is at something else
 
 
 def seconds_ns(seconds: object) -> int:

@@ -1,6 +1,6 @@
 """What the monitor finds wrong: a finding, and what it does for a session's health."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 INFO: Final = "info"
 WARNING: Final = "warning"
@@ -13,6 +13,12 @@ DEGRADED: Final = "degraded"
 FAILED: Final = "failed"
 VERDICTS: Final = (OK, DEGRADED, FAILED)
 VERDICT_OF: Final = {INFO: OK, WARNING: DEGRADED, CRITICAL: FAILED}
+
+
+def plain(text: str) -> str:
+    """Return a text in one line that every file, terminal and message can hold: what can't be printed is written as its code."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
 class Finding(NamedTuple):
@@ -28,6 +34,11 @@ class Finding(NamedTuple):
     text: str  # in one line, with figures: what is wrong
     remedy: str  # what to do
     since_ns: int  # since when, the machine's clock
+
+    def made_plain(self) -> Self:
+        """Return it with texts that can be told: names of folders and lines of logs may hold anything."""
+        subject, text, remedy = plain(self.subject), plain(self.text), plain(self.remedy)
+        return self._replace(session=plain(self.session), subject=subject, text=text, remedy=remedy)
 
     @property
     def key(self) -> tuple[str, str, str]:

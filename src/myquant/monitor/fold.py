@@ -29,7 +29,7 @@ from myquant.journal.record import (
 from myquant.journal.segment import Rows
 from myquant.monitor.fold_latency import Latencies
 from myquant.monitor.fold_notes import take_note
-from myquant.monitor.fold_orders import OrderBook
+from myquant.monitor.fold_orders import NEAR, OrderBook
 from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import InstrumentView, SessionView
 
@@ -60,7 +60,6 @@ _COMMANDS: Final = (
 _IS_EVENT, _IS_COMMAND = np.zeros(64, bool), np.zeros(64, bool)
 _IS_EVENT[list(_EVENTS)] = _IS_COMMAND[list(_COMMANDS)] = True
 _LAST_COUNTS: Final = (BEAT, TELEMETRY, LEDGER)  # notes of which the last of a block says it all
-_RECENT: Final = 512  # inputs that are kept: commands stand right behind theirs
 
 
 def word(name: str) -> int:
@@ -98,7 +97,7 @@ class Fold:
             view.inputs = int(given[-1, word("sequence")]) + 1
             self._observe(given)
             self._orders.time_out(int(given[-1, word("time_ns")]))
-        self._recent = recent[-_RECENT:].copy()
+        self._recent = recent[-NEAR:].copy()
         view.records = int(block[-1, NUMBER])
 
     def _count(self, given: Rows, decided: Rows) -> None:

@@ -41,7 +41,7 @@ def set_halt(view: SessionView, name: str, wall_ns: int) -> None:
 
 def _start(view: SessionView, note: Note) -> None:
     """Take a process that begins or goes on with the session: what the one before it said holds no more."""
-    view.process = ProcessView(note.values[0], note.wall_ns)
+    view.process = ProcessView(note.values[0], note.wall_ns, note.monotonic_ns or None, is_unseen=True)
     view.starts += 1
     view.began_wall_ns = view.began_wall_ns or note.wall_ns
     view.stopped_code = None

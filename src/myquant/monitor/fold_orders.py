@@ -18,6 +18,7 @@ ORDERS_MAX: Final = 1000
 STEADY_NS: Final = (
     SECOND_NS  # a stop order that is gone sooner (accepted, then refused by the exchange) has protected nothing
 )
+NEAR: Final = 512  # inputs before a decision that can tell when it was
 SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
     orders.STATE_NAMES[state]
     for state in (
@@ -115,8 +116,8 @@ class OrderBook:
             price=command.price,
             trigger=command.stop,
             reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
-            sent_wall_ns=receive_ns or self._wall_at(command),
-            sent_mono_ns=arrived_ns,
+            sent_wall_ns=receive_ns or self._last_known(command, _RECEIVE_NS),
+            sent_mono_ns=arrived_ns or self._last_known(command, _ARRIVED_NS),
             sent_time_ns=command.time_ns,
             last_price=self._price_at(command),
         )
@@ -245,10 +246,14 @@ class OrderBook:
 
     def _wall_at(self, command: Command) -> int:
         """Return the machine's clock about when a command was decided: an input that an answer led to may have none."""
+        return self._last_known(command, _RECEIVE_NS) or self._view.written_wall_ns or 0
+
+    def _last_known(self, command: Command, column: int) -> int:
+        """Return the last stamp that an input up to the one of a command has; 0: none has one."""
         at = int(np.searchsorted(self.recent[:, _SEQUENCE], command.event_sequence, side="right"))
-        received = self.recent[:at, _RECEIVE_NS]
-        known = np.flatnonzero(received)
-        return int(received[known[-1]]) if len(known) else self._view.written_wall_ns or 0
+        stamps = self.recent[max(0, at - NEAR) : at, column]
+        known = np.flatnonzero(stamps)
+        return int(stamps[known[-1]]) if len(known) else 0
 
     def _price_at(self, command: Command) -> int | None:
         """Return the last price of its instrument when a command was decided."""

@@ -13,6 +13,7 @@ from myquant.journal.reader import JournalReader
 from myquant.journal.scan import DAMAGE
 from myquant.journal.segment import FOLDER as JOURNAL
 from myquant.journal.segment import SUFFIX
+from myquant.monitor.finding import plain
 from myquant.monitor.fold import Fold
 from myquant.monitor.log_tail import LogTail
 from myquant.monitor.news import NewsDesk
@@ -22,6 +23,7 @@ from myquant.monitor.view import SessionView
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
 from myquant.session.hours import trading_hours
+from myquant.session.operator import busy_with
 
 SECOND_NS: Final = 1_000_000_000
 WEIGH_NS: Final = SECOND_NS
@@ -41,9 +43,10 @@ class Followed:
         facts = archive.read(folder)
         loaded = archive.config_of(folder, load_config())
         self.view = view = SessionView(
-            name, folder, facts.kind, facts.symbols, facts.strategy, loaded, facts.engine_hash
+            *(name, folder, plain(facts.kind), tuple(map(plain, facts.symbols))),
+            *(plain(facts.strategy), loaded, plain(facts.engine_hash)),
         )
-        view.config_hash, view.exchanges, view.ended_code = facts.config_hash, facts.exchanges, facts.ended
+        view.config_hash, view.exchanges, view.ended_code = plain(facts.config_hash), facts.exchanges, facts.ended
         self.told = told
         self._desk = NewsDesk(view, told=told.record, since_wall_ns=told.since_wall_ns)
         self._fold = Fold(view, self._desk)
@@ -86,10 +89,11 @@ class Followed:
         """Note how it stands once the journal was read as far as it could be."""
         view = self.view
         view.unread_since_ns = None if is_all_read else view.unread_since_ns or now_wall_ns
+        view.read_mono_ns = now_mono_ns if is_all_read else view.read_mono_ns
         process = view.process
         is_watched = self._watch is not None and self._watch.process is process  # else from the next look on
         if process is not None and is_watched and is_all_read:
-            process.is_alive = self._lives
+            process.is_alive, process.is_unseen = self._lives, False
             if view.is_dead and process.died_wall_ns is None:
                 process.died_wall_ns = now_wall_ns
         with suppress(OSError):
@@ -126,6 +130,8 @@ class Followed:
         view = self.view
         if self._watch is not None:
             self._watch.weigh()
+        has_to_say = view.runs and view.process is not None and view.beat_mono_ns is None
+        view.doing = busy_with(view.folder, view.process.pid) if has_to_say and view.process is not None else ""
         with suppress(OSError):
             status = os.statvfs(view.folder)
             view.disk_free_bytes = status.f_bavail * status.f_frsize
@@ -140,11 +146,12 @@ class Followed:
         """Note whether the market is open, by the exchange's clock carried on from the last beat."""
         view = self.view
         if view.exchange_ns is None or view.beat_mono_ns is None:
-            view.is_market_open = None
+            view.is_market_open, view.open_for_ns = None, 0
             return
         time_ns = view.exchange_ns + max(0, now_mono_ns - view.beat_mono_ns)
         hours = self._hours(datetime.fromtimestamp(time_ns // SECOND_NS, self._zone).date())
         view.is_market_open = hours is not None and hours.open_ns <= time_ns < hours.close_ns
+        view.open_for_ns = time_ns - hours.open_ns if hours is not None and view.is_market_open else 0
 
     def _look_for_damage(self) -> None:
         """See what stands behind the last record that can be read, once for each end."""

@@ -39,14 +39,14 @@ def worst(verdicts: Iterable[str]) -> str:
     return max(verdicts, key=VERDICTS.index, default=OK)
 
 
-def health_of(monitor: Monitor, wall_ns: int, mono_ns: int, *, runs: bool) -> HealthReport:
-    """Return how all sessions stand; `runs`: a monitor is at work, and not a single look of somebody who asks."""
+def health_of(monitor: Monitor, wall_ns: int, mono_ns: int, *, runs: bool, why_alone: str = NO_MONITOR) -> HealthReport:
+    """Return how all sessions stand; `runs`: a monitor is at work, and not a single look of somebody who asks, `why_alone`."""
     findings = monitor.findings
     faults = [each for each in findings if VERDICT_OF[each.severity] != OK]
     reasons = [f"{each.session}: {each.text}" if each.session else each.text for each in faults]
     verdict = verdict_of(findings)
     is_late = runs and monitor.is_late()
-    for is_so, reason in ((not runs, NO_MONITOR), (is_late, LATE)):
+    for is_so, reason in ((not runs, why_alone), (is_late, LATE)):
         if is_so:
             reasons.append(reason)
             verdict = worst((verdict, DEGRADED))

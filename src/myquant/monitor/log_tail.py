@@ -6,13 +6,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from myquant.monitor.finding import plain
 from myquant.monitor.view import LogLine, SessionView
 from myquant.session.log_files import FILE
 
 PIECE_BYTES: Final = 1 << 20  # read at once
 LINE_BYTES_MAX: Final = 1 << 20  # a longer line is none
 ERROR: Final = "error"
-DAMAGED: Final = "damaged"  # lines that are no JSON
+DAMAGED: Final = "damaged"  # lines that are no JSON, or of no level
+LEVELS: Final = frozenset(("debug", "info", "warning", "error", "critical"))
 ORDER_CHANNEL: Final = "order channel"
 _HEAD: Final = frozenset(("time", "level", "event", "session"))
 _SECOND_NS: Final = 1_000_000_000
@@ -88,7 +90,9 @@ def parsed(text: bytes) -> LogLine | None:
         level, event = str(table["level"]), str(table["event"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return LogLine(wall_ns, level, event, {name: value for name, value in table.items() if name not in _HEAD})
+    if level not in LEVELS:
+        return None
+    return LogLine(wall_ns, level, plain(event), {name: value for name, value in table.items() if name not in _HEAD})
 
 
 def time_ns_of(text: str) -> int:

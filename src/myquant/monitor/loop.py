@@ -253,7 +253,7 @@ class Monitor:
         keys = {(rule, "", subject) for rule, subject, *_ in found}
         self._since = {key: self._since.get(key, wall_ns) for key in keys}
         return [
-            Finding(rule, "", subject, severity, text, remedy, self._since[rule, "", subject])
+            Finding(rule, "", subject, severity, text, remedy, self._since[rule, "", subject]).made_plain()
             for rule, subject, severity, text, remedy in found
         ]
 

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from myquant.core import codes
 from myquant.core.records import Command
+from myquant.monitor.finding import plain
 from myquant.monitor.view import News, SessionView
 from myquant.results.text import clock_time, counted, grouped, label, signed
 
@@ -55,7 +56,7 @@ class NewsDesk:
     def _tell(self, kind: str, number: int, wall_ns: int, text: str) -> None:
         if number > self.told and wall_ns >= self._since_wall_ns:
             at = clock_time(wall_ns, self._zone)
-            self._view.news.append(News(kind, self._view.name, wall_ns, f"{at} {text}"))
+            self._view.news.append(News(kind, self._view.name, wall_ns, plain(f"{at} {text}")))
 
     def _symbol(self, who: int) -> str:
         return self._view.symbols[who] if 0 <= who < len(self._view.symbols) else f"instrument {who}"

@@ -3,6 +3,7 @@
 Nothing is sent to it. A descriptor of the process (pidfd) tells of its death at once and never means another one, as a number may.
 """
 
+import errno
 import os
 import select
 import time
@@ -95,13 +96,26 @@ def _open(process: ProcessView) -> int:
     """Return a descriptor of the process that wrote its note then; -1: it is gone, whoever has its number now."""
     try:
         descriptor = os.pidfd_open(process.pid)
-    except (OSError, OverflowError):
+    except (ProcessLookupError, ValueError, OverflowError):
         return -1
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a number that no process has
+            return -1
+        raise
     stat = process_stat(process.pid)  # after the descriptor: what it says is of that process, or of none
-    if stat is None or stat.state in _DEAD or stat.started_ns > process.started_wall_ns + STARTED_BEHIND_NS:
+    if stat is not None and (stat.state in _DEAD or _is_another(process, stat)):
         os.close(descriptor)
         return -1
     return descriptor
+
+
+def _is_another(process: ProcessView, stat: ProcessStat) -> bool:
+    """Whether a process began after the note of the one that is meant, by the monotonic clock: the other one may be set."""
+    if process.started_mono_ns is None:
+        return stat.started_ns > process.started_wall_ns + STARTED_BEHIND_NS
+    note_age_ns = time.monotonic_ns() - process.started_mono_ns  # below 0: the machine was started again since
+    began_ago_ns = time.time_ns() - stat.started_ns
+    return note_age_ns < 0 or began_ago_ns + STARTED_BEHIND_NS < note_age_ns
 
 
 def _component(child: psutil.Process) -> str:

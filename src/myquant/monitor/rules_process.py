@@ -5,6 +5,7 @@ from typing import Final
 
 from myquant.core import codes
 from myquant.monitor.faults import (
+    CALM_NS,
     Fault,
     Look,
     beat_age_ns,
@@ -166,7 +167,9 @@ def ticks_dropped(view: SessionView, look: Look) -> Iterator[Fault]:
 
 def log_errors(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new errors in its log."""
-    if rise := look.risen(view, "errors", view.log_lines["error"] + view.log_lines["critical"]):
+    count = view.log_lines["error"] + view.log_lines["critical"]
+    is_fresh = view.last_error is not None and 0 <= look.wall_ns - view.last_error.wall_ns < CALM_NS
+    if rise := look.risen(view, "errors", count, count - 1 if is_fresh else count):
         last = f"; the last: {_clipped(view.last_error.event)}" if view.last_error else ""
         yield Fault(f"{rise.risen:,} new error line{'s' if rise.risen > 1 else ''} in its log{last}")
 

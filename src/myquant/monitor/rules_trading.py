@@ -8,7 +8,7 @@ from myquant.core import codes
 from myquant.monitor.faults import Fault, Look, is_silent, seconds_ns, told_s
 from myquant.monitor.finding import CRITICAL, WARNING
 from myquant.monitor.view import OrderView, SessionView
-from myquant.results.text import counted, grouped
+from myquant.results.text import grouped
 
 UNANSWERED: Final = ("sent", "unknown")
 ORDERS_MAX: Final = 10  # named; what is more is counted
@@ -21,23 +21,27 @@ def _severity(view: SessionView) -> str:
     return CRITICAL if view.holds else WARNING
 
 
-def _trades_since_ns(view: SessionView, look: Look) -> int | None:
-    """Return since when packets should come: the market's open or the process's start; None: none should.
+def _trades_for_ns(view: SessionView, look: Look) -> int | None:
+    """Return for how long packets should have come, since the market's open or the process's start; None: none should.
 
     A frozen process takes no packets, and says so itself.
     """
+    opened, name = look.memory.opened_mono_ns, view.name
     if view.process is None or not view.is_market_open or is_silent(view, look):
-        look.memory.opened_ns.pop(view.name, None)
+        opened[name] = None
         return None
-    return max(look.memory.opened_ns.setdefault(view.name, look.wall_ns), view.process.started_wall_ns)
+    # Met in the middle of the day it has been open before; a market that opens has its first packets to come.
+    since_ns = opened.get(name, look.mono_ns - view.open_for_ns)
+    opened[name] = since_ns = look.mono_ns if since_ns is None else since_ns
+    return min(look.mono_ns - since_ns, look.age_ns(view.process))
 
 
 def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a feed that the session calls stale."""
-    trades_ns = _trades_since_ns(view, look)
+    trades_ns = _trades_for_ns(view, look)
     if trades_ns is None or not view.feed_stale:
         return
-    if look.wall_ns - trades_ns < seconds_ns(look.settings.feed_age_s):
+    if trades_ns < seconds_ns(look.settings.feed_age_s):
         return  # it connects
     stale = [str(number) for number, is_healthy in sorted(view.connections.items()) if not is_healthy]
     which = f" (connection {', '.join(stale)})" if stale else ""
@@ -46,12 +50,11 @@ def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
 
 def feed_age(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a feed that brings nothing while the session thinks that it is healthy."""
-    trades_ns = _trades_since_ns(view, look)
-    if trades_ns is None or view.feed_stale:
+    age_ns = _trades_for_ns(view, look)
+    if age_ns is None or view.feed_stale:
         return
-    age_ns = look.wall_ns - trades_ns
     if view.packet_mono_ns is not None:
-        age_ns = min(age_ns, look.mono_ns - view.packet_mono_ns)
+        age_ns = min(age_ns, (view.read_mono_ns or look.mono_ns) - view.packet_mono_ns)
     if age_ns >= seconds_ns(look.settings.feed_age_s):
         yield Fault(f"no packet has come for {told_s(age_ns)}", look.wall_ns - age_ns, severity=_severity(view))
 
@@ -78,8 +81,10 @@ def position_bare(view: SessionView, look: Look) -> Iterator[Fault]:
             named = True
             text = f"{each.quantity:,} {each.symbol} have had no stop order at work for {told_s(bare_ns)}"
             yield Fault(text, each.bare_since_ns, subject=each.symbol)
+    # By the exchange's clock, which a lab may turn faster: so long it has to last by ours, too.
     told = view.telemetry
-    if view.runs and not named and told is not None and told.bare_ns >= longest_ns:
+    lasts_ns = look.lasts_ns(view, "bare", is_so=told is not None and told.bare_ns > 0)
+    if view.runs and not named and told is not None and min(told.bare_ns, lasts_ns) >= longest_ns:
         text = f"a position has had no stop order at work for {told_s(told.bare_ns)}, by the session's own account"
         yield Fault(text, look.wall_ns - told.bare_ns)
 
@@ -88,7 +93,7 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find orders that nobody has answered."""
     longest_ns = seconds_ns(look.settings.unknown_s)
     unanswered = [order for order in view.orders.values() if order.state in UNANSWERED]
-    ages = [(_age_ns(order, look), order) for order in unanswered]
+    ages = [(_sent_ago_ns(order, look), order) for order in unanswered]
     late = [each for each in ages if each[0] >= longest_ns]
     for age_ns, order in islice(late, ORDERS_MAX):
         side, symbol = "buy" if order.is_buy else "sell", view.instruments[order.instrument].symbol
@@ -96,22 +101,16 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
         yield Fault(text, look.wall_ns - age_ns, subject=str(order.order_id))
     if len(late) > ORDERS_MAX:
         yield Fault(f"{len(late) - ORDERS_MAX:,} more orders have had no answer", subject="more")
-    if unanswered or view.ledger is None or not view.ledger.unknown:
-        look.memory.unknown_ns.pop(view.name, None)
-        return
-    since_ns = look.memory.unknown_ns.setdefault(
-        view.name, look.wall_ns
-    )  # the account is noted a second later than answers
-    if look.wall_ns - since_ns >= longest_ns:
-        text = f"{counted(view.ledger.unknown, 'order')} without an answer, by its own account"
-        yield Fault(text, since_ns, subject="ledger")
+    is_so = not unanswered and view.ledger is not None and view.ledger.unknown > 0  # it is of a second ago
+    if look.lasts_ns(view, "unknown", is_so=is_so) >= longest_ns and view.ledger is not None:
+        yield Fault(f"{view.ledger.unknown:,} orders have had no answer, by its own account", subject="ledger")
 
 
-def _age_ns(order: OrderView, look: Look) -> int:
-    """Return how long ago an order was sent: by the monotonic clock where that is known and of this boot of the machine."""
+def _sent_ago_ns(order: OrderView, look: Look) -> int:
+    """Return how long ago an order was sent: by the machine's clock where the other one says nothing, as after its restart."""
     if 0 < order.sent_mono_ns <= look.mono_ns:
         return look.mono_ns - order.sent_mono_ns
-    return look.wall_ns - (order.sent_wall_ns or look.wall_ns)
+    return look.wall_ns - order.sent_wall_ns if order.sent_wall_ns else 0
 
 
 def rejects_in_a_row(view: SessionView, look: Look) -> Iterator[Fault]:

@@ -9,6 +9,7 @@
 import asyncio
 import hmac
 import ipaddress
+import logging
 import secrets
 import socket
 from collections import Counter
@@ -40,6 +41,7 @@ TOKEN_BYTES: Final = 32
 TOKEN_MIN: Final = 16  # characters, of one that a person chose
 CONNECTIONS_MAX: Final = 64
 CONNECTION_S: Final = 60.0  # so long a connection lives, whatever comes on it
+SWEEP_S: Final = 1.0
 LINE_BYTES_MAX: Final = 2048
 BODY_BYTES_MAX: Final = 1024
 CLOSING_S: Final = 1.0
@@ -83,6 +85,7 @@ class MonitorServer:
         }
         self._runner: web.ServerRunner | None = None
         self._server: asyncio.Server | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Listen. Raises MyquantError where that can't be, ConfigError for an address that is none."""
@@ -94,6 +97,7 @@ class MonitorServer:
         web_server = web.Server(
             self._answer,
             access_log=None,
+            logger=_logger(),
             max_line_size=LINE_BYTES_MAX,
             max_field_size=LINE_BYTES_MAX,
             keepalive_timeout=CONNECTION_S,
@@ -105,9 +109,7 @@ class MonitorServer:
         def connect() -> asyncio.Protocol:
             if len(web_server.connections) >= CONNECTIONS_MAX:
                 return _Refused()
-            protocol = web_server()
-            loop.call_later(CONNECTION_S, protocol.close)
-            return protocol
+            return web_server()
 
         try:
             self._server = await loop.create_server(connect, host, port, reuse_address=True)
@@ -117,10 +119,24 @@ class MonitorServer:
             raise MyquantError(
                 f"monitor.host = {host}, monitor.port = {port}: can't listen there ({why}): choose another port, or 0"
             ) from error
+        self._sweeping = loop.call_later(SWEEP_S, self._sweep, web_server, {})
         self.port = int(self._server.sockets[0].getsockname()[1])
+
+    def _sweep(self, web_server: web.Server, since_s: dict[web.RequestHandler, float]) -> None:
+        """End the connections that have lived for too long; `since_s`: when each was seen first."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        seen_s = {each: since_s.get(each, now_s) for each in web_server.connections}
+        for each, first_s in seen_s.items():
+            if now_s - first_s >= CONNECTION_S:
+                each.close()
+        self._sweeping = loop.call_later(SWEEP_S, self._sweep, web_server, seen_s)
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -169,6 +185,18 @@ class MonitorServer:
         wanted = request.headers.get("Accept", "").split(",")
         encode, kind = choose_encoder(",".join(each for each in wanted if "openmetrics" not in each))
         return web.Response(body=encode(self._registry), headers={"Content-Type": kind})
+
+
+def _logger() -> logging.Logger:
+    """Return where defects go: not what a request that is none holds, which may be a token that was mistyped."""
+    logger = logging.getLogger(__name__)
+    logger.filters[:] = [_is_defect]
+    return logger
+
+
+def _is_defect(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not kind.__module__.startswith("aiohttp.")
 
 
 class _Refused(asyncio.Protocol):

@@ -94,6 +94,8 @@ class _Service:
             self._state.show(MonitorCard(host, server.port, os.getpid(), self._token))
             folders = [str(each) for each in monitor.directories]
             self._log.info("watching", folders=folders, host=host, port=server.port, channels=station.channels)
+            if not station.channels:
+                self._log.warning("no alert channel is set: alerts are in the log and `myquant alerts list` only")
             if is_wide(host):
                 self._log.warning(
                     "others than this machine can reach the monitor: its answers are not encrypted", host=host

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from myquant.errors import cannot_write
+from myquant.monitor.book import storable
 from myquant.monitor.finding import SEVERITIES
 from myquant.monitor.folder import make_private
 from myquant.monitor.message import Message
@@ -112,7 +113,7 @@ class Spool:
     def add(self, message: Message, *, is_notice: bool = False) -> Delivery | None:
         """Take a message: when this returns it is on the disk, unless there is `trouble`. None: it was taken before."""
         title = " ".join(message.title.split())[:TITLE_MAX]
-        clean = message._replace(title=title, body=message.body[:BODY_MAX])
+        clean = message._replace(title=storable(title), body=storable(message.body[:BODY_MAX]))
         delivery = Delivery(self._next, clean, self._clock_ns(), is_notice)
         if self._is_known(delivery.digest):
             return None

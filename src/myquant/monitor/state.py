@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from myquant.errors import MyquantError, cannot_write
+from myquant.session.operator import put_private
 
 CARD: Final = "monitor.json"
 TOLD: Final = "told.json"
@@ -69,7 +70,7 @@ class MonitorState:
             "until_wall_ns": now_wall_ns,
             "sessions": {key: asdict(told) for key, told in self.told.items()},
         }
-        put_private(self.folder / TOLD, table)
+        _put(self.folder / TOLD, table)
 
     def forget(self, folders: set[str]) -> None:
         """Keep nothing of other sessions than these."""
@@ -77,7 +78,7 @@ class MonitorState:
 
     def show(self, card: MonitorCard) -> None:
         """Say how this monitor is reached. Raises MyquantError."""
-        put_private(self.folder / CARD, asdict(card))
+        _put(self.folder / CARD, asdict(card))
 
     def close(self) -> None:
         """Let another monitor have the folder."""
@@ -121,17 +122,11 @@ def read_card(folder: Path) -> MonitorCard | None:
     return None
 
 
-def put_private(path: Path, table: Mapping[str, Any]) -> None:
-    """Write a file that only its owner can read: the whole of it or nothing appears. Raises MyquantError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+def _put(path: Path, table: Mapping[str, Any]) -> None:
+    """Write a file that only its owner can read. Raises MyquantError."""
     try:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(table, file)
-        draft.replace(path)
+        put_private(path, json.dumps(table).encode())
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise cannot_write(path, error, REMEDY) from error
 
 

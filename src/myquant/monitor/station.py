@@ -18,12 +18,13 @@ from myquant.monitor.drift_watch import DriftWatch
 from myquant.monitor.expected import Expected
 from myquant.monitor.export import export_of
 from myquant.monitor.faults import Around, Memory
-from myquant.monitor.finding import Finding
+from myquant.monitor.finding import CRITICAL, Finding
 from myquant.monitor.heartbeat import Heartbeat, read_heartbeat
 from myquant.monitor.judge import judge
 from myquant.monitor.loop import Log
 from myquant.monitor.metrics import AlertCounts
 from myquant.monitor.replay_watch import ReplayWatch
+from myquant.monitor.rules import RULE_FAILED
 from myquant.monitor.spool import Spool
 from myquant.monitor.view import News, SessionView
 from myquant.session.log_files import start_packing
@@ -31,6 +32,8 @@ from myquant.session.log_files import start_packing
 LEAVE_S: Final = 5.0  # at the end: for what waits to be delivered
 AGAIN_S: Final = 5.0  # from a defect in what runs beside the looks to its next start
 PACK_S: Final = 60.0
+PACKER_S: Final = 1.0  # from the start of one packer to the next: a hundred at once would take the machine
+REPORT: Final = "keep the monitor's log and report it"
 
 
 class Station:
@@ -69,6 +72,8 @@ class Station:
         self._book = Book(folder)
         self._courier = Courier(channels, alerts, self._spool, log, environ)
         self._alerting = Alerting(alerts, ZoneInfo(config.session.timezone), self._book, self._courier.post)
+        if rows := self._alerting.not_understood:
+            log.error("rows of alerts.sqlite can't be understood and are left out", rows=rows)
         url = read_heartbeat(environ)
         self._heartbeat = Heartbeat(url, float(config.monitor.heartbeat_s), is_on_time, log) if url else None
         self._export = export_of(config.logs, folders, folder / "export.json", log, environ)
@@ -76,6 +81,7 @@ class Station:
         self._drift = DriftWatch(folder, self._workers) if config.monitor.drift else None
         self._replays = ReplayWatch(folder) if config.monitor.replay else None
         self._memory, self._expected = Memory(), Expected(config)
+        self._failing: dict[str, int] = {}  # since when, by what
         self._beside: list[asyncio.Task[None]] = []
         self._delivering: asyncio.Task[None] | None = None
         self.channels = [each.name for each in channels]
@@ -86,19 +92,40 @@ class Station:
         self, views: Mapping[str, SessionView], settings: MonitorSettings, now_wall_ns: int, now_mono_ns: int
     ) -> list[Finding]:
         """Return what is wrong now."""
-        if self._drift is not None:
-            for view in views.values():
-                for spent in view.spent:
-                    self._drift.take(view, spent.spent_ns, spent.reference_ns)
-        if self._replays is not None:
-            self._replays.look(views, now_mono_ns)
+        failed = [
+            Finding(
+                RULE_FAILED, "", where, CRITICAL, f"the monitor has a defect in {where}: see its log", REPORT, since_ns
+            )
+            for where, since_ns in self._compare(views, now_wall_ns, now_mono_ns).items()
+        ]
         around = Around(
             expected=self._expected,
             down=self._courier.down(),
             heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
             spool=self._courier.trouble() or self._book.trouble,
         )
-        return judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
+        return failed + judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
+
+    def _compare(self, views: Mapping[str, SessionView], now_wall_ns: int, now_mono_ns: int) -> dict[str, int]:
+        """Hold sessions against their baselines and replays; return what fails of that, and since when (ns).
+
+        A full disk, say, on which no replay can begin must not keep the rules from being asked.
+        """
+        works: dict[str, Callable[[], None]] = {}
+        if (drift := self._drift) is not None:
+            works["the baselines"] = lambda: drift.look(views)
+        if (replays := self._replays) is not None:
+            works["the replays"] = lambda: replays.look(views, now_mono_ns)
+        for where, work in works.items():
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001  (whatever fails here, sessions are judged)
+                if where not in self._failing:
+                    self._log.error("a defect in the monitor", where=where, exc_info=error)
+                self._failing.setdefault(where, now_wall_ns)
+            else:
+                self._failing.pop(where, None)
+        return self._failing
 
     def tell(self, findings: Sequence[Finding], news: Sequence[News]) -> None:
         """Take what is wrong now, and what has happened since the last look."""
@@ -147,6 +174,5 @@ class Station:
         """Have the log files that are written to no more packed, by processes of their own."""
         while True:
             for folder in self._folders():
-                start_packing(folder)
-                await asyncio.sleep(0)
+                await asyncio.sleep(PACKER_S if start_packing(folder) else 0)
             await asyncio.sleep(PACK_S)

@@ -58,7 +58,9 @@ class ProcessView:
 
     pid: int
     started_wall_ns: int
+    started_mono_ns: int | None = None
     is_alive: bool = True
+    is_unseen: bool = False  # its note was read, and nobody has looked yet whether it lives
     is_stopped: bool = False  # SIGSTOP, or a debugger
     died_wall_ns: int | None = None  # when its death was noticed; None: it lives, or said that it leaves
     cpu_s: dict[str, float] = field(default_factory=dict)  # by component; "session" is the process itself
@@ -99,10 +101,12 @@ class SessionView:
     stopped_code: int | None = None  # its last process left with this code; None: it runs, or died without a word
     ended_code: int | None = None  # the session is over (session.json); None: it can go on
     starts: int = 0  # processes so far
+    doing: str = ""  # what keeps its process from its first beat, by its own word
     began_wall_ns: int | None = None  # when its first process began
 
     # the journal
     records: int = 0  # read so far
+    read_mono_ns: int | None = None  # when it was last read to its end
     unread_since_ns: int | None = None  # wall clock; records wait to be read since; None: all are read
     written_wall_ns: int | None = None  # of the last record that has a time
     beat_wall_ns: int | None = None
@@ -125,6 +129,7 @@ class SessionView:
     connections: dict[int, bool] = field(default_factory=dict)  # by number, whether healthy
     packet_mono_ns: int | None = None  # when the last packet came
     is_market_open: bool | None = None  # by the exchange's clock and the session's calendar
+    open_for_ns: int = 0  # for how long, likewise
     delay_min_ns: int | None = (
         None  # least of (receipt - exchange's time) in the last minute of packets; None: too far apart
     )

@@ -16,7 +16,7 @@ from myquant.errors import BrokerError, MyquantError
 from myquant.session.answers import Answers
 from myquant.session.hours import Hours
 from myquant.session.open_ends import BrokerIds, held_on, open_ends
-from myquant.session.operator import COMPILING, OperatorServer
+from myquant.session.operator import COMPILING, COMPILING_S, OperatorServer
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import is_ready
 from myquant.session.supervisor import Supervisor
@@ -25,7 +25,6 @@ TIMER_S: Final = 1.0
 TELL_S: Final = 0.005  # from an order to its line in the log: by then the packets that waited for it are taken
 GRACE_NS: Final = 5 * SECOND_NS  # after the close, for the last packets
 LEAVE_S: Final = 30.0  # how long a stop waits for positions to close, or for orders to come to rest
-COMPILING_S: Final = 300  # at most, for machine code
 FAILED: Final = 1
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal was closed
 

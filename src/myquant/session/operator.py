@@ -35,6 +35,7 @@ STATUS, HALT, RESUME, FLATTEN, STOP = REQUESTS = ("status", "halt", "resume", "f
 
 LINE_BYTES_MAX: Final = 4096
 ANSWER_BYTES_MAX: Final = 2**24
+COMPILING_S: Final = 300  # at most
 COMPILING: Final = "compiling the engine (machine code is made, up to a minute, once for each version of it)"
 REASON_MAX: Final = 200
 REASON_RULE: Final = f"reason: must be at most {REASON_MAX} printable characters on one line"
@@ -101,7 +102,7 @@ class OperatorServer:
 
     def _put_card(self, doing: str) -> None:
         card = {"format": FORMAT, "pid": os.getpid(), "token": self.token, "doing": doing}
-        _put_private(self._folder / CARD, json.dumps(card).encode())
+        put_private(self._folder / CARD, json.dumps(card).encode())
 
     async def close(self) -> None:
         """Stop listening, end all connections and take the files away."""
@@ -339,13 +340,27 @@ def _peer(transport: asyncio.Transport) -> str:
     return f"uid {uid}"
 
 
-def _put_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, in one step: a reader finds all of it or what was there before."""
+def busy_with(folder: Path, pid: int) -> str:
+    """Return what keeps the loop of a session's process from answering, by its own word; empty: nothing that it has said."""
+    try:
+        card = _card(folder)
+    except (MyquantError, OSError, RecursionError):
+        return ""
+    return str(card.doing) if card.pid == pid else ""
+
+
+def put_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, in one step: a reader finds all of it or what was there before. Raises OSError."""
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def _card(folder: Path) -> _Card:

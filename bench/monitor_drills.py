@@ -53,15 +53,16 @@ class Fault(NamedTuple):
 
 # A critical alert goes at once, its end after `alerts.group_s` (2 s); what is critical here is all of it. A second more is for a
 # delivery, or a look at what is weighed each second. A channel is down after three attempts, with pauses of 1 and 2 s; one that hangs
-# takes 2 s for each, and a new process after it. The next attempt after that is in 4 s at most.
+# takes 2 s for each, and a new process after it. The next attempts are 4 and
+# 8 s after that at most; one that is under way when the channel works again hangs on.
 FAULTS: Final = {
     "held": Fault("engine killed, a position is held", 2, 3, 4),
     "flat": Fault("engine killed, nothing is held", 2, 3, 4),
     "frozen": Fault("engine frozen (SIGSTOP)", 4, 5, 4),
     "feed": Fault("feed cut, a position is held", 4, 5, 35),
     "disk": Fault("disk full", 2, 3, 5),
-    "stalled": Fault("channel hangs", 12, 13, 8),
-    "broken": Fault("channel answers 500", 4, 5, 7),
+    "stalled": Fault("channel hangs", 12, 13, 13),
+    "broken": Fault("channel answers 500", 4, 5, 10),
 }
 
 

@@ -154,3 +154,18 @@ def test_a_folder_that_becomes_a_session_is_watched(tmp_path: Path) -> None:
     look(monitor)
     assert set(monitor.views) == {"monday"}
     monitor.close()
+
+
+def test_an_old_session_that_is_gone_on_with_is_watched(tmp_path: Path) -> None:
+    folder = put_session(tmp_path / "monday", ended=0)
+    _aged(folder, 9)
+    monitor = monitor_of(tmp_path, Told())
+    for _ in range(2):
+        monitor._discovered_ns = -(10**18)
+        look(monitor)
+        assert (dict(monitor.views), monitor.discovery.counts) == ({}, {"old": 1})
+    (folder / "operator.json").write_text(json.dumps({"pid": os.getpid()}))
+    monitor._discovered_ns = -(10**18)
+    look(monitor)
+    assert set(monitor.views) == {"monday"}
+    monitor.close()

@@ -53,6 +53,7 @@ class Discovery:
         self.counts: Counter[str] = Counter()
         self._directories = list(dict.fromkeys(directory.resolve() for directory in directories))
         self._told_of, self._wall_ns = told_of, wall_ns
+        self._old: dict[Path, int] = {}  # when the folder of an old session has changed last
 
     def look(self) -> None:
         """Take up sessions that are new, and let go of those that are old or gone."""
@@ -60,10 +61,17 @@ class Discovery:
         found = [folder for directory in self._directories for folder in self._sessions_in(directory)]
         self.counts = Counter()
         known = {each.view.folder: name for name, each in self.followed.items()}
+        old, self._old = self._old, {}
         for folder in found:
             name = known.pop(folder, None)
+            changed_ns = _changed_ns(folder)
+            if name is None and old.get(folder) == changed_ns:  # a process that takes it up makes a file there
+                self.counts[OLD] += 1
+                self._old[folder] = changed_ns
+                continue
             if not self._is_recent(folder) and (name is None or _may_go(self.followed[name].view)):
                 self.counts[OLD] += 1
+                self._old[folder] = changed_ns
                 if name is not None:
                     self.followed.pop(name).close()
             elif name is not None or self._take_up(folder):
@@ -138,3 +146,10 @@ def _is_session(folder: Path) -> bool:
         return not stat.S_ISFIFO(os.stat(folder / MARK).st_mode)  # noqa: PTH116  (Path.exists says no where it may not look)
     except FileNotFoundError:
         return False
+
+
+def _changed_ns(folder: Path) -> int:
+    """Return when something was made in a folder or taken away; 0: not known."""
+    with suppress(OSError):
+        return folder.stat().st_mtime_ns
+    return 0

@@ -124,8 +124,9 @@ def journal_lag(view: SessionView, look: Look) -> Iterator[Fault]:
 def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a disk, or a journal, that has little room left."""
     free, least = view.disk_free_bytes, look.settings.disk_free_mib
-    if not view.runs and not (view.stopped_code and look.is_of_today(view)):
-        return  # one that failed may have failed for that, and can't go on
+    has_failed = view.stopped_code and look.is_of_today(view)  # perhaps for that, and it can't go on
+    if not (has_failed or (view.runs and not is_silent(view, look))):
+        return
     if free is not None and free < least * MIB:
         severity = CRITICAL if free * 10 < least * MIB else WARNING
         yield Fault(

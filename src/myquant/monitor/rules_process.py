@@ -125,7 +125,8 @@ def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a disk, or a journal, that has little room left."""
     free, least = view.disk_free_bytes, look.settings.disk_free_mib
     has_failed = view.stopped_code and look.is_of_today(view)  # perhaps for that, and it can't go on
-    if not (has_failed or (view.runs and not is_silent(view, look))):
+    is_seen = view.process is not None and not view.process.is_unseen
+    if not (has_failed or (view.runs and is_seen and not is_silent(view, look))):
         return
     if free is not None and free < least * MIB:
         severity = CRITICAL if free * 10 < least * MIB else WARNING

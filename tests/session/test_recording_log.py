@@ -53,7 +53,11 @@ def test_recordings_are_the_folder_itself_and_those_in_it(tmp_path: Path) -> Non
     assert recordings_in(tmp_path / "not-there") == []
 
 
-@pytest.mark.parametrize(("content", "runs"), [(str(os.getpid()), True), (str(NO_PROCESS), False), ("", False)])
+@pytest.mark.parametrize(
+    ("content", "runs"),
+    [(str(os.getpid()), True), (str(NO_PROCESS), False), ("", False)],
+    ids=["lives", "gone", "unknown"],
+)
 def test_one_runs_while_its_process_lives(content: str, runs: bool, tmp_path: Path) -> None:
     (tmp_path / LOCK).write_text(content)
     assert is_recording(tmp_path) is runs

@@ -49,7 +49,6 @@ LONGEST = (
     "test_broker_kills.py",
     "test_strategy_loading.py",
     "test_examples.py",
-    "test_own_arrays.py",
     "test_demo.py",
     "test_broker_crash_points.py",
     "test_kill.py",
@@ -63,7 +62,7 @@ LONGEST = (
     "test_crash_at_every_call.py",
 )
 EXAMPLES = ("opening_range_breakout", "rsi_pullback")
-COMPILES = ("test_examples.py", "test_strategy_loading.py", "test_own_arrays.py")
+COMPILES = ("test_examples.py", "test_strategy_loading.py")
 
 
 @pytest.hookimpl(tryfirst=True)

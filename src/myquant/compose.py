@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -317,8 +317,8 @@ class RecordPlan:
     environ: Mapping[str, str]
 
 
-async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
-    """Record ticks without trading till a signal comes, or all contracts have expired. `tell` takes lines for people.
+async def record(plan: RecordPlan, stderr: TextIO | None = None) -> "Recorded":
+    """Record ticks without trading till a signal comes, or all contracts have expired. `stderr`: for short lines of the log.
 
     Raises MyquantError: wrong configuration, a broker that refuses, a folder that can't be written or is in use.
     """
@@ -329,6 +329,7 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
     from myquant.session.at_broker import refuse_unknown  # noqa: PLC0415  (likewise)
     from myquant.session.recording import Recording  # noqa: PLC0415  (likewise)
     from myquant.session.recording_feed import OpenDay  # noqa: PLC0415  (likewise)
+    from myquant.session.recording_log import recording_log  # noqa: PLC0415  (likewise)
     from myquant.session.recording_loop import RecordingLoop  # noqa: PLC0415  (likewise)
 
     refuse_unknown(plan.broker)
@@ -346,8 +347,8 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
                 config,
                 on_frame=day.on_frame,
                 on_status=day.on_status,
-                on_text=lambda connection, text: day.tell(f"feed, connection {connection}: {text}"),
-                on_slow=lambda late_ns: day.tell(f"the loop was {late_ns // 10**6} ms late"),
+                on_text=lambda connection, text: day.log.warning("feed text", connection=connection, text=text),
+                on_slow=lambda late_ns: day.log.warning("the loop was late", late_ms=late_ns // 10**6),
                 expects_data=day.expects_data,
             )
 
@@ -355,7 +356,8 @@ async def record(plan: RecordPlan, tell: Callable[[str], None]) -> "Recorded":
 
     recording = Recording(plan.folder, offset_ns, DISK)
     try:
-        async with Http(redactor) as http:
-            return await RecordingLoop(recording, plan.symbols, open_day, config, MachineClock(), tell).run()
+        with recording_log(plan.folder, config, redactor, stderr) as log:
+            async with Http(redactor) as http:
+                return await RecordingLoop(recording, plan.symbols, open_day, config, MachineClock(), log).run()
     finally:
         recording.close()

@@ -161,3 +161,21 @@ def test_a_reader_that_leaves_is_no_error_worth_a_word() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def recorder(name: str, pid: int) -> None:
+    log = opened(name, 0.5, process="recorder")
+    log.info("feed healthy")
+    log.close()
+    Path(name if "/" in name else f"runs/{name}", ".lock").write_text(str(pid))
+
+
+@pytest.mark.usefixtures("two")
+def test_a_recorder_that_runs_is_among_them_and_its_folder_can_be_named(run: Run) -> None:
+    recorder("ticks/november", os.getpid())
+    recorder("nifty", os.getpid())
+    said = "2026-11-23 09:15:00.500 IST november info: feed healthy process=recorder\n"
+    assert run("logs").out == said.replace("november", "nifty")
+    for words in (("ticks/november",), ("november", "--directory", "ticks"), ("--directory", "ticks")):
+        assert run("logs", *words).out == said, words
+    assert run("logs", "--directory", "ticks/november").out == said

@@ -1,11 +1,12 @@
 """`myquant record` on the lab: what is in the files after drops, kills and stops."""
 
 import asyncio
+import io
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +57,24 @@ def environment(lab: AngelOneLab) -> dict[str, str]:
     }
 
 
-async def recorded(lab: AngelOneLab, folder: Path, tell: Callable[[str], None]) -> Recorded:
+async def recorded(lab: AngelOneLab, folder: Path, stderr: io.StringIO) -> Recorded:
     """Record in this process, in this loop."""
     config = load_config(environment=environment(lab)).config
     plan = compose.RecordPlan("angelone", SYMBOLS, config, folder, environment(lab))
-    return await asyncio.wait_for(compose.record(plan, tell), 30)
+    return await asyncio.wait_for(compose.record(plan, stderr), 30)
 
 
-def stopping(at: str, lines: list[str]) -> Callable[[str], None]:
-    """Return what keeps lines, and stops at one that holds a text, as Ctrl-C does."""
+class Stopping(io.StringIO):
+    """A stderr that stops it at a line that holds a text, as Ctrl-C does."""
 
-    def tell(line: str) -> None:
-        lines.append(line)
-        if at in line:
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self._at = at
+
+    def write(self, line: str) -> int:
+        if self._at in line:
             signal.raise_signal(signal.SIGINT)
-
-    return tell
+        return super().write(line)
 
 
 def check(path: Path) -> pl.DataFrame:
@@ -94,13 +97,13 @@ def gaps_of(folder: Path) -> tuple[list[dict[str, str]], int]:
 
 
 def test_a_day_with_a_drop_and_duplicates(tmp_path: Path, run: Run) -> None:
-    lines: list[str] = []
+    stderr = Stopping("the day is over")
     day = small_day(1200, SYMBOLS)
 
     async def scenario() -> Recorded:
         faults = parse_faults(["drop=connection:1,after:700", "duplicate=0.1"], 1)
         async with AngelOneLab(day, faults=faults) as lab:
-            return await recorded(lab, tmp_path / "out", stopping("the day is over", lines))
+            return await recorded(lab, tmp_path / "out", stderr)
 
     done = asyncio.run(scenario())
     path = tmp_path / "out" / "2025-10-03.parquet"
@@ -125,11 +128,19 @@ def test_a_day_with_a_drop_and_duplicates(tmp_path: Path, run: Run) -> None:
         assert all(broken_ns < time_ns < healed_ns for time_ns, _ in missing)
         lost += len(missing)
     assert 0 < lost < 200
-    said = [line.split(" ", 1)[1] for line in lines if "note:" not in line]
-    assert said[0] == f"recording {SYMBOL}, {OTHER} into {tmp_path / 'out'}"
-    assert said[1] == said[3] == "feed healthy"
-    assert said[2].startswith("feed stale: ")
-    assert said[4].startswith("the day is over; the next one begins at 2")
+    said = [line.split(" ", 1)[1] for line in stderr.getvalue().splitlines() if "info: note" not in line]
+    assert said[0] == f"info: recording symbols={[SYMBOL, OTHER]} into={tmp_path / 'out'}"
+    assert said[1] == said[3] == "info: feed healthy"
+    assert said[2].startswith("warning: feed stale reason=")
+    assert said[4].startswith("info: the day is over next=2")
+    logged = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    assert {(line["process"], line["session"]) for line in logged} == {("recorder", "out")}
+    assert [line["event"] for line in logged if line["event"] != "note"][:3] == [
+        "recording",
+        "feed healthy",
+        "feed stale",
+    ]
+    assert "feed healthy" in run("logs", tmp_path / "out").out
     info = run("ticks", "info", path)
     assert (info.code, info.err) == (0, "")
     assert SYMBOL in info.out
@@ -174,8 +185,10 @@ def test_killed_and_started_again_it_goes_on(tmp_path: Path) -> None:
             ticks = check(folder / "2025-10-03.parquet")
             assert len(ticks) > before > 10
             assert f"{len(ticks) - before:,} ticks, ".encode() in out
+            log = (folder / "log.jsonl").read_text()
+            assert log.count('"event": "recording"') == 2
             for secret in (*lab.credentials[1:], lab.credentials.client_code):
-                assert secret not in errors.decode() + out.decode()
+                assert secret not in errors.decode() + out.decode() + log
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
     gaps, _ = gaps_of(folder)

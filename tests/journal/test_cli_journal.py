@@ -90,6 +90,23 @@ def test_cat_as_json_has_every_field(session: Path) -> None:
     assert records[5]["value_1"] == 41
 
 
+def test_cat_names_the_values_of_telemetry_and_ledger(tmp_path: Path) -> None:
+    writer = create(tmp_path / "s", segment_records=50)
+    for kind in (record.TELEMETRY, record.BEAT, record.LEDGER):
+        writer.append(NOTE, note(0, kind, *range(1, 17)))
+    writer.close()
+    first, second, third = run("cat", tmp_path / "s").out.splitlines()
+    assert first.startswith("1 note telemetry wall=2025-10-03T03:45:00.000000000Z spent_max_ns=1 late_ns=2 ")
+    assert " value_1=1 value_2=2 " in second
+    assert third.startswith("3 note ledger wall=2025-10-03T03:45:00.000000000Z cash_paise=1 equity_paise=2 ")
+    assert numbers(run("cat", tmp_path / "s", "--kind", "ledger", "--kind", "telemetry").out) == [1, 3]
+    assert numbers(run("cat", tmp_path / "s", "--kind", "note", "--kind", "ledger").out) == [1, 2, 3]
+    told = [json.loads(line) for line in run("cat", tmp_path / "s", "--kind", "ledger", "--json").out.splitlines()]
+    assert [(each["holds"], each["kind"], each["halted_by"], each["day_pnl_paise"]) for each in told] == [
+        ("note", "ledger", "", 3)
+    ]
+
+
 def test_cat_follows_until_its_limit(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = JournalWriter.open(session, disk=QUICK)
     pauses: list[float] = []

@@ -13,10 +13,10 @@ from myquant.core import codes
 from myquant.errors import ConfigError, JournalError
 from myquant.journal import export as exports
 from myquant.journal import record
-from myquant.journal.columns import KINDS, Columns, columns, empty
+from myquant.journal.columns import KINDS, NAMED_NOTES, Columns, columns, empty
 from myquant.journal.export import export
 from myquant.journal.reader import JournalReader
-from myquant.journal.record import COMMAND, DAY, INPUT, NOTE
+from myquant.journal.record import COMMAND, DAY, HOLDS_NAMES, INPUT, NOTE
 from myquant.journal.scan import DAMAGE, NOTHING
 
 
@@ -96,7 +96,7 @@ def test_a_number_without_a_name_is_an_error(tmp_path: Path, holds: int, body: o
 def test_no_records_have_the_same_columns(tmp_path: Path) -> None:
     for holds, body in ((INPUT, tick(1)), (COMMAND, command(1)), (DAY, day()), (NOTE, note(1))):
         some = made(tmp_path / str(holds), holds, body)
-        assert {name: values.dtype for name, values in empty(holds).items()} == {
+        assert {name: values.dtype for name, values in empty(HOLDS_NAMES[holds]).items()} == {
             name: values.dtype for name, values in some.items()
         }
 
@@ -133,13 +133,37 @@ def test_csv_holds_what_was_journaled(tmp_path: Path) -> None:
     assert (rows[0]["kind"], rows[0]["time"]) == ("mark", "2025-10-03 03:45:00.000000000Z")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *NAMED_NOTES])
 @pytest.mark.parametrize("suffix", exports.SUFFIXES)
 def test_a_journal_without_records_gives_a_table_without_rows(tmp_path: Path, kind: str, suffix: str) -> None:
     create(tmp_path / "s").close()
     target = tmp_path / f"none{suffix}"
     assert export(tmp_path / "s", target, kind).rows == 0
     assert target.stat().st_size > 0
+
+
+def test_telemetry_and_ledger_have_a_column_for_each_value(tmp_path: Path) -> None:
+    writer = create(tmp_path / "s", segment_records=50)
+    for kind, code in ((record.BEAT, 0), (record.TELEMETRY, 0), (record.LEDGER, codes.BY_JOURNAL), (record.LEDGER, 0)):
+        writer.append(NOTE, note(code, kind, *range(1, 17)))
+    writer.append(NOTE, note(0, record.TELEMETRY, *[0] * 12, OPENS_NS))
+    export(tmp_path / "s", tmp_path / "ledger.parquet", "ledger")
+    ledger = pq.read_table(tmp_path / "ledger.parquet").to_pydict()
+    assert ledger["number"] == [3, 4]
+    assert ledger["halted_by"] == ["journal", ""]
+    money = ("cash", "equity", "day_pnl", "drawdown", "charges", "open_value")
+    assert [ledger[f"{name}_paise"][0] for name in money] == [1, 2, 3, 4, 5, 6]
+    rest = ("trades", "positions", "entries_today", "orders_today", "unknown", "rejects_in_row", "funds_paise")
+    assert [ledger[name][0] for name in rest] == [*range(7, 14)]
+    assert ledger["day_stopped"] == [14, 14]
+    assert not {"spare", "spare_too", "value_1", "code"} & ledger.keys()
+    export(tmp_path / "s", tmp_path / "telemetry.csv", "telemetry")
+    with (tmp_path / "telemetry.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    names = ("kind", "spent_max_ns", "queue_room", "looked_ns", "verbose")
+    assert [first[name] for name in names] == ["telemetry", "1", "7", "13", "16"]
+    assert second["looked"] == "2025-10-03 03:45:00.000000000Z"
+    assert not {"spent_max", "late", "bare"} & first.keys()  # no times of day
 
 
 def test_what_is_sound_of_a_damaged_journal_is_written(tmp_path: Path) -> None:

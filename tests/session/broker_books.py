@@ -28,6 +28,7 @@ KEY = 987_654_321
 PRODUCT = "INTRADAY"
 TOKENS = ("41001", "41002")
 CASH = 10_000_000
+INPUTS = 7  # that the engine has taken
 SECOND_NS = 10**9
 CAPABILITIES = Capabilities(
     carries_tag=True, trigger_orders=True, order_updates=True, market_orders=False, requests_per_second=9
@@ -105,7 +106,7 @@ class Records:
     def as_engine(self) -> Any:
         """Return it for those who ask for an engine."""
         return SimpleNamespace(
-            inputs=7,
+            inputs=INPUTS,
             loaded=self.loaded,
             instruments=self.instruments,
             desk=self.desk,

@@ -9,13 +9,18 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Any, Final
 
+import myquant
 from myquant.brokers.port import FeedCalls
+from myquant.brokers.secrets import Redactor
 from myquant.errors import BrokerError, ConfigError
 from myquant.session.handoff import Handoff, Threaded, hand_off
+from myquant.session.log_async import Place
 
 TESTS: Final = Path(__file__).resolve().parents[1]
-ENVIRON: Final = {"PYTHONPATH": str(TESTS)}  # so that a reader process finds this module
+SOURCES: Final = Path(myquant.__file__).resolve().parents[1]
+ENVIRON: Final = {"PYTHONPATH": f"{TESTS}{os.pathsep}{SOURCES}"}  # so that a reader process finds this module
 KINDS: Final = ("callback", "queue", "ring")
+SECRET: Final = "s3cret-of-a-feed"  # noqa: S105  (a test's)
 STALE_EVERY, TEXT_EVERY, REST_EVERY = 400, 150, 40
 
 
@@ -32,6 +37,10 @@ class Played:
 
     def here(self, calls: FeedCalls) -> "PlayedFeed":
         return PlayedFeed(self, calls)
+
+    def redactor(self, environ: Mapping[str, str]) -> Redactor:
+        assert environ["PYTHONPATH"] == ENVIRON["PYTHONPATH"]
+        return Redactor((SECRET,))
 
     @asynccontextmanager
     async def open(self, calls: FeedCalls, environ: Mapping[str, str]) -> AsyncIterator["PlayedFeed"]:
@@ -122,10 +131,17 @@ class Heard:
         return [said[2] for said in self.said if said[0] == "text"]
 
 
-def handed(kind: str, played: Played, heard: Heard, calls: FeedCalls | None = None, stall_s: float = 3.0) -> Handoff:
+def handed(
+    kind: str,
+    played: Played,
+    heard: Heard,
+    calls: FeedCalls | None = None,
+    stall_s: float = 3.0,
+    place: Place | None = None,
+) -> Handoff:
     """Return what is played behind a hand-off; it is not started."""
     heard.handoff = hand_off(
-        kind, calls or heard.calls(), played.here, played, ENVIRON, on_lost=heard.on_lost, stall_s=stall_s
+        kind, calls or heard.calls(), played.here, played, ENVIRON, on_lost=heard.on_lost, stall_s=stall_s, place=place
     )
     return heard.handoff
 

@@ -18,6 +18,7 @@ from myquant.session.reconciliation import FIRST, Known, Memory, Settings
 from myquant.session.reconciling import FILE, OthersFile, Reconciler, settings_of
 from session.broker_books import (
     CASH,
+    INPUTS,
     KEY,
     PRODUCT,
     SECOND_NS,
@@ -183,6 +184,7 @@ def test_failed_looks_are_tried_again_and_halt_when_they_go_on() -> None:
     room.run(120)
     assert room.told() == [("alarm", codes.BY_ORDER_CHANNEL)]
     assert room.events[0].time_ns >= 25 * SECOND_NS
+    assert [fields["input"] for level, _, fields in room.log.lines if level == "error"] == [INPUTS]
     assert room.reconciler is not None
     assert not room.reconciler.is_ready
     assert room.reconciler.failures == len(room.looked_s) > 5
@@ -208,6 +210,8 @@ def test_what_somebody_else_sold_is_taken_out_of_the_position() -> None:
     assert room.looked_s == pytest.approx([0, 15, 17, 32]), "the second look comes soon"
     sales = [event for event in room.events if event.kind == codes.FOREIGN_TRADE]
     assert [(each.instrument, each.quantity, each.value) for each in sales] == [(0, 75, 75 * 10_400)]
+    told = [fields for level, line, fields in room.log.lines if line == "somebody else has sold what we hold"]
+    assert [(fields["quantity"], fields["input"]) for fields in told] == [(75, INPUTS)]
     assert ("warning", "somebody else has sold what we hold") in [(level, line) for level, line, _ in room.log.lines]
     assert room.kept.memory.known == {(TOKENS[0], PRODUCT): Known(-75, 0)}
 
@@ -222,7 +226,7 @@ def test_books_that_have_lost_what_they_had_are_no_trade_of_others() -> None:
     room.kept.memory = FIRST._replace(known={}, fills=frozenset())
     room.run(100)
     errors = [(line, fields) for level, line, fields in room.log.lines if level == "error"]
-    assert errors == [("the broker's books have lost what they had", {"executions": 2})]
+    assert errors == [("the broker's books have lost what they had", {"executions": 2, "input": INPUTS})]
     alarms = [code for kind, code in room.told() if kind == "alarm"]
     assert alarms == [codes.BY_BOOKS]
     sales = [(each.quantity, each.value) for each in room.events if each.kind == codes.FOREIGN_TRADE]

@@ -1,7 +1,7 @@
 """The recorder's days: when they begin and end, what is opened for them, and what ends it all."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +23,7 @@ from myquant.session.recording import Recording
 from myquant.session.recording_feed import OpenDay, RecordedFeed
 from myquant.session.recording_loop import Recorded, RecordingLoop
 from myquant.ticks.batch import InstrumentName
+from session.supervised import Lines
 
 IST_NS = 19_800 * 10**9
 MINUTE_NS = 60 * 10**9
@@ -117,13 +118,13 @@ class Broker:
         return OpenDay(names, (), self.decoders[-1:], lambda watched: FakeFeed(watched, self.failure))
 
 
-def recorded(broker: Broker, folder: Path, tell: Callable[[str], object] = str) -> Recorded:
+def recorded(broker: Broker, folder: Path, log: Lines | None = None) -> Recorded:
     config = load_config().config
     recording = Recording(folder, IST_NS, DISK)
 
     async def scenario() -> Recorded:
         symbols = (THIS_WEEK, NEXT_WEEK)
-        loop = RecordingLoop(recording, symbols, broker.open_day, config, broker.clock, tell)
+        loop = RecordingLoop(recording, symbols, broker.open_day, config, broker.clock, log or Lines())
         return await asyncio.wait_for(loop.run(), 20)
 
     try:
@@ -133,9 +134,9 @@ def recorded(broker: Broker, folder: Path, tell: Callable[[str], object] = str) 
 
 
 def test_each_trading_day_is_opened_anew_until_all_have_expired(tmp_path: Path) -> None:
-    lines: list[str] = []
+    lines = Lines()
     broker = Broker(Racing(datetime(2025, 10, 3, 5, 0, tzinfo=UTC)))  # a Friday, in mid session
-    done = recorded(broker, tmp_path, lines.append)
+    done = recorded(broker, tmp_path, lines)
     assert [(int(time[:2]), len(symbols)) for time, symbols in broker.opened] == [
         *((day, 2) for day in (3, 6, 7)),
         *((day, 1) for day in (8, 9, 10, 13, 14)),
@@ -146,10 +147,12 @@ def test_each_trading_day_is_opened_anew_until_all_have_expired(tmp_path: Path) 
     files = sorted(path.name for path in tmp_path.glob("2025*"))
     assert files == [f"2025-10-{day:02}.parquet" for day in (3, 6, 7, 8, 9, 10, 13, 14)]
     assert pl.read_parquet(tmp_path / files[-1])["symbol"].to_list() == [NEXT_WEEK]
-    told = [line.split(" ", 1)[1] for line in lines]
-    assert told.count("the day is over; the next one begins at 2025-10-06 08:55") == 1
-    assert f"expired, not recorded any more: {THIS_WEEK}" in told
-    assert any("1 tick (+1), feed healthy, " in line for line in told)
+    assert lines.lines.count(("info", "the day is over", {"next": "2025-10-06 08:55"})) == 1
+    assert ("info", "expired, not recorded any more", {"symbols": [THIS_WEEK]}) in lines.lines
+    so_far = [fields for _, event, fields in lines.lines if event == "recorded"]
+    assert (so_far[0]["ticks"], so_far[0]["new"], so_far[0]["feed"]) == (1, 1, "healthy")
+    assert {"day", "part", "waiting"} <= so_far[0].keys()
+    assert not {"dropped", "trouble"} & so_far[0].keys()
     assert all(not decoder.recalled for decoder in broker.decoders)
 
 
@@ -166,11 +169,13 @@ def test_a_restart_goes_on_from_the_last_tick(tmp_path: Path) -> None:
 
 
 def test_a_login_that_fails_in_the_morning_is_tried_again(tmp_path: Path) -> None:
-    lines: list[str] = []
+    lines = Lines()
     broker = Broker(Racing(datetime(2025, 10, 13, 5, 0, tzinfo=UTC)))
     broker.refusals[2] = RequestError("broker", "login", "no answer", Remedy.RETRY)
-    recorded(broker, tmp_path, lines.append)
-    assert any("login failed: no answer: try again later; tried again in" in line for line in lines)
+    recorded(broker, tmp_path, lines)
+    (failed,) = [fields for _, event, fields in lines.lines if event == "the account can't be opened"]
+    assert "login failed: no answer" in failed["error"]
+    assert failed["again_in_s"] == recording_loop.RETRY_S
     assert len(broker.opened) == 2
 
 

@@ -1,6 +1,9 @@
 """The examples: they trade on a real day, the same each time and one tick at a time, with the settings they bring."""
 
 import ast
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,11 +15,21 @@ from myquant.config.loading import load_config
 from myquant.results.record import RunRecord
 from myquant.strategies.loading import load_strategy
 from myquant.ticks.source import open_ticks
-from strategies.runs import in_batch, new_engine, one_by_one
+from strategies.runs import in_batch, new_engine
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 TAPE = random_ticks(5, count=6000, days=2)
+SINGLE = f"""\
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from laws.driver import random_ticks
+from myquant.strategies.loading import load_strategy
+from strategies.runs import new_engine, one_by_one
+engine = new_engine(load_strategy(sys.argv[1]), eval(sys.argv[2]))
+trades = one_by_one(engine, random_ticks(5, count=6000, days=2))
+print((trades, *(engine.instruments[part].tobytes().hex() for part in ("strategy", "memory"))))
+"""
 # So that the tape, which is shorter and wilder than a real day, meets their conditions.
 EAGER = {
     "opening_range_breakout": {"range_minutes": 30},
@@ -50,15 +63,18 @@ def test_they_trade_on_a_real_day(real_day: Path, name: str, reasons: set[str]) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_batch_and_single_ticks_agree(name: str) -> None:
+def test_a_compiled_batch_and_single_ticks_in_plain_python_agree(name: str) -> None:
     strategy = load_strategy(EXAMPLES / f"{name}.py")
     values = {strategy.section: EAGER[name], "strategy": {"consecutive_green_bars": 1}}
-    batch, steps = new_engine(strategy, values), new_engine(strategy, values)
+    batch = new_engine(strategy, values)
     trades = in_batch(batch, TAPE)
     assert len(trades) >= 3
-    assert one_by_one(steps, TAPE) == trades
-    assert batch.instruments["strategy"].tobytes() == steps.instruments["strategy"].tobytes()
-    assert batch.instruments["memory"].tobytes() == steps.instruments["memory"].tobytes()
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-W", "error", "-c", SINGLE, str(EXAMPLES / f"{name}.py"), repr(values)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = [batch.instruments[part].tobytes().hex() for part in ("strategy", "memory")]
+    assert eval(done.stdout) == (trades, *kept)  # noqa: S307  (our own output)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,22 +6,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from laws.driver import random_ticks
 from myquant.strategies.cache import cache_folder
 from myquant.strategies.loading import LoadedStrategy, default_strategy, load_strategy
 from myquant.strategies.specialise import ROOT, engine_name, source_hash
-from strategies.runs import in_batch, new_engine
+from strategies.runs import in_batch, new_engine, one_by_one
 from strategies.texts import write
 
 CROSSOVER = """\
 from typing import NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from myquant.indicators import ema
 from signals import is_above
+
+MEMORY = 8
+WEIGHTS = np.array([0.5, 0.25, 0.25])
 
 
 class Params(BaseModel):
@@ -38,15 +43,22 @@ class State(NamedTuple):
     averages: Averages = Averages()
     last: tuple[float, float] = (0.0, 0.0)
     rising: bool = False
+    mean: float = 0.0
+    best: float = 0.0
 
 
-def update(state, tick, params):
+def update(state, tick, params, memory):
+    memory[tick.n % 8] = tick.price
+    made = np.zeros(3)
+    for k in range(3):
+        made[k] = memory[(tick.n - k) % 8]
+    mean, best = (made * WEIGHTS).sum(), max([price for price in memory])
     if tick.n == 1:
-        return State(Averages(tick.price, tick.price), (0, tick.price))
+        return State(Averages(tick.price, tick.price), (0, tick.price), False, mean, best)
     fast = ema(state.averages.fast, tick.price, params.fast)
     slow = ema(state.averages.slow, tick.price, params.slow)
     last = (state.last[1], tick.price)
-    return State(Averages(fast, slow), last, last[1] > last[0])
+    return State(Averages(fast, slow), last, last[1] > last[0], mean, max(best, memory[:4].max()))
 
 
 def entry(state, tick, context, params):
@@ -92,15 +104,25 @@ def test_the_default_strategy_from_a_file_makes_the_same_trades(crossover: Path)
     assert in_batch(new_engine(load_strategy(crossover), RICH), TICKS) == expected
 
 
+def test_it_may_make_lists_and_arrays_of_its_own_though_the_engine_around_it_allocates_nothing(crossover: Path) -> None:
+    engine = new_engine(load_strategy(crossover), RICH)
+    assert len(in_batch(engine, TICKS)) > 20
+    state, last = engine.instruments[0]["strategy"], TICKS.price[-8:] / 100
+    assert state["mean"] == (last[-1:-4:-1] * np.array([0.5, 0.25, 0.25])).sum()
+    assert state["best"] == last.max()
+
+
 def test_a_changed_module_beside_it_is_another_engine_and_another_result(crossover: Path) -> None:
+    """The other engine takes its ticks one at a time, and in plain Python as a batch: the same trades."""
     first = load_strategy(crossover)
     trades = in_batch(new_engine(first, RICH), TICKS)
     write(crossover.parent, MARGIN, "signals.py")
     second = load_strategy(crossover)
     assert second.engine_hash != first.engine_hash
-    changed = in_batch(new_engine(second, RICH), TICKS)
+    changed = one_by_one(new_engine(second, RICH), TICKS)
     assert changed
     assert changed != trades
+    assert run_elsewhere(crossover, NUMBA_DISABLE_JIT="1") == (second.engine_hash, True, True, changed)
     assert in_batch(new_engine(first, RICH), TICKS) == trades  # what was loaded before is what it was
 
 
@@ -162,7 +184,7 @@ def test_it_runs_uncompiled_for_debugging(crossover: Path) -> None:
 def test_what_compiled_code_raises_is_told_as_the_strategys(crossover: Path) -> None:
     strategy: LoadedStrategy = load_strategy(crossover)
     told = str(strategy.failure(IndexError("index is out of bounds")))
-    assert told.startswith(f"{crossover}: strategy mine stopped the run: a place outside the memory (MEMORY = 0)")
+    assert told.startswith(f"{crossover}: strategy mine stopped the run: a place outside the memory (MEMORY = 8)")
     assert str(default_strategy().failure(ValueError("a\nb"))) == "default: strategy default stopped the run: a b"
 
 

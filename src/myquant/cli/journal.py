@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -21,12 +21,17 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 class Kind(StrEnum):
-    """What a record holds."""
+    """What a record holds; or which notes, of those whose values have names."""
 
     INPUT = "input"
     COMMAND = "command"
     DAY = "day"
     NOTE = "note"
+    TELEMETRY = "telemetry"
+    LEDGER = "ledger"
+
+
+ALL: Final = (Kind.INPUT, Kind.COMMAND, Kind.DAY, Kind.NOTE)
 
 
 @app.command(
@@ -57,7 +62,9 @@ def cat(
     """
     from myquant.cli.journal_print import print_records
 
-    print_records(session, [*(kinds or Kind)], first=first, limit=limit, follow=follow, as_json=as_json)
+    print_records(
+        session, [*dict.fromkeys(map(str, kinds or ALL))], first=first, limit=limit, follow=follow, as_json=as_json
+    )
 
 
 @app.command(epilog=examples("myquant journal verify sessions/monday"))
@@ -101,6 +108,7 @@ def stats(session: Session, *, as_json: Json = False) -> None:
     epilog=examples(
         "myquant journal export sessions/monday inputs.parquet",
         "myquant journal export sessions/monday commands.csv --kind command",
+        "myquant journal export sessions/monday ledger.csv --kind ledger",
     )
 )
 def export(
@@ -110,7 +118,7 @@ def export(
     kind: Annotated[Kind, typer.Option("--kind", help="What to write.")] = Kind.INPUT,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")] = False,
 ) -> None:
-    """Write the records of one kind as a table.
+    """Write the records of one kind as a table. Of telemetry and ledger, kinds of notes, each value has a column of its name.
 
     Times are in two columns, as a UTC timestamp and in ns; prices and money are in paise. Exit code 4 when the journal is
     damaged; what is sound is written all the same.

@@ -14,10 +14,11 @@ from myquant.cli.output import NOTHING, counts
 from myquant.cli.tick_files import refuse_existing
 from myquant.errors import JournalError
 from myquant.journal.check import verify
-from myquant.journal.columns import KINDS, columns
+from myquant.journal.columns import NAMED_NOTES, tables
 from myquant.journal.cut import cut
 from myquant.journal.export import export
 from myquant.journal.reader import JournalReader
+from myquant.journal.record import HOLDS_NAMES, NOTE
 from myquant.journal.segment import Rows
 from myquant.journal.statistics import statistics
 from myquant.results.text import counted
@@ -31,6 +32,8 @@ def print_records(
 ) -> None:
     """Print records from number `first` on. Raises JournalError behind the last sound one where there is damage."""
     reader = JournalReader(folder)
+    if HOLDS_NAMES[NOTE] in kinds:  # they are among the notes
+        kinds = [kind for kind in kinds if kind not in NAMED_NOTES]
     blocks = _following(reader, first) if follow else reader.blocks(first)
     printed = 0
     for record in islice(chain.from_iterable(_records(block, kinds) for block in blocks), limit):
@@ -105,10 +108,9 @@ def _following(reader: JournalReader, first: int) -> Iterator[Rows]:
 def _records(block: Rows, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the records of some kinds in their order, as names and values."""
     found: list[dict[str, Any]] = []
-    for kind in kinds:
-        made = columns(block, KINDS[kind])
+    for holds, made in chain.from_iterable(tables(block, kind) for kind in kinds):
         values = zip(*map(_plain, made.values()), strict=True)
-        found += [{"number": row[0], "holds": str(kind), **dict(zip(made, row, strict=True))} for row in values]
+        found += [{"number": row[0], "holds": holds, **dict(zip(made, row, strict=True))} for row in values]
     yield from sorted(found, key=lambda record: record["number"])
 
 

@@ -1,4 +1,4 @@
-"""`myquant logs`: the lines of sessions and of the monitor in one stream, by time."""
+"""`myquant logs`: the lines of sessions, recorders and the monitor in one stream, by time."""
 
 import sys
 import time
@@ -40,7 +40,11 @@ class Level(StrEnum):
 def logs(
     sessions: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[SESSION]...", show_default=False, help="Names or folders; monitor for the monitor's."),
+        typer.Argument(
+            metavar="[SESSION]...",
+            show_default=False,
+            help="Names or folders, of recordings too; monitor for the monitor's.",
+        ),
     ] = None,
     *,
     since: Annotated[
@@ -56,13 +60,18 @@ def logs(
     ] = None,
     directory: Annotated[
         Path | None,
-        typer.Option("--directory", metavar="DIR", help="The folder of the runs; else that of results.directory."),
+        typer.Option(
+            "--directory",
+            metavar="DIR",
+            help="The folder of the runs, or of a recording; else that of results.directory.",
+        ),
     ] = None,
 ) -> None:
     """Print what sessions have logged, by time, from all their files, packed ones too.
 
-    Without a name: the sessions that run and the monitor; where none runs, the last session. With --follow, the ten lines
-    before, what comes, and sessions that begin meanwhile. Lines that are no JSON are shown as such, and counted at the end.
+    Without a name: the sessions and recorders that run, and the monitor; where none runs, the last session. With --follow,
+    the ten lines before, what comes, and sessions that begin meanwhile. Lines that are no JSON are shown as such, and
+    counted at the end.
     """
     from myquant.cli.logs_print import LinePrinter
     from myquant.cli.runs import runs_directory, screen_zone
@@ -132,11 +141,13 @@ def _chosen(sessions: list[Path] | None, directory: Path) -> list[Path]:
     from myquant.errors import ConfigError
     from myquant.session.at_broker import state_folder
     from myquant.session.operator import running_sessions
+    from myquant.session.recording_log import is_recording, recordings_in
 
     monitor = state_folder() / MONITOR
     if sessions:
         return list(dict.fromkeys(_folder(each, directory, monitor) for each in sessions))
     running = [folder for folder in running_sessions(directory) if _has_log(folder)] if directory.is_dir() else []
+    running += [folder for folder in recordings_in(directory) if is_recording(folder)]
     found = running or _latest(directory)
     if _has_log(monitor) and running:
         found.append(monitor)
@@ -167,10 +178,10 @@ def _has_log(folder: Path) -> bool:
 
 
 def _latest(directory: Path) -> list[Path]:
-    """Return the folder with the log that was written last."""
+    """Return the folder with the log that was written last: one in the directory, or itself."""
     from myquant.session.log_files import FILE
 
-    logs = sorted(directory.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    logs = sorted([*directory.glob(f"*/{FILE}"), *directory.glob(FILE)], key=lambda path: path.stat().st_mtime_ns)
     return [path.parent for path in logs[-1:]]
 
 

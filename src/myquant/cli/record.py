@@ -1,7 +1,6 @@
 """`myquant record`: a broker's ticks into files, without trading."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,7 +35,8 @@ def record(
     There is one Parquet file per trading day, FOLDER/2026-11-23.parquet, for `myquant backtest` and `myquant ticks`.
     While the day is under way its ticks are in FOLDER/2026-11-23/; the next stop, the day's end or the next start make the
     file of them. The same command goes on in the same folder: no tick is there twice, and after a kill those of the last
-    five seconds may be missing. The times in which ticks may be missing are in FOLDER/gaps.jsonl.
+    five seconds may be missing. The times in which ticks may be missing are in FOLDER/gaps.jsonl, the log is in
+    FOLDER/log.jsonl: `myquant logs FOLDER` prints it.
 
     Ctrl-C or SIGTERM ends it in order. Each trading day begins with a login 20 minutes before the open. A full disk is told
     at once; up to a million ticks then wait in memory.
@@ -50,14 +50,10 @@ def record(
 
     loaded = load_settings(None, config=config, assignments=assignments)
     plan = compose.RecordPlan(broker, tuple(dict.fromkeys(symbols)), loaded.config, out, os.environ)
-    done = run_loop(compose.record(plan, _tell))
+    done = run_loop(compose.record(plan))
     print(
         f"{out}: {counted(done.ticks, 'tick')}, {counted(done.quotes, 'quote')} without a trade, {counted(done.gaps, 'gap')}"
     )
     print(f"not used: {counts(done.unused) or 'nothing'}")
     if done.dropped or done.waiting:
         raise JournalError(f"{out}: {done.dropped + done.waiting:,} ticks could not be written: free the disk")
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -94,6 +94,10 @@ class LabSource:
         )
         return AngelOneFeed(client, self.instruments, [self.index], mode=self.mode, **calls._asdict())
 
+    def redactor(self, environ: Mapping[str, str]) -> Redactor:  # noqa: ARG002  (it needs none)
+        """Return what hides nothing: there are no secrets."""
+        return Redactor(())
+
     @asynccontextmanager
     async def open(self, calls: FeedCalls, environ: Mapping[str, str]) -> AsyncIterator[FeedPort]:  # noqa: ARG002  (it needs none)
         """Open the feed in a reader."""

@@ -13,12 +13,27 @@ from numpy.typing import NDArray
 from myquant.core import codes
 from myquant.errors import JournalError
 from myquant.journal.reader import of_kind
-from myquant.journal.record import COMMAND, DAY, HOLDS_NAMES, INPUT, NOTE, NOTE_NAMES, WORDS
+from myquant.journal.record import (
+    COMMAND,
+    DAY,
+    HALTED_BY,
+    HOLDS_NAMES,
+    INPUT,
+    LEDGER,
+    NOTE,
+    NOTE_NAMES,
+    TELEMETRY,
+    WORDS,
+    Ledger,
+    Telemetry,
+)
 from myquant.journal.segment import Rows
 
 Columns: TypeAlias = dict[str, NDArray[Any]]  # int64, strings (object) or datetime64[ns]; all of one length
 
 KINDS: Final = {HOLDS_NAMES[holds]: holds for holds in (INPUT, COMMAND, DAY, NOTE)}  # by the name on the command line
+NAMED_NOTES: Final = {NOTE_NAMES[kind]: kind for kind in (TELEMETRY, LEDGER)}  # likewise: those whose values have names
+_VALUES: Final = {TELEMETRY: Telemetry._fields, LEDGER: Ledger._fields}
 
 _ENTRY: Final = {codes.NO_EXIT: "entry"}
 SIDES: Final = {0: "", codes.BUY: "buy", codes.SELL: "sell"}
@@ -57,6 +72,8 @@ _PAISE: Final = {
     *("entry_price", "gross", "charges", "net", "cash", "equity", "drawdown", "stop"),
     *("tick_size", "charges_brokerage_min"),
 }
+_LEDGER_PAISE: Final = {"cash", "equity", "day_pnl", "drawdown", "charges", "open_value", "funds"}
+_LOOKED: Final = "looked_ns"  # the one value of a note that is a time
 _MONOTONIC: Final = {"arrived_ns": "arrived_monotonic_ns", "decoded_ns": "decoded_monotonic_ns"}
 _CLOCKLESS: Final = {*_MONOTONIC.values(), "monotonic_ns", "spent_ns"}
 _UNUSED: Final = {"spare", "spare_too"}
@@ -85,9 +102,43 @@ def columns(block: Rows, holds: int) -> Columns:
     return result
 
 
-def empty(holds: int) -> Columns:
-    """Return the columns of no records."""
-    return columns(np.zeros((0, WORDS), np.int64), holds)
+def table(block: Rows, name: str) -> Columns:
+    """Return the records of a block by a name: of what they hold (`KINDS`), or of a kind of notes (`NAMED_NOTES`).
+
+    Raises JournalError likewise, KeyError for another name.
+    """
+    if name not in NAMED_NOTES:
+        return columns(block, KINDS[name])
+    kind = NAMED_NOTES[name]
+    made = columns(block, NOTE)
+    chosen = made["kind"] == name
+    result = {column: made[column][chosen] for column in ("number", "kind", "wall", "wall_ns", "monotonic_ns")}
+    if kind == LEDGER:
+        result["halted_by"] = _named(result["number"], "code", made["code"][chosen], HALTED_BY)
+    for place, field in enumerate(_VALUES[kind], start=1):
+        values = made[f"value_{place}"][chosen]
+        if field == _LOOKED:
+            result[field.removesuffix("_ns")] = _timestamps(values)
+        if field not in _UNUSED:
+            result[f"{field}_paise" if kind == LEDGER and field in _LEDGER_PAISE else field] = values
+    return result
+
+
+def tables(block: Rows, name: str) -> list[tuple[str, Columns]]:
+    """Return the same with what they hold, but notes in several parts: those whose values have names by these."""
+    if name in NAMED_NOTES:
+        return [(HOLDS_NAMES[NOTE], table(block, name))]
+    made = table(block, name)
+    if KINDS[name] != NOTE:
+        return [(name, made)]
+    others = ~np.isin(made["kind"].astype(str), list(NAMED_NOTES))
+    parts = [{column: values[others] for column, values in made.items()}]
+    return [(name, part) for part in (*parts, *(table(block, each) for each in NAMED_NOTES))]
+
+
+def empty(name: str) -> Columns:
+    """Return the columns of no records, by the name as for `table`."""
+    return table(np.zeros((0, WORDS), np.int64), name)
 
 
 def _flat(body: NDArray[Any], prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:

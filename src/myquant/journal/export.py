@@ -10,7 +10,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from myquant.errors import ConfigError, cannot_write
-from myquant.journal.columns import KINDS, Columns, columns, empty
+from myquant.journal.columns import Columns, empty, table
 from myquant.journal.disk import DISK, Disk
 from myquant.journal.reader import JournalReader
 from myquant.journal.scan import End
@@ -27,7 +27,7 @@ class Exported(NamedTuple):
 
 
 def export(folder: Path, target: Path, kind: str, disk: Disk = DISK) -> Exported:
-    """Write the sound records of one kind (`columns.KINDS`) into a file of the kind that its suffix names; all or nothing.
+    """Write the sound records of one kind (a name as of `columns.table`) into a file of the kind that its suffix names; all or nothing.
 
     Raises ConfigError for another suffix or a path that can't be written, JournalError for a journal that can't be read.
     """
@@ -36,15 +36,15 @@ def export(folder: Path, target: Path, kind: str, disk: Disk = DISK) -> Exported
         raise ConfigError(f"{target}: unknown kind of file; end its name in {' or '.join(SUFFIXES)}")
     reader = JournalReader(folder, disk)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    schema = _table(empty(KINDS[kind])).schema
+    schema = _table(empty(kind)).schema
     count = last = 0
     try:
         try:
             with pq.ParquetWriter(draft, schema) if suffix == ".parquet" else pc.CSVWriter(draft, schema) as writer:
-                for rows, tables in _groups(reader, KINDS[kind]):
-                    table = pa.concat_tables(tables)
-                    writer.write_table(table)
-                    count, last = count + len(table), last + rows
+                for rows, tables in _groups(reader, kind):
+                    group = pa.concat_tables(tables)
+                    writer.write_table(group)
+                    count, last = count + len(group), last + rows
             end = reader.end(last)
             draft.replace(target)
         finally:
@@ -54,11 +54,11 @@ def export(folder: Path, target: Path, kind: str, disk: Disk = DISK) -> Exported
     return Exported(count, end)
 
 
-def _groups(reader: JournalReader, holds: int) -> Iterator[tuple[int, list[Any]]]:
+def _groups(reader: JournalReader, kind: str) -> Iterator[tuple[int, list[Any]]]:
     """Yield the tables of enough blocks for a row group, and the number of records that they were made from."""
     rows, tables = 0, []
     for block in reader.blocks():
-        tables.append(_table(columns(block, holds)))
+        tables.append(_table(table(block, kind)))
         rows += len(block)
         if rows >= ROW_GROUP_ROWS:
             yield rows, tables

@@ -17,6 +17,7 @@ from myquant.monitor.finding import Finding
 from myquant.monitor.folder import monitor_folder
 from myquant.monitor.judge import judge
 from myquant.monitor.loop import Manager, Monitor
+from myquant.monitor.recordings import Recordings
 from myquant.monitor.server import MonitorServer, is_wide, monitor_token
 from myquant.monitor.state import MonitorCard, MonitorState, open_state
 from myquant.monitor.station import Station
@@ -67,7 +68,7 @@ class _Service:
     async def run(self, directories: Sequence[Path], manager: Manager) -> None:
         """Watch some folders of runs until a signal ends it."""
         loaded, log, state = self._loaded, self._log, self._state
-        settings = loaded.config.monitor
+        settings, recordings = loaded.config.monitor, Recordings(directories)
         try:
             station = Station(
                 loaded,
@@ -75,7 +76,11 @@ class _Service:
                 self._environ,
                 log,
                 is_on_time=lambda: not monitor.is_late(),
-                folders=lambda: [state.folder, *(view.folder for view in monitor.views.values())],
+                folders=lambda: [
+                    state.folder,
+                    *recordings.folders(),
+                    *(view.folder for view in monitor.views.values()),
+                ],
             )
             self._redactor.keep(*station.secrets)
             monitor = Monitor(directories, settings, judge=station.judge, alerting=station.tell, log=log, state=state)

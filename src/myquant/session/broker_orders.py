@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from myquant.brokers.port import BrokerInstrument, NewOrder, OrderAnswer, OrderPort
 from myquant.core import codes
@@ -12,7 +12,7 @@ from myquant.core.records import Command, Event
 from myquant.exchange.venue_orders import limit_price
 from myquant.session.engine import Engine
 from myquant.session.later import Later
-from myquant.session.needs import Log
+from myquant.session.needs import Fenced, Log
 from myquant.session.reconciliation import OurOrder, Ours
 from myquant.session.rules import SECOND_NS
 from myquant.session.sells import LateFills, is_about_margin
@@ -45,13 +45,6 @@ class Host(NamedTuple):
         self.take(
             Event(kind, instrument, 0, self.now_ns(), self.wall_ns(), 0, 0, 0, 0, order_id, quantity, value, code)
         )
-
-
-class Fenced(Protocol):
-    """What may shut the way to the broker: `session.fence.Fence`."""
-
-    def holds(self) -> bool:
-        """Return whether orders may be sent."""
 
 
 class BrokerOrders:
@@ -201,6 +194,11 @@ class BrokerOrders:
         self._held_back = instruments
         self._told_held_back &= instruments
 
+    @property
+    def next_input(self) -> int:
+        """The number that the next input gets."""
+        return self._engine.inputs
+
     def on_timer(self) -> None:
         """Do what is due once a second: halt when the way to the broker has been lost for too long, heed the fence."""
         if not self._holds():
@@ -208,8 +206,8 @@ class BrokerOrders:
         lost = self.channel_lost_ns
         if lost is None or self._is_channel_told or self._host.monotonic_ns() - lost < self._channel_max_ns:
             return
-        self._is_channel_told = True
-        self._log.error("no way to the broker's order service", for_s=self._channel_max_ns / SECOND_NS)
+        self._is_channel_told, of = True, {"input": self.next_input}
+        self._log.error("no way to the broker's order service", for_s=self._channel_max_ns / SECOND_NS, **of)
         self._host.tell(codes.ALARM, code=codes.BY_ORDER_CHANNEL)
 
     def view(self) -> tuple[Ours, ...]:
@@ -308,7 +306,7 @@ class BrokerOrders:
 
     def _tell_fenced(self) -> None:
         why = "fenced off: another engine or a flattening has taken over the account"
-        self._log.error(why)
+        self._log.error(why, input=self.next_input)
         self._host.tell(codes.ALARM, code=codes.BY_FENCE)
         self._host.stop(why)
 
@@ -327,10 +325,10 @@ class BrokerOrders:
         code = self._doubt_end(who, answer, order, kind) if is_sell else answer.code
         host, of = self._host, (answer.order_id, answer.filled, answer.value, code)
         event = Event(kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
-        number = self._engine.inputs  # that it gets
+        number = self.next_input
         host.take(event)
         if order is None and answer.kind == codes.FILL:
-            self._take_late(who, answer)
+            self._take_late(who, answer, number)
         elif is_sell:
             self._late.hear(answer)
         if self._shadow is not None:
@@ -345,15 +343,16 @@ class BrokerOrders:
         core = self._engine.instruments["core"][who]
         return next((core[name] for name in ("order", "stop_order") if core[name]["id"] == order_id), None)
 
-    def _take_late(self, who: int, answer: OrderAnswer) -> None:
+    def _take_late(self, who: int, answer: OrderAnswer, number: int) -> None:
         """Take a fill of an order that the engine has forgotten: what a sell has sold since goes out of the position, and halts.
 
-        What an entry has bought, or a sell of an earlier process has sold, only the books tell.
+        What an entry has bought, or a sell of an earlier process has sold, only the books tell. `number`: of the fill's input.
         """
         self.on_doubt(f"a fill of order {answer.order_id}, which the engine has forgotten")
         units, value = self._late.beyond(answer)
         if units > 0:
-            self._log.error("a sell has filled after its end", order=answer.order_id, quantity=units, value_paise=value)
+            of = {"order": answer.order_id, "quantity": units, "value_paise": value, "input": number}
+            self._log.error("a sell has filled after its end", **of)
             self._host.tell(codes.ALARM, code=codes.BY_BOOKS)  # before the other, whose reason is somebody else's trade
             self._host.tell(codes.FOREIGN_TRADE, who, quantity=units, value=value)
 

@@ -22,6 +22,7 @@ QUEUE_MAX: Final = 100_000  # things
 _EXPECTS: Final = 0  # set by the session
 _BEAT: Final = 1  # by the reader
 _LOST: Final = 2
+_ENDING: Final = 3  # by the session
 
 Carried = tuple[int, int, int, int, memoryview]
 
@@ -125,6 +126,15 @@ class RingChannel:
     @lost.setter
     def lost(self, lost: int) -> None:
         self._flags[_LOST] = lost
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the session ends its reader: else a reader whose input ends has lost its session."""
+        return bool(self._flags[_ENDING])
+
+    def end(self) -> None:
+        """Say that the session is about to end its reader."""
+        self._flags[_ENDING] = 1
 
     def counts(self) -> HandoffCounts:
         """Return how full it is."""

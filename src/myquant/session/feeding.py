@@ -7,18 +7,21 @@ from myquant.brokers.angelone.opening import OpenAccount
 from myquant.brokers.port import FeedCalls
 from myquant.config.schema import Config
 from myquant.session.handoff import Handoff, hand_off
+from myquant.session.log_async import Place
 from myquant.session.loop import SessionLoop
+from myquant.session.reader_log import PROCESS
 
 
 def feed_of(
-    account: OpenAccount, config: Config, cache: Path, environ: Mapping[str, str], loop: SessionLoop
+    account: OpenAccount, config: Config, cache: Path, environ: Mapping[str, str], loop: SessionLoop, place: Place
 ) -> Handoff:
     """Return an account's feed for a session's loop, not started.
 
-    `cache`: the folder where the account's tokens of the day are; `environ`: where its secrets are.
+    `cache`: the folder where the account's tokens of the day are; `environ`: where its secrets are; `place`: the
+    session's log.
     """
     log = loop.supervisor.log
-    told_by = {"process": "feed reader"} if config.pipeline.handoff == "ring" else {}  # whose words they are
+    told_by = {"process": PROCESS} if config.pipeline.handoff == "ring" else {}  # whose words they are
     calls = FeedCalls(
         on_frame=loop.on_frame,
         on_status=loop.on_status,
@@ -34,4 +37,5 @@ def feed_of(
         environ,
         on_lost=loop.on_lost,
         stall_s=float(config.feed.stall_s),
+        place=place,
     )

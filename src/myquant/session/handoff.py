@@ -40,6 +40,7 @@ from myquant.session.reader import FeedSource, Reader
 from myquant.session.spsc import Ring
 
 if TYPE_CHECKING:
+    from myquant.session.log_async import Place
     from myquant.session.loop import FeedPort
 
 POLL_S: Final = 0.001
@@ -311,7 +312,10 @@ class Threaded(Polled):
 
 
 class Spawned(Polled):
-    """A reader in a process of its own. It inherits the environment, and with it the secrets that the feed needs."""
+    """A reader in a process of its own. It inherits the environment, and with it the secrets that the feed needs.
+
+    `place`: the session's log, for what the reader says when nobody takes it; None: there is none.
+    """
 
     def __init__(
         self,
@@ -320,10 +324,12 @@ class Spawned(Polled):
         calls: FeedCalls,
         on_lost: Callable[[int], None],
         stall_s: float,
+        place: "Place | None" = None,
     ) -> None:
         self._ring = Ring.create(RING_BYTES)
-        super().__init__(RingChannel(self._ring), calls, on_lost, stall_s)
-        self._spec = pickle.dumps(source)
+        self._ends = RingChannel(self._ring)
+        super().__init__(self._ends, calls, on_lost, stall_s)
+        self._spec = pickle.dumps((source, None if place is None else tuple(place)))
         self._environ = {**os.environ, **environ}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -346,6 +352,7 @@ class Spawned(Polled):
 
     def _stop(self) -> None:
         if self._process is not None and self._process.stdin is not None:
+            self._ends.end()
             with suppress(OSError):
                 self._process.stdin.close()
 
@@ -373,11 +380,15 @@ def hand_off(
     *,
     on_lost: Callable[[int], None],
     stall_s: float,
+    place: "Place | None" = None,
 ) -> Handoff:
     """Return the feed behind a hand-off of a kind: "callback", "queue" or "ring" (KeyError: another).
 
     `here` makes the feed for the session's own loop, `elsewhere` opens it in a reader, whose secrets are in `environ`.
+    `place`: the session's log.
     """
     if kind == "callback":
         return Direct(here(calls))
-    return {"queue": Threaded, "ring": Spawned}[kind](elsewhere, environ, calls, on_lost, stall_s)
+    if kind == "ring":
+        return Spawned(elsewhere, environ, calls, on_lost, stall_s, place)
+    return {"queue": Threaded}[kind](elsewhere, environ, calls, on_lost, stall_s)

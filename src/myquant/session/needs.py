@@ -1,4 +1,4 @@
-"""What a session at work needs of others: a log for people, and a decoder of the feed's frames."""
+"""What a session at work needs of others: a log for people, a fence, and a decoder of the feed's frames."""
 
 from typing import Any, Protocol
 
@@ -16,6 +16,13 @@ class Log(Protocol):
 
     def error(self, event: str, **fields: Any) -> None:
         """Say something that a person should act on."""
+
+
+class Fenced(Protocol):
+    """What may shut the way to the broker: `session.fence.Fence`."""
+
+    def holds(self) -> bool:
+        """Return whether orders may be sent."""
 
 
 class Decoder(Protocol):

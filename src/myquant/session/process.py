@@ -30,6 +30,7 @@ from myquant.session.log_files import start_packing
 from myquant.session.loop import SessionLoop
 from myquant.session.notify import Notifier
 from myquant.session.pipeline import open_pipeline, open_session_log
+from myquant.session.reader_log import place_of
 from myquant.session.recovery import Hashes, Recovered, SavedOrders, save
 from myquant.session.rules import SECOND_NS
 from myquant.session.supervisor import Supervisor
@@ -126,7 +127,7 @@ class SessionProcess:
         )
         watch = watch_of(engine.loaded, engine.strategy, work.log)
         self.supervisor.each_second.append(watch.look)
-        self.feed = feed_of(account, config, cache, environ, self.loop)
+        self.feed = feed_of(account, config, cache, environ, self.loop, place_of(work.folder, config, work.facts.name))
         self.adaptive: AdaptiveLogging | None = None
         if config.logs.adaptive:
             self.adaptive = AdaptiveLogging(

@@ -10,10 +10,11 @@ import os
 import pickle
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from myquant.brokers.port import FeedCalls
 from myquant.errors import MyquantError
@@ -22,6 +23,9 @@ from myquant.session.quick_loop import run_loop
 from myquant.session.spsc import Ring
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from myquant.brokers.secrets import Redactor
     from myquant.session.loop import FeedPort
 
 LOOK_S: Final = 0.05
@@ -38,9 +42,12 @@ class FeedSource(Protocol):
         `environ`: where the secrets are, if it needs any.
         """
 
+    def redactor(self, environ: Mapping[str, str]) -> "Redactor":
+        """Return what takes the feed's secrets out of texts. Raises MyquantError where they can't be found."""
+
 
 class Reader:
-    """Runs a feed in the loop that calls `run`, until it is told to stop."""
+    """Runs a feed in the loop that calls `run`, until it is told to stop: `is_told`."""
 
     def __init__(self, source: FeedSource, channel: Channel, environ: Mapping[str, str]) -> None:
         self._source = source
@@ -51,29 +58,38 @@ class Reader:
         self._failure = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._is_told = False
+        self.is_told = False
 
     async def run(self) -> None:
         """Open the feed and run it; what ends it otherwise than `stop` is put into the channel as its failure."""
         self._loop = asyncio.get_running_loop()
         self._reading = asyncio.ensure_future(self._read())
-        if self._is_told:
+        if self.is_told:
             self._reading.cancel()
         await asyncio.wait((self._reading,))
         error = None if self._reading.cancelled() else self._reading.exception()
         if error is not None:
             self._fail(_told(error))
         for _ in range(LAST_WORDS):
-            if self._flush() or self._is_told:
+            if self._flush() or self.is_told:
                 break
             await asyncio.sleep(LOOK_S)
 
     def stop(self) -> None:
         """End it soon; from any thread, and more than once."""
-        self._is_told = True
+        self.is_told = True
         if self._loop is not None:
             with suppress(RuntimeError):  # it has ended meanwhile
                 self._loop.call_soon_threadsafe(self._cancel)
+
+    def note(self, _loop: object, context: Mapping[str, Any]) -> None:
+        """Tell of an error that nobody awaits: for the loop's `set_exception_handler`."""
+        error = context.get("exception")
+        self._on_text(0, _told(error) if error is not None else str(context.get("message")))
+
+    def unheard(self) -> list[tuple[int, int, int, str]]:
+        """Return what found no room to the end, beside frames: kind, its two words, text."""
+        return [(kind, a, b, str(text, "utf-8")) for kind, a, b, _, text in self._waiting]
 
     def _cancel(self) -> None:
         if self._reading is not None:
@@ -145,12 +161,52 @@ def _told(error: BaseException) -> str:
 def main(fd: int, size_bytes: int) -> int:
     """Run a reader process; return its exit code."""
     try:
-        source: FeedSource = pickle.load(sys.stdin.buffer)  # noqa: S301  (the session itself has written it)
+        spec: tuple[FeedSource, Any] = pickle.load(sys.stdin.buffer)  # noqa: S301  (the session itself has written it)
     except EOFError:  # the session has gone already
         return NOT_ASKED
-    ring = Ring.attach(fd, size_bytes)
-    run_loop(_until_stdin_ends(Reader(source, RingChannel(ring), os.environ)))
+    source, place = spec
+    if place is not None:
+        sys.excepthook = partial(_tell_crash, source, place)
+    channel = RingChannel(Ring.attach(fd, size_bytes))
+    reader = Reader(source, channel, os.environ)
+    run_loop(_until_stdin_ends(reader))
+    unheard, is_alone = reader.unheard(), not channel.is_ending and reader.is_told
+    if is_alone:
+        unheard = [*_untaken(channel), *unheard]
+    if place is not None and (unheard or is_alone):
+        _tell_unheard(source, place, unheard, is_alone=is_alone)
     return 0
+
+
+def _untaken(channel: RingChannel) -> Iterator[tuple[int, int, int, str]]:
+    """Yield what a session that is gone has not taken, beside frames."""
+    while (found := channel.get()) is not None:
+        kind, a, b, _, payload = found
+        if kind != FRAME:
+            yield kind, a, b, str(payload, "utf-8")
+
+
+def _tell_unheard(
+    source: FeedSource, place: tuple[Any, ...], said: list[tuple[int, int, int, str]], *, is_alone: bool
+) -> None:
+    from myquant.session.log_async import Place  # noqa: PLC0415  (a log is for those whom nobody hears)
+    from myquant.session.reader_log import FULL, GONE, Said, tell_unheard  # noqa: PLC0415  (likewise)
+
+    why = GONE if is_alone else FULL
+    tell_unheard(Place(*place), source.redactor(os.environ), why, [Said(*each) for each in said])
+
+
+def _tell_crash(
+    source: FeedSource,
+    place: tuple[Any, ...],
+    kind: type[BaseException],
+    error: BaseException,
+    trace: "TracebackType | None",
+) -> None:
+    from myquant.session.log_async import Place  # noqa: PLC0415  (likewise)
+    from myquant.session.reader_log import tell_crash  # noqa: PLC0415  (likewise)
+
+    tell_crash(Place(*place), source.redactor(os.environ), kind, error, trace)
 
 
 async def _until_stdin_ends(reader: Reader) -> None:
@@ -161,6 +217,7 @@ async def _until_stdin_ends(reader: Reader) -> None:
         reader.stop()
 
     loop.add_reader(stdin, end)
+    loop.set_exception_handler(reader.note)
     gc.collect()
     gc.freeze()  # what is loaded now lives as long as this process
     await reader.run()

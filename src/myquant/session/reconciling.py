@@ -37,6 +37,7 @@ _ALARMS: Final = {
     Kind.POSITION_DIFFERS: codes.BY_BOOKS,
     Kind.LOW_FUNDS: codes.BY_MARGIN,
 }
+_TRADES: Final = frozenset((Kind.FOREIGN_SALE, Kind.LOST_ENTRY))  # become inputs of their own
 _TOLD: Final = ("token", "order_id", "broker_id", "quantity", "value", "words")
 
 
@@ -147,7 +148,8 @@ class Reconciler:
         self._log.warning("the broker's books can't be read", error=str(error), again_in_s=round(wait_s, 1))
         if not self._is_blind and self._host.monotonic_ns() - self._good_ns >= self._blind_max_ns:
             self._is_blind = True
-            self._log.error("the broker's books could not be read for too long", for_s=self._blind_max_ns / SECOND_NS)
+            of = {"for_s": self._blind_max_ns / SECOND_NS, "input": self._orders.next_input}
+            self._log.error("the broker's books could not be read for too long", **of)
             self._host.tell(codes.ALARM, code=codes.BY_ORDER_CHANNEL)
         return wait_s
 
@@ -191,7 +193,8 @@ class Reconciler:
         self._lost_books.forget(lost)
         self._memory = memory
         if short:
-            self._log.error("the broker's books have lost what they had", executions=len(lost))
+            of = {"executions": len(lost), "input": self._orders.next_input}
+            self._log.error("the broker's books have lost what they had", **of)
             self._host.tell(codes.ALARM, code=codes.BY_BOOKS)
 
     def _take_lost(self, books: Books) -> None:
@@ -200,7 +203,8 @@ class Reconciler:
         lost = Lost.found(books, self._last_id, self._settings.session_key, at_work)
         self._settings = self._settings._replace(lost=lost)
         if lost.ids:
-            self._log.warning("the journal has lost orders that the broker has", orders=sorted(lost.ids))
+            of = {"orders": sorted(lost.ids), "input": self._orders.next_input}
+            self._log.warning("the journal has lost orders that the broker has", **of)
             funds = min(books.funds.net, books.funds.available_cash)
             self._host.tell(codes.FUNDS, value=funds, order_id=max(lost.ids))
 
@@ -227,13 +231,13 @@ class Reconciler:
             self._log.error("what others hold can't be kept", error=str(error))
 
     def _act(self, finding: Finding, last_id: int) -> None:
-        host, kind = self._host, finding.kind
+        host, kind, number = self._host, finding.kind, self._orders.next_input
         if kind == Kind.FUNDS:
             host.tell(codes.FUNDS, value=finding.value, order_id=last_id)
             return
         if finding.is_new:
             self.differences += kind != Kind.LOW_FUNDS
-            self._tell_people(finding)
+            self._tell_people(finding, number)
         if kind == Kind.FOREIGN_SALE:
             who, units, value = finding.instrument, finding.quantity, finding.value
             host.tell(codes.FOREIGN_TRADE, who, quantity=units, value=value)
@@ -242,19 +246,23 @@ class Reconciler:
             code = codes.OF_LOST_ORDER
             host.tell(codes.FILL, who, order_id=finding.order_id, quantity=units, value=value, code=code)
             if self._orders.view()[who].quantity != units:  # its day has not begun here
-                self._log.error("what a lost order bought is not managed: close it by hand", order=finding.order_id)
+                of = {"order": finding.order_id, "input": number}
+                self._log.error("what a lost order bought is not managed: close it by hand", **of)
         elif finding.order is not None:
             self._port.cancel_orphan(finding.order)
         elif kind in _ALARMS:
             host.tell(codes.ALARM, code=_ALARMS[kind])
 
-    def _tell_people(self, finding: Finding) -> None:
+    def _tell_people(self, finding: Finding, number: int) -> None:
+        """Log a finding; `number`: of the input that it leads to, where it leads to one."""
         fields: dict[str, Any] = {name: getattr(finding, name) for name in _TOLD if getattr(finding, name)}
         if finding.token in self._symbols:
             del fields["token"]
             fields = {"symbol": self._symbols[finding.token], **fields}
         if "value" in fields:
             fields["value"] /= 100  # rupees, as in every line
+        if finding.kind in _TRADES or (finding.kind in _ALARMS and finding.order is None):
+            fields["input"] = number
         said = self._log.error if finding.kind in _ALARMS else self._log.warning
         said(str(finding.kind), **fields)
 

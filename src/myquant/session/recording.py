@@ -34,12 +34,12 @@ from myquant.session.recorded_files import (
     through,
     write_part,
 )
+from myquant.session.recording_log import LOCK
 from myquant.ticks.batch import InstrumentName
 
 ROWS: Final = 1 << 15  # of a block
 BLOCKS_MAX: Final = 32  # a million ticks, 180 MB
 GAPS_MAX: Final = 10_000  # that wait to be written
-LOCK: Final = ".lock"
 GAPS: Final = "gaps.jsonl"
 TIME_NS: Final = 3  # places in a row of words: exchange time...
 RECEIVE_NS: Final = 4  # ...and wall clock

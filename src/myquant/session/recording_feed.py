@@ -12,6 +12,7 @@ from myquant.journal.record import Input
 from myquant.session.clock import Clock, ExchangeClock, latest_of
 from myquant.session.hours import Hours
 from myquant.session.loop import GRACE_NS, FeedPort
+from myquant.session.needs import Log
 from myquant.session.recording import Gap, Recording
 from myquant.ticks.batch import InstrumentName
 
@@ -77,7 +78,7 @@ class RecordedFeed:
         hours: from a date to the hours of the instruments.
 
     Attributes:
-        tell: takes a line for people.
+        log: for people.
         stale, reason, since_ns: how the feed is, why, and since when (UTC).
         gaps: how many there were within the market's hours.
     """
@@ -88,14 +89,14 @@ class RecordedFeed:
         opened: OpenDay,
         last: Mapping[int, Input],
         clock: Clock,
-        tell: Callable[[str], None],
+        log: Log,
         *,
         hours: Callable[[date], Hours | None],
         date_of: Callable[[int], date],
     ) -> None:
         self.stale, self.reason, self.since_ns = True, NOT_CONNECTED, clock.wall_ns()
         self.gaps = 0
-        self._recording, self._decoders, self._clock, self.tell = recording, opened.decoders, clock, tell
+        self._recording, self._decoders, self._clock, self.log = recording, opened.decoders, clock, log
         self._hours, self._date_of = hours, date_of
         self._healthy: dict[int, bool] = {}
         self._connections = 0
@@ -133,10 +134,10 @@ class RecordedFeed:
         self.stale, self.reason, self.since_ns = stale, reason, self._clock.wall_ns()
         if stale:
             self._missing = _Missing(self.since_ns, now, reason)
-            self.tell(f"feed stale: {reason}")
+            self.log.warning("feed stale", reason=reason)
         else:
             self._end_gap()
-            self.tell("feed healthy")
+            self.log.info("feed healthy")
 
     def expects_data(self) -> bool:
         """Return whether packets must be coming now: the market is open."""

@@ -22,10 +22,10 @@ from myquant.brokers.supervised import PASSING
 from myquant.config.schema import Config
 from myquant.errors import BrokerError, DataError, MyquantError
 from myquant.market.contracts import parse_symbol
-from myquant.results.text import counted, listed
 from myquant.session.clock import Clock
 from myquant.session.hours import trading_hours
 from myquant.session.loop import FeedPort
+from myquant.session.needs import Log
 from myquant.session.recording import ROWS, Recording
 from myquant.session.recording_feed import OpenDay, RecordedFeed
 from myquant.session.rules import SECOND_NS, local_date
@@ -57,7 +57,7 @@ class RecordingLoop:
 
     Args:
         open_day: logs in and finds symbols as they are listed on a day. Raises MyquantError.
-        tell: takes a line for people.
+        log: for people.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class RecordingLoop:
         open_day: Callable[[Sequence[str], date], Coroutine[Any, Any, OpenDay]],
         config: Config,
         clock: Clock,
-        tell: Callable[[str], object],
+        log: Log,
     ) -> None:
         self._recording, self._symbols, self._open_day = recording, tuple(symbols), open_day
         self._config, self._clock = config, clock
         self._zone = ZoneInfo(config.session.timezone)
         self._date_of = local_date(config.session.timezone)
-        self._say = tell
+        self._log = log
         self._stop = asyncio.Event()
         self._counts = np.zeros(COUNTS, np.int64)
         self._gaps = 0
@@ -113,7 +113,7 @@ class RecordingLoop:
             expired = [symbol for symbol in symbols if _has_expired(symbol, on)]
             symbols, is_first = tuple(symbol for symbol in symbols if symbol not in expired), False
             if expired and not self._stop.is_set():
-                self._tell(f"expired, not recorded any more: {listed(expired)}")
+                self._log.info("expired, not recorded any more", symbols=expired)
 
     async def _open(self, symbols: Sequence[str], on: date, *, is_first: bool) -> OpenDay:
         """Open the account. After the first day what may pass is waited for."""
@@ -123,11 +123,11 @@ class RecordingLoop:
             except RequestError as error:
                 if is_first or error.remedy not in PASSING:
                     raise
-                self._tell(f"{error}; tried again in {RETRY_S:.0f} s")
+                self._log.warning("the account can't be opened", error=str(error), again_in_s=RETRY_S)
                 await asyncio.sleep(RETRY_S)
             else:
                 for note in opened.notes:
-                    self._tell(f"note: {note}")
+                    self._log.info("note", text=note)
                 return opened
 
     async def _record_day(self, opened: OpenDay, symbols: Sequence[str], *, is_first: bool) -> None:
@@ -135,11 +135,11 @@ class RecordingLoop:
         recording = self._recording
         hours = trading_hours(self._config, opened.names)
         last = recording.last_inputs(opened.names) if is_first else {}
-        watched = RecordedFeed(recording, opened, last, self._clock, self._tell, hours=hours, date_of=self._date_of)
+        watched = RecordedFeed(recording, opened, last, self._clock, self._log, hours=hours, date_of=self._date_of)
         self._due_ns = self._next_day_ns(hours)
         recording.begin(opened.names)
         feed = opened.feed(watched)
-        self._tell(f"recording {listed(list(symbols))} into {recording.folder}")
+        self._log.info("recording", symbols=list(symbols), into=str(recording.folder))
         try:
             feed.start()
             failure = await self._keep_writing(watched, feed)
@@ -175,7 +175,7 @@ class RecordingLoop:
                 self._tell_trouble(await asyncio.to_thread(self._recording.write))
             if now - told_ns >= STATUS_NS:
                 told_ns = now
-                self._tell(self._status(watched))
+                self._log.info("recorded", **self._status(watched))
             failure = feed.failure
             if failure is not None or watched.day_is_over() or self._clock.wall_ns() >= self._due_ns:
                 return failure
@@ -185,7 +185,7 @@ class RecordingLoop:
         """Wait for the next trading day; what could not be written is tried again."""
         if self._stop.is_set() or self._clock.wall_ns() >= self._due_ns:
             return
-        self._tell(f"the day is over; the next one begins at {self._local(self._due_ns):%Y-%m-%d %H:%M}")
+        self._log.info("the day is over", next=f"{self._local(self._due_ns):%Y-%m-%d %H:%M}")
         while not self._stop.is_set() and self._clock.wall_ns() < self._due_ns:
             left_s = (self._due_ns - self._clock.wall_ns()) / SECOND_NS
             with suppress(TimeoutError):
@@ -205,34 +205,25 @@ class RecordingLoop:
                 task.cancel()
                 await asyncio.wait({task})
 
-    def _status(self, watched: RecordedFeed) -> str:
-        """Return a line about how it goes."""
+    def _status(self, watched: RecordedFeed) -> dict[str, Any]:
+        """Return how it goes, as fields of a line."""
         recording = self._recording
         new, self._told_ticks = recording.ticks - self._told_ticks, recording.ticks
-        feed = "healthy"
+        fields: dict[str, Any] = {"ticks": recording.ticks, "new": new, "feed": "healthy"}
         if watched.stale:
-            feed = f"stale since {self._local(watched.since_ns):%H:%M:%S} ({watched.reason})"
-        parts = [
-            f"{counted(recording.ticks, 'tick')} (+{new:,})",
-            f"feed {feed}",
-            f"{recording.folder / str(watched.day())} part {recording.part}",
-            f"{recording.waiting:,} waiting",
-        ]
-        if recording.dropped:
-            parts.append(f"{recording.dropped:,} dropped")
-        return ", ".join([*parts, *([self._trouble] if self._trouble else [])])
+            fields["feed"] = f"stale since {self._local(watched.since_ns):%H:%M:%S} ({watched.reason})"
+        fields |= {"day": str(watched.day()), "part": recording.part, "waiting": recording.waiting}
+        seldom = {"dropped": recording.dropped, "trouble": self._trouble}
+        return fields | {name: value for name, value in seldom.items() if value}
 
     def _tell_trouble(self, error: MyquantError | None) -> None:
         """Say once that the disk takes nothing, and once that it does again."""
         text = "" if error is None else str(error)
         if text and not self._trouble:
-            self._tell(f"error: {text}; {counted(self._recording.waiting, 'tick')} kept in memory")
+            self._log.error("the disk takes no ticks", error=text, kept=self._recording.waiting)
         elif self._trouble and not text:
-            self._tell(f"the disk takes ticks again; {self._recording.dropped:,} dropped so far")
+            self._log.info("the disk takes ticks again", dropped=self._recording.dropped)
         self._trouble = text
-
-    def _tell(self, line: str) -> None:
-        self._say(f"{self._local(self._clock.wall_ns()):%H:%M:%S} {line}")
 
     def _local(self, time_ns: int) -> datetime:
         return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(self._zone)

@@ -26,6 +26,7 @@ from myquant.brokers.wire import HttpWire
 from myquant.config.schema import Config
 
 SECOND_NS: Final = 10**9
+SECRET_TOKENS: Final = ("jwt", "refresh", "feed")
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,13 @@ class AccountSource:
     indices: tuple[BrokerInstrument, ...]
     mode: str
     timing: Timing
+
+    def redactor(self, environ: Mapping[str, str]) -> Redactor:
+        """Return what hides the account's secrets, and the tokens of its day as far as they are known here."""
+        redactor = Redactor(credentials(environ).secrets())
+        kept = _kept(self.cache).load() or {}
+        redactor.add(*(kept[name] for name in SECRET_TOKENS if name in kept))
+        return redactor
 
     @asynccontextmanager
     async def open(self, calls: FeedCalls, environ: Mapping[str, str]) -> AsyncIterator[AngelOneFeed]:

@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
-class InGroups(LoadScopeScheduling):
+class InGroups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Sends tests to workers in their order, those of a group to one worker.
 
     pytest-xdist's own `loadgroup` writes groups into ids, which this pytest does not take from it: no test is in a group then.

@@ -5,8 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Tests wait for fsync more than for anything else: their files are in memory, unless there is too little of it or `TMPDIR`
 # says where. What is to meet a real file system asks for `disk_path`.
@@ -44,33 +46,64 @@ def disk_path() -> Iterator[Path]:
 
 
 # What takes longest begins first, by what was measured, so that no worker is left alone with it at the end; and tests that
-# need the same engine compiled are one worker's, so that it is compiled once.
+# need the same engine compiled, or the same whole session, baseline or browser, are one worker's, so that it is made once.
 LONGEST = (
-    "test_broker_kills.py",
     "test_strategy_loading.py",
+    "test_broker_kills.py",
     "test_examples.py",
     "test_demo.py",
+    "test_demo_monitor.py",
+    "test_live_session.py",
+    "test_shipped_session.py",
+    "test_shipped_prometheus.py",
+    "test_baseline_run.py",
     "test_broker_crash_points.py",
     "test_kill.py",
     "test_lab_session_rough.py",
     "test_lab_session_faults.py",
-    "test_live_session.py",
     "test_live_secrecy.py",
     "test_broker_storm.py",
-    "test_baseline_run.py",
+    "test_worker.py",
     "test_recovery.py",
     "test_crash_at_every_call.py",
 )
 EXAMPLES = ("opening_range_breakout", "rsi_pullback")
-COMPILES = ("test_examples.py", "test_strategy_loading.py")
+ONE_WORKER = (
+    "test_examples.py",
+    "test_strategy_loading.py",
+    "test_live_session.py",
+    "test_baseline_run.py",
+    "test_broker_clocks.py",
+    "test_cli_separate.py",
+    "test_report_browser.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests in order (see `LONGEST`), after they were shuffled and before xdist names their groups."""
-    for item in items:
-        if item.path.name in COMPILES:
-            own = [name for name in EXAMPLES if name in item.name]
-            item.add_marker(pytest.mark.xdist_group(own[0] if own else item.path.name))
+    """Put tests in order (see `LONGEST`), after they were shuffled."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
+class InGroups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Sends tests to workers in their order, those of a group to one worker.
+
+    pytest-xdist's own `loadgroup` writes groups into ids, which this pytest does not take from it: no test is in a group then.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False  # else what has most tests comes first, however short they are
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the group of a test; one that is in none is one by itself."""
+        file, _, test = nodeid.partition("::")
+        name = Path(file).name
+        own = [example for example in EXAMPLES if example in test]
+        return f"{name} {own}" if name in ONE_WORKER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups | None:
+    """Return the scheduler for `--dist loadgroup`."""
+    return InGroups(config, log) if config.getvalue("dist") == "loadgroup" else None

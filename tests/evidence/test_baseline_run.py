@@ -1,6 +1,7 @@
 """A baseline, its gate and the proof, from the command line, on the real pipeline."""
 
 import json
+import shutil
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +30,10 @@ def report_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    folder = tmp_path / "plain"
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a baseline of the plain pipeline; it stays as it is."""
+    folder = tmp_path_factory.mktemp("measured") / "plain"
     words = [
         "baseline",
         "--plain",
@@ -47,6 +49,12 @@ def plain(tmp_path: Path) -> Path:
     ]
     assert main(words) == 0
     return folder
+
+
+@pytest.fixture
+def plain(measured: Path, tmp_path: Path) -> Path:
+    """Return a copy of it."""
+    return shutil.copytree(measured, tmp_path / "plain")
 
 
 def test_a_report_holds_what_it_promises(plain: Path) -> None:

@@ -94,6 +94,7 @@ class RecordingLoop:
                 loop.remove_signal_handler(number)
         unused = {name: int(self._counts[place]) for place, name in REASON_NAMES.items() if self._counts[place]}
         quotes, recording = int(self._counts[QUOTES]), self._recording
+        self._log.info("recording ended", ticks=recording.ticks, gaps=self._gaps, dropped=recording.dropped)
         return Recorded(recording.ticks, quotes, recording.dropped, recording.waiting, self._gaps, unused)
 
     def stop(self) -> None:

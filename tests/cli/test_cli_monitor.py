@@ -27,7 +27,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 def put_dead(name: str) -> None:
-    begun(put_session(Path("runs") / name), 2**22 + 1).close()
+    begun(put_session(Path("runs") / name), 2**22 + 1, wall_ns=time.time_ns()).close()
 
 
 def put_left(name: str) -> None:
@@ -82,7 +82,8 @@ def test_a_monitor_is_asked_is_alone_and_ends_in_order(run: Run, state: Path) ->
         while not (ended := run("health", "--json")).out.startswith("{") or "left" not in ended.out:
             assert time.monotonic() < end
         report = json.loads(ended.out)
-        assert (ended.code, report["verdict"], report["monitor"]["pid"]) == (0, "ok", process.pid)
+        assert (ended.code, report["verdict"], report["monitor"]["pid"]) == (6, "degraded", process.pid)
+        assert [each.partition(",")[0] for each in report["reasons"]] == ["no alert channel is set"]
         second = run("monitor", "--port", "0")
         assert second.code == 1
         assert f"a monitor runs here already (process {process.pid})" in second.err
@@ -96,3 +97,9 @@ def test_a_monitor_is_asked_is_alone_and_ends_in_order(run: Run, state: Path) ->
     first = (state / "log.jsonl").read_text().splitlines()[0]
     assert json.loads(first)["event"] == "watching"
     assert run("health").code == 6
+
+
+def test_channels_without_any_address_end_it_with_code_2(run: Run) -> None:
+    ended = run("monitor", "--port", "0", "--set", 'alerts.critical=["nowhere"]')
+    assert ended.code == 2
+    assert "MYQUANT_ALERT_NOWHERE" in ended.err

@@ -4,9 +4,10 @@ The benchmark of the drills (`bench.monitor_drills`) plays on the same stage.
 """
 
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,6 +18,7 @@ from monitor.sinks import Arrival, Sinks
 from myquant.monitor.alert import RAISED, RESOLVED, Alert, alert_of
 from myquant.monitor.ask import ask_monitor
 from myquant.monitor.book import ALERT, Book
+from myquant.monitor.spool import FILE, WAITING
 from myquant.monitor.state import CARD
 from myquant.ticks.batch import TickBatch
 from myquant.ticks.write import write_ticks
@@ -167,6 +169,12 @@ class Drill:
     def _arrived(self, name: str, alert: Alert, what: str) -> Arrival:
         said = f"{alert.rule} {alert.session} {alert.subject} {what} on {name}"
         return wait(said, lambda: self.sinks.told(name, alert.number, what))
+
+    def has_receipts(self) -> bool:
+        """Return whether nothing waits: of what was sent and not noted yet a monitor that is killed sends again, as is said."""
+        with closing(sqlite3.connect(f"file:{self.state / FILE}?mode=ro", uri=True)) as base:
+            rows = base.execute("select count(*), sum(state = ?) from deliveries", (WAITING,)).fetchone()
+        return bool(rows[0] > 0 and rows[1] == 0)
 
     def looks(self) -> int:
         """Return how often the monitor that runs has looked."""

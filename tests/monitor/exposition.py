@@ -98,7 +98,6 @@ class Exposition(Collector):
         for name, labels in _listed(HISTOGRAMS):
             histogram = HistogramMetricFamily(name, name, labels=list(labels))
             n = 10.0 * self.scrapes
-            histogram.add_metric(
-                list(labels.values()), [("1e-05", n / 2), ("0.001", n), ("+Inf", n)], sum_value=n * 1e-5
-            )
+            first = "-0.05" if "slippage" in name else "1e-05"  # below 0 there is neither a sum nor a count
+            histogram.add_metric(list(labels.values()), [(first, n / 2), ("0.001", n), ("+Inf", n)], sum_value=n * 1e-5)
             yield histogram

@@ -216,6 +216,7 @@ def test_a_monitor_that_is_killed_forgets_nothing_and_repeats_nothing(
         (only,) = drill.alerts()
         assert only.number == dead.alert.number
 
+        wait("its receipts are noted", drill.has_receipts)
         kill(monitor)  # after it was told
         drill.watch()
         wait("it looks", lambda: drill.looks() > LOOKS)

@@ -105,7 +105,9 @@ def test_a_journal_without_stamps_has_no_latency() -> None:
     [
         ([5, 3, 9], 3, 3),
         ([-2000, 3, 9], -2000, 3),  # the machine's clock is slow
-        ([3_600_000, 3_600_001], None, 0),  # a day of the past is played
+        ([86_400_000, 86_400_001], None, 0),  # a day of the past is played
+        ([19_800_000, 19_800_001], 19_800_000, 0),  # the clock is set to the wrong zone's time
+        ([-19_800_000], -19_800_000, 0),
     ],
 )
 def test_the_delay_is_that_of_the_packets(behind_ms: list[int], least_ms: int | None, count: int) -> None:

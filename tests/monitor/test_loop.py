@@ -134,6 +134,60 @@ def test_of_one_that_was_dead_before_anybody_looked_nothing_else_is_said(tmp_pat
     journal.close()
 
 
+def test_a_death_that_nobody_saw_was_when_it_wrote_last(tmp_path: Path, child: subprocess.Popen[bytes]) -> None:
+    ago_ns = time.time_ns() - 60 * SECOND_NS
+    journals = [
+        begun(put_session(tmp_path / "unseen"), 2**22 + 1, wall_ns=ago_ns),
+        begun(put_session(tmp_path / "s"), child.pid, wall_ns=time.time_ns()),
+    ]
+    journals[0].append(NOTE, note(record.BEAT, 0, *(0, 0, 0, 0, 10**6), wall_ns=ago_ns + SECOND_NS))
+    told = Told()
+    monitor = monitor_of(tmp_path, told)
+    look(monitor, 2)
+    child.kill()
+    child.wait()
+    killed_ns = time.time_ns()
+    look(monitor)
+    since = {each.session: each.since_ns for each in told.findings}
+    assert since["unseen"] == ago_ns + SECOND_NS
+    assert killed_ns <= since["s"] <= time.time_ns()
+    monitor.close()
+    for journal in journals:
+        journal.close()
+
+
+@pytest.mark.parametrize("before", ["", "left", "dead"])
+def test_a_start_that_is_killed_before_its_first_note_is_told(
+    tmp_path: Path, child: subprocess.Popen[bytes], before: str
+) -> None:
+    folder = put_session(tmp_path / "s")
+    journal = begun(folder, 2**22 + 1, wall_ns=time.time_ns()) if before else None
+    if journal is not None and before == "left":
+        journal.append(NOTE, note(record.STOPPED, 0, wall_ns=time.time_ns()))
+    (folder / "operator.json").write_text(f'{{"format": 1, "token": "x", "pid": {child.pid}}}')
+    told = Told()
+    monitor = monitor_of(tmp_path, told)
+
+    def looked() -> list[str]:
+        for _ in range(3):
+            monitor.discovery.followed["s"]._weighed_ns = 0  # it weighs once a second
+            look(monitor)
+        return [each.text for each in told.findings]
+
+    look(monitor)
+    assert ["began" in text for text in looked()] == [False] * (before == "dead")
+    child.kill()
+    child.wait()
+    assert looked() == [f"its process {child.pid} is gone without a word, it died while it began; it held nothing"]
+    report = health_of(monitor, time.time_ns(), time.monotonic_ns(), runs=True)
+    assert (report["sessions"]["s"]["state"], report["verdict"]) == ("dead", "failed")
+    journal = journal or begun(folder, os.getpid(), wall_ns=time.time_ns())
+    journal.append(NOTE, note(record.STARTED, 0, os.getpid(), wall_ns=time.time_ns(), mono_ns=time.monotonic_ns()))
+    assert looked() == []
+    monitor.close()
+    journal.close()
+
+
 def test_a_session_that_is_gone_on_with_is_well_again(tmp_path: Path, child: subprocess.Popen[bytes]) -> None:
     journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns())
     told = Told()

@@ -2,14 +2,18 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 
 from monitor.watched import view_of
 from myquant.journal.record import Ledger, Telemetry
 from myquant.monitor.histogram import LATENCY_S, Histogram
-from myquant.monitor.metrics import _buckets, limits_used, session_samples
+from myquant.monitor.metrics import Family, _add, _buckets, _family, limits_used, session_samples
 from myquant.monitor.metrics_table import COUNTER, METRICS, SESSION_METRICS
 from myquant.monitor.view import InstrumentView, OrderView, ProcessView, SessionView
 
@@ -48,6 +52,22 @@ def full_view(folder: Path) -> SessionView:
     view.feed_delay, view.round_trip = Histogram((0.1,)), Histogram((0.1,))
     view.latency, view.slippage = {"total": Histogram(LATENCY_S)}, {"entry": Histogram((-1.0, 1.0))}
     return view
+
+
+def scraped_of(view: SessionView) -> str:
+    """Return what is scraped of a session."""
+
+    class Views(Collector):
+        def collect(self) -> Iterator[Family]:
+            families = {name: _family(metric) for name, metric in METRICS.items()}
+            for sample in session_samples(view, NOW_NS, MONO_NS):
+                _add(families[sample.name], sample)
+            yield from families.values()
+
+    registry = CollectorRegistry()
+    registry.register(Views())
+    lines = generate_latest(registry).decode().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 def test_each_metric_has_a_sample_where_all_is_known_with_its_labels(tmp_path: Path) -> None:
@@ -89,6 +109,32 @@ def test_what_is_not_known_has_no_sample(tmp_path: Path) -> None:
     )
     assert [name for name in names if any(part in name for part in unknown)] == []
     assert limits_used(view_of(tmp_path)) == {}
+
+
+@pytest.mark.parametrize(("alive", "code"), [(False, None), (False, 0), (False, 4)])
+def test_what_only_a_process_has_is_gone_with_it(tmp_path: Path, *, alive: bool, code: int | None) -> None:
+    """Else an alert on it goes on for a day, of a session that nobody can mend."""
+    view = full_view(tmp_path)
+    assert view.process is not None
+    view.process.is_alive, view.stopped_code = alive, code
+    names = {each.name.removeprefix("myquant_") for each in session_samples(view, NOW_NS, MONO_NS)}
+    assert {metric.name.removeprefix("myquant_") for metric in SESSION_METRICS} - names == {
+        "session_heartbeat_age_seconds", "feed_age_seconds", "feed_stale", "feed_connections", "order_channel_up",
+        "journal_lag_seconds", "clock_offset_seconds", "latency_drift_ratio", "orders_unknown", "gc_pause_max_seconds",
+        "timer_late_seconds", "position_unprotected_seconds", "halted", "limit_used_ratio", "queue_depth", "queue_capacity",
+        "process_resident_memory_bytes", *({"session_up"} if code is not None else ()),
+    }  # fmt: skip
+
+
+def test_position_and_exposure_are_of_one_moment(tmp_path: Path) -> None:
+    """The ledger is up to a second old: what was bought or sold since is in the quantity only."""
+    view = full_view(tmp_path)
+    (held,) = view.instruments
+    for held.quantity, held.last_price, exposure in ((75, 10_000, 0.375), (0, 10_000, 0.0), (75, None, 0.35)):
+        assert view.ledger is not None
+        view.ledger = view.ledger._replace(equity=10**7, open_value=700_000)
+        percent = float(view.config.config.risk.max_exposure_percent)
+        assert limits_used(view)["exposure"] == pytest.approx(exposure * 20 / percent)
 
 
 def test_a_session_that_left_in_order_is_not_down(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def serving(
 
 @pytest.fixture
 def monitor(tmp_path: Path) -> Monitor:
-    journal = begun(put_session(tmp_path / "s"), 2**22 + 1)
+    journal = begun(put_session(tmp_path / "s"), 2**22 + 1, wall_ns=time.time_ns())
     journal.close()
     monitor = monitor_of(tmp_path, Told())
     asyncio.run(monitor.look())

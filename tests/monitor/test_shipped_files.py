@@ -10,12 +10,29 @@ import pytest
 import yaml
 
 from monitor.exposition import metric_labels
-from monitor.shipped import TOKEN, alert_rules, expressions, installation, metrics_of, panels, rules, settings, texts
+from monitor.shipped import (
+    MATCHERS,
+    METRIC,
+    SUFFIX,
+    TOKEN,
+    alert_rules,
+    expressions,
+    installation,
+    metrics_of,
+    panels,
+    rules,
+    settings,
+    texts,
+)
+from monitor.test_metrics import full_view, scraped_of
 from myquant.config.loading import load_config
 from myquant.errors import ConfigError
+from myquant.monitor.metrics_table import MONITOR_METRICS
 from myquant.monitor.shipped import FILES, FOLDER, SECRET_FILES, monitor_options, render, token_of, write
 
 ROOT = Path(__file__).resolve().parents[2]
+
+MONITORS = {metric.name for metric in MONITOR_METRICS}  # of no session
 
 # Rules of the monitor, and the alert that says the same by what is measured.
 MEASURED = {
@@ -121,6 +138,16 @@ def test_every_series_of_a_rule_or_a_panel_is_a_metric_of_the_monitor(tmp_path: 
     recorded = {rule["record"] for rule in rules(found["myquant_rules.yml"]) if "record" in rule}
     assert {metric for each in named for metric in metrics_of(each)} == set(metric_labels())
     assert {name for each in named for name in re.findall(r"\w+:myquant_\w+:\w+", each)} == recorded
+
+
+def test_every_series_is_one_that_the_monitor_exposes(tmp_path: Path) -> None:
+    """By the text that is scraped: a histogram that begins below 0, say, has neither `_sum` nor `_count`."""
+    scraped = set(re.findall(r"^(myquant_\w+)", scraped_of(full_view(tmp_path / "s")), re.MULTILINE))
+    found = texts(tmp_path)
+    named = [rule["expr"] for rule in rules(found["myquant_rules.yml"])] + expressions(found["grafana_dashboard.json"])
+    series = {name for each in named for name in METRIC.findall(MATCHERS.sub("", each))}
+    assert len(series) > 60
+    assert {name for name in series - scraped if SUFFIX.sub("", name) not in MONITORS} == set()
 
 
 def test_what_the_tests_take_for_metrics_is_what_the_monitor_has() -> None:

@@ -1,5 +1,6 @@
 """The watches on latency and on replays."""
 
+import stat
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ def test_a_session_that_left_is_replayed_once(tmp_path: Path, printed: str, code
             watch.look(views, now)
         assert left.replay == said
     assert begun == ["monday"]
+    assert stat.S_IMODE((tmp_path / "replays.json").stat().st_mode) == 0o600
     left.records += 1
     watch.look(views, 4)
     assert begun == ["monday"] * 2
@@ -129,8 +131,10 @@ def test_no_replay_while_a_market_is_open_nor_for_too_long(tmp_path: Path) -> No
 def test_the_process_gets_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYQUANT_ALERT_MAIL", "mailto://user:word@host")
     monkeypatch.setenv("MYQUANT_CACHE", "kept")
+    (tmp_path / "replay.out").touch(0o644)
     child = ReplayProcess(tmp_path / "session", tmp_path, ("/bin/sh", "-c", "env; nice"))
     child._process.wait(20)
     printed = child.read()
     assert "MYQUANT_ALERT_MAIL" not in printed
     assert "MYQUANT_CACHE=kept" in printed
+    assert stat.S_IMODE((tmp_path / "replay.out").stat().st_mode) == 0o600

@@ -118,11 +118,11 @@ def _lines(report: "HealthReport") -> list[str]:
     lines = [report["verdict"], *(f"  {reason}" for reason in report["reasons"])]
     for name, session in report["sessions"].items():
         facts = [session["state"]]
-        if (age_s := session["heartbeat_age_s"]) is not None and session["state"] == "running":
+        if (age_s := session["heartbeat_age_s"]) is not None and session["state"] in ("running", "frozen"):
             facts.append(f"heartbeat {age_s:.1f} s ago")
         if session["state"] == "running":
             facts.append("feed stale" if session["feed"]["stale"] else "feed healthy")
-        facts += [f"holds {units} {symbol}" for symbol, units in session["positions"].items()]
+        facts += [f"holds {units:,} {symbol}" for symbol, units in session["positions"].items()]
         if (pnl := session["day_pnl_rupees"]) is not None:
             facts.append(f"P&L of the day {pnl:,.2f}")
         if session["halted"]:

@@ -135,7 +135,8 @@ def last_word_ns(view: SessionView) -> int | None:
     """Return when the session was last heard of, the machine's clock; None: never."""
     process = view.process
     died = process.died_wall_ns if process else None
-    known = [each for each in (died, view.written_wall_ns, view.beat_wall_ns) if each is not None]
+    lost = view.lost_start.started_wall_ns if view.lost_start else None
+    known = [each for each in (died, lost, view.written_wall_ns, view.beat_wall_ns) if each is not None]
     return max(known, default=process.started_wall_ns if process else None)
 
 

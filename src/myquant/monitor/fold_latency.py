@@ -1,6 +1,8 @@
 """What ticks took, and how late they came, from the stamps of inputs."""
 
+from datetime import date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,9 @@ from myquant.monitor.view import SessionView, Spent
 SECOND_NS: Final = 1_000_000_000
 MINUTE_S: Final = 60
 RUNS_MAX: Final = 1000  # of packets that came within a second, of which the least is looked for in a block
-FAR_NS: Final = 3600 * SECOND_NS  # clocks that are further apart are not of one day: a lab plays one of the past
+FAR_NS: Final = (
+    3600 * SECOND_NS
+)  # clocks that are further apart are perhaps not of one day: a lab plays one of the past
 SPENT_MAX: Final = 64  # blocks of `SessionView.spent`; beyond it the oldest go
 
 # Upper bounds: of the delay from the exchange to us, s; of a fill against the decision's price, rupees a unit
@@ -36,6 +40,7 @@ class Latencies:
     def __init__(self, view: SessionView) -> None:
         self._view = view
         self._submitted: NDArray[np.int64] = np.zeros(0, np.int64)  # inputs that led to an order, of the last block
+        self._zone = ZoneInfo(view.config.config.session.timezone)
         self._delays: dict[int, int] = {}  # the least of each second of the last minute
 
     def take(self, rows: Rows, first: int, decided: Rows) -> None:
@@ -91,8 +96,15 @@ class Latencies:
         newest = max(self._delays)
         self._delays = {second: least for second, least in self._delays.items() if second > newest - MINUTE_S}
         least = min(self._delays.values())
-        self._view.delay_min_ns = least if abs(least) < FAR_NS else None
+        self._view.delay_min_ns = None if self._is_of_another_day(newest * SECOND_NS, least) else least
         near = delays[np.abs(delays) < FAR_NS]
         if len(near):
             histogram = self._view.feed_delay = self._view.feed_delay or Histogram(DELAY_S)
             histogram.add_all(near / SECOND_NS)
+
+    def _is_of_another_day(self, received_ns: int, delay_ns: int) -> bool:
+        """Return whether a lab plays another day; hours of difference within one are a clock that is set wrongly."""
+        return abs(delay_ns) >= FAR_NS and self._day_of(received_ns) != self._day_of(received_ns - delay_ns)
+
+    def _day_of(self, time_ns: int) -> date:
+        return datetime.fromtimestamp(time_ns // SECOND_NS, self._zone).date()

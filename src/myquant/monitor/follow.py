@@ -17,7 +17,7 @@ from myquant.monitor.finding import plain
 from myquant.monitor.fold import Fold
 from myquant.monitor.log_tail import LogTail
 from myquant.monitor.news import NewsDesk
-from myquant.monitor.process import ProcessWatch
+from myquant.monitor.process import ProcessWatch, lost_start
 from myquant.monitor.state import Told
 from myquant.monitor.view import SessionView
 from myquant.session import archive
@@ -58,6 +58,8 @@ class Followed:
         self._weighed_ns = self._read_ns = 0
         self._looked_for_damage = -1
         self._lives = True  # by the last look at its process
+        self._lived = False  # likewise, by an earlier look
+        self._lost: tuple[int, int] | None = None  # a start that seemed lost a second ago: its card, and records then
         self._mark = _written(folder / archive.MARK)
 
     def read(self, now_mono_ns: int) -> bool:
@@ -80,9 +82,10 @@ class Followed:
             return
         if self._watch is None or self._watch.process is not process:
             self._let_go()
-            self._watch = ProcessWatch(process)
+            self._watch, self._lived = ProcessWatch(process), False
         # Told to be dead only by `after`, once its last words are read.
         self._lives = self._watch.look()
+        self._lived |= self._lives
         process.is_alive = True
 
     def after(self, now_wall_ns: int, now_mono_ns: int, *, is_all_read: bool) -> None:
@@ -95,7 +98,9 @@ class Followed:
         if process is not None and is_watched and is_all_read:
             process.is_alive, process.is_unseen = self._lives, False
             if view.is_dead and process.died_wall_ns is None:
-                process.died_wall_ns = now_wall_ns
+                # One that was dead before anybody watched died when it last wrote, for all that is known.
+                written_ns = view.written_wall_ns or process.started_wall_ns
+                process.died_wall_ns = now_wall_ns if self._lived else min(now_wall_ns, written_ns)
         with suppress(OSError):
             for _ in range(PIECES_MAX):
                 if not self._log.look():
@@ -104,6 +109,7 @@ class Followed:
         if now_mono_ns - self._weighed_ns >= WEIGH_NS:
             self._weighed_ns = now_mono_ns
             self._weigh()
+            self._look_for_lost_start(is_all_read=is_all_read)
         if is_all_read and now_mono_ns - self._read_ns >= STILL_NS:
             self._look_for_damage()
 
@@ -141,6 +147,18 @@ class Followed:
             with suppress(MyquantError):
                 facts: SessionFacts = archive.read(view.folder)
                 view.ended_code = facts.ended
+
+    def _look_for_lost_start(self, *, is_all_read: bool) -> None:
+        """Note a process that has put its card and is gone before its first note, once that was so at two looks.
+
+        Between them is whatever it journaled in its last moment.
+        """
+        view, lost = self.view, lost_start(self.view.folder) if is_all_read and not self.view.runs else None
+        if lost is not None and view.process is not None and view.process.pid == lost.pid:  # it has come to its note
+            lost = None
+        seen = None if lost is None else (lost.started_wall_ns, view.records)
+        view.lost_start = lost if seen == self._lost else None
+        self._lost = seen
 
     def _look_at_hours(self, now_mono_ns: int) -> None:
         """Note whether the market is open, by the exchange's clock carried on from the last beat."""

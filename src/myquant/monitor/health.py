@@ -13,10 +13,11 @@ from myquant.session.log import utc_text
 
 NO_MONITOR: Final = "no monitor runs: nobody is told when something happens; start `myquant monitor`"
 LATE: Final = "the monitor's looks come late"
+ENGINE_FROZEN: Final = "engine_frozen"  # the rule
 OF_MONITOR: Final = "of the monitor itself"
 
 # How a session stands.
-RUNNING, DEAD, LEFT, ENDED, NOT_BEGUN = "running", "dead", "left", "ended", "not begun"
+RUNNING, FROZEN, DEAD, LEFT, ENDED, NOT_BEGUN = "running", "frozen", "dead", "left", "ended", "not begun"
 
 
 class HealthReport(TypedDict):
@@ -46,7 +47,7 @@ def health_of(monitor: Monitor, wall_ns: int, mono_ns: int, *, runs: bool, why_a
     reasons = [f"{each.session}: {each.text}" if each.session else each.text for each in faults]
     verdict = verdict_of(findings)
     is_late = runs and monitor.is_late()
-    for is_so, reason in ((not runs, why_alone), (is_late, LATE)):
+    for is_so, reason in ((not runs, why_alone), (is_late, LATE), *((True, each) for each in monitor.shortfalls)):
         if is_so:
             reasons.append(reason)
             verdict = worst((verdict, DEGRADED))
@@ -81,20 +82,24 @@ def state_of(view: SessionView) -> str:
 def _session(view: SessionView, findings: Iterable[Finding], wall_ns: int, mono_ns: int) -> dict[str, Any]:
     own = [each for each in findings if each.session == view.name]
     error = view.last_error
+    state = state_of(view)
+    if state == RUNNING and any(each.rule == ENGINE_FROZEN for each in own):
+        state = FROZEN
+    is_awake = state == RUNNING  # else what was known of its connections is not known any more
     return {
         "verdict": verdict_of(own),
         "findings": [_finding(each) for each in own],
-        "state": state_of(view),
+        "state": state,
         "kind": view.kind,
         "pid": None if view.process is None else view.process.pid,
         "heartbeat_age_s": _rounded(heartbeat_age_s(view, wall_ns, mono_ns)),
         "feed": {
-            "stale": view.feed_stale,
+            "stale": view.feed_stale if is_awake else None,
             "age_s": _rounded(feed_age_s(view, mono_ns)),
-            "connections": {str(number): healthy for number, healthy in sorted(view.connections.items())},
+            "connections": {str(number): healthy for number, healthy in sorted(view.connections.items()) if is_awake},
             "market_open": view.is_market_open,
         },
-        "order_channel_up": channel_up(view),
+        "order_channel_up": channel_up(view) if is_awake else None,
         "journal": {
             "records": view.records,
             "lag_s": _rounded(journal_lag_s(view, wall_ns)),

@@ -98,6 +98,7 @@ class Monitor:
         directories: as given.
         findings: of the last look.
         looks: how they went.
+        shortfalls: what this monitor can't do as long as it runs, for those who ask how it does.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Monitor:
         self.directories = list(directories)
         self.findings: list[Finding] = []
         self.looks = Looks()
+        self.shortfalls: list[str] = []
         self.discovery = Discovery(directories, self._told_of, wall_ns)
         self._judge, self._alerting, self._log, self._state = judge, alerting, log, state
         self._wall_ns, self._mono_ns = wall_ns, mono_ns

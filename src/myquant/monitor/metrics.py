@@ -3,12 +3,14 @@
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 import myquant
+from myquant.journal.record import Ledger
 from myquant.monitor.fold_orders import AT_WORK
 from myquant.monitor.histogram import Histogram
 from myquant.monitor.loop import Monitor
@@ -99,13 +101,17 @@ class SessionCollector(Collector):
 
 
 def session_samples(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[Sample]:
-    """Yield all that is known of a session."""
+    """Yield all that is known of a session: of how its process does only while there is one."""
     name = view.name
     yield Sample("myquant_session_info", (name, view.kind, view.strategy, view.config_hash, view.engine_hash), 1)
-    for metric, value in _single(view, wall_ns, mono_ns):
+    singles, labelled = [_single(view)], [_by_label(view)]
+    if view.runs:
+        singles.append(_single_now(view, wall_ns, mono_ns))
+        labelled.append(_by_label_now(view, wall_ns))
+    for metric, value in chain(*singles):
         if value is not None:
             yield Sample(f"myquant_{metric}", (name,), value)
-    for metric, values in _by_label(view, wall_ns):
+    for metric, values in chain(*labelled):
         for label, value in values.items():
             yield Sample(f"myquant_{metric}", (name, label), value)
 
@@ -140,20 +146,13 @@ def channel_up(view: SessionView) -> bool | None:
     return view.order_channel_up and (view.telemetry is None or view.telemetry.channel_down_ns == 0)
 
 
-def _single(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str, Value | None]]:
+def _single(view: SessionView) -> Iterator[tuple[str, Value | None]]:
+    """Yield what stands whether a process of it runs or not."""
     process = view.process
     yield "session_up", 1 if view.runs else 0 if view.is_dead else None
     yield "session_start_time_seconds", None if process is None else process.started_wall_ns / SECOND_NS
-    yield "session_heartbeat_age_seconds", heartbeat_age_s(view, wall_ns, mono_ns)
-    yield "feed_age_seconds", feed_age_s(view, mono_ns)
-    yield "feed_stale", view.feed_stale if view.runs else None
-    yield "order_channel_up", channel_up(view)
-    yield "journal_lag_seconds", journal_lag_s(view, wall_ns)
     yield "journal_free_records", view.records_left
     yield "disk_free_bytes", view.disk_free_bytes
-    yield "clock_offset_seconds", None if view.delay_min_ns is None else view.delay_min_ns / SECOND_NS
-    yield "latency_drift_ratio", None if view.drift_percent is None else view.drift_percent / 100
-    yield "orders_unknown", sum(order.state == "unknown" for order in view.orders.values())
     yield "session_starts_total", view.starts
     yield "frames_total", view.frames
     yield "inputs_total", view.inputs
@@ -170,12 +169,26 @@ def _single(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str
     if (telemetry := view.telemetry) is not None:
         yield "gc_pauses_total", telemetry.collections
         yield "gc_pause_seconds_total", telemetry.collection_ns / SECOND_NS
-        yield "gc_pause_max_seconds", telemetry.collection_max_ns / SECOND_NS
-        yield "timer_late_seconds", telemetry.late_ns / SECOND_NS
         yield "books_differences_total", telemetry.differences
 
 
-def _by_label(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
+def _single_now(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str, Value | None]]:
+    """Yield what is so only as long as a process of it runs: an alert on that ends with it."""
+    yield "session_heartbeat_age_seconds", heartbeat_age_s(view, wall_ns, mono_ns)
+    yield "feed_age_seconds", feed_age_s(view, mono_ns)
+    yield "feed_stale", view.feed_stale
+    yield "order_channel_up", channel_up(view)
+    yield "journal_lag_seconds", journal_lag_s(view, wall_ns)
+    yield "clock_offset_seconds", None if view.delay_min_ns is None else view.delay_min_ns / SECOND_NS
+    yield "latency_drift_ratio", None if view.drift_percent is None else view.drift_percent / 100
+    yield "orders_unknown", sum(order.state == "unknown" for order in view.orders.values())
+    if (telemetry := view.telemetry) is not None:
+        yield "gc_pause_max_seconds", telemetry.collection_max_ns / SECOND_NS
+        yield "timer_late_seconds", telemetry.late_ns / SECOND_NS
+
+
+def _by_label(view: SessionView) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """Yield what stands whether a process of it runs or not, by a label."""
     instruments = view.instruments
     yield "tick_latency_seconds", view.latency
     yield "fill_slippage_rupees", view.slippage
@@ -185,25 +198,33 @@ def _by_label(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Mapping[st
     yield "entries_denied_total", view.denied
     yield "order_rejects_total", {reason: view.order_ends[reason] for reason in REJECTS}
     yield "commands_total", view.commands
-    healthy = sum(view.connections.values())
-    yield "feed_connections", {"healthy": healthy, "stale": len(view.connections) - healthy}
     yield "orders", _orders(view)
     yield "orders_total", view.order_ends
     yield "position_quantity", {each.symbol: each.quantity for each in instruments}
-    bare = {each.symbol: each.bare_since_ns for each in instruments if each.bare_since_ns is not None}
+    yield "log_lines_total", view.log_lines
+    if (process := view.process) is not None:
+        yield "process_cpu_seconds_total", process.cpu_s
+    if (telemetry := view.telemetry) is not None:
+        dropped = {"log": telemetry.log_lost, "rows": telemetry.rows_lost}
+        yield (
+            "queue_dropped_total",
+            dropped | ({"handoff": telemetry.queue_dropped} if telemetry.queue_room > 0 else {}),
+        )
+
+
+def _by_label_now(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """Yield what is so only as long as a process of it runs, by a label."""
+    healthy = sum(view.connections.values())
+    yield "feed_connections", {"healthy": healthy, "stale": len(view.connections) - healthy}
+    bare = {each.symbol: each.bare_since_ns for each in view.instruments if each.bare_since_ns is not None}
     yield "position_unprotected_seconds", {who: max(0, wall_ns - ns) / SECOND_NS for who, ns in bare.items()}
     yield "halted", {view.halt: 1} if view.halt else {}
     yield "limit_used_ratio", limits_used(view)
-    yield "log_lines_total", view.log_lines
     if (process := view.process) is not None:
-        yield "process_resident_memory_bytes", process.rss_bytes if process.is_alive else {}
-        yield "process_cpu_seconds_total", process.cpu_s
-    if (telemetry := view.telemetry) is not None:
-        has_room = telemetry.queue_room > 0
-        yield "queue_depth", {"handoff": telemetry.queue_depth} if has_room else {}
-        yield "queue_capacity", {"handoff": telemetry.queue_room} if has_room else {}
-        dropped = {"log": telemetry.log_lost, "rows": telemetry.rows_lost}
-        yield "queue_dropped_total", dropped | ({"handoff": telemetry.queue_dropped} if has_room else {})
+        yield "process_resident_memory_bytes", process.rss_bytes
+    if (telemetry := view.telemetry) is not None and telemetry.queue_room > 0:
+        yield "queue_depth", {"handoff": telemetry.queue_depth}
+        yield "queue_capacity", {"handoff": telemetry.queue_room}
 
 
 def _orders(view: SessionView) -> dict[str, Value]:
@@ -221,9 +242,19 @@ def limits_used(view: SessionView) -> dict[str, Value]:
         "day_loss": (max(0, -ledger.day_pnl), float(risk.max_day_loss) * PAISE),
         "positions": (ledger.entries_today, risk.max_positions_per_day),
         "orders_per_day": (ledger.orders_today, risk.max_orders_per_day),
-        "exposure": (ledger.open_value, exposure),
+        "exposure": (_open_value(view, ledger), exposure),
     }
     return {name: part / whole for name, (part, whole) in used.items() if whole > 0}
+
+
+def _open_value(view: SessionView, ledger: Ledger) -> int:
+    """Return what is held at its last prices, paise: now, as `position_quantity`, and not at the ledger's second."""
+    values = [each.quantity * each.last_price for each in view.instruments if each.last_price is not None]
+    return (
+        sum(values)
+        if all(each.last_price is not None or not each.quantity for each in view.instruments)
+        else ledger.open_value
+    )
 
 
 def _family(metric: Metric) -> Family:

@@ -4,6 +4,7 @@ Nothing is sent to it. A descriptor of the process (pidfd) tells of its death at
 """
 
 import errno
+import json
 import os
 import select
 import time
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple
 import psutil
 
 from myquant.monitor.view import ProcessView
+from myquant.session.operator import CARD
 
 SECOND_NS: Final = 1_000_000_000
 STARTED_BEHIND_NS: Final = (
@@ -44,6 +46,24 @@ def process_stat(pid: int, proc: Path = _PROC) -> ProcessStat | None:
     fields = text.rpartition(")")[2].split()  # a name may hold spaces and brackets
     began_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # since boot
     return ProcessStat(fields[0], time.time_ns() - int((uptime_s - began_s) * SECOND_NS))
+
+
+def lost_start(folder: Path) -> ProcessView | None:
+    """Return the process that the card in a session's folder names, by when it was put, where that is gone; None: it is not.
+
+    One that leaves takes its card away; one that is killed leaves it.
+    """
+    try:
+        pid = int(json.loads((folder / CARD).read_bytes())["pid"])
+        put_ns = (folder / CARD).stat().st_mtime_ns
+        process = ProcessView(pid, put_ns, is_alive=False)
+        descriptor = _open(process)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if descriptor >= 0:
+        os.close(descriptor)
+        return None
+    return process
 
 
 class ProcessWatch:

@@ -13,9 +13,12 @@ from typing import IO, Any, Final, Protocol
 
 import myquant
 from myquant.monitor.view import SessionView
+from myquant.session.operator import put_private
 
 FILE: Final = "replays.json"
+OUTPUT: Final = "replay.out"
 FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
 LIMIT_NS: Final = 30 * 60 * 10**9
 KEPT_MAX: Final = 500
 OUTPUT_MAX: Final = 2**20
@@ -114,7 +117,9 @@ class ReplayProcess:
 
     def __init__(self, session: Path, folder: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")) -> None:
         folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        self._output: IO[Any] = (folder / "replay.out").open("w+b")
+        output = os.open(folder / OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        os.fchmod(output, FILE_MODE)  # one that is there has another mode perhaps
+        self._output: IO[Any] = os.fdopen(output, "w+b")
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
             [*command, "replay", str(session.absolute()), "--json"],
             stdin=subprocess.DEVNULL,
@@ -171,6 +176,4 @@ def _load(path: Path) -> dict[str, Replay]:
 def _save(path: Path, done: Mapping[str, Replay]) -> None:
     with suppress(OSError):  # it is replayed again after a restart
         path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps({folder: asdict(each) for folder, each in done.items()}), encoding="utf-8")
-        draft.replace(path)
+        put_private(path, json.dumps({folder: asdict(each) for folder, each in done.items()}).encode())

@@ -113,7 +113,7 @@ RULES: Final = MappingProxyType(
         ),
         "clock_offset": Rule(
             WARNING,
-            "the machine's clock and the exchange's differ by `monitor.clock_offset_s`",
+            "the machine's clock and the exchange's differ by `monitor.clock_offset_s`; not where the exchange's day is another one, which a lab plays",
             "look at the machine's time service: `timedatectl`",
             rules_trading.clock_offset,
             AWAKE,

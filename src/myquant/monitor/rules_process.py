@@ -44,18 +44,19 @@ _FLATTEN: Final = ("every position is closed, and nothing is entered", RESUME)
 
 def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a process that went without a word."""
-    process = view.process
+    process = view.lost_start or view.process
     if process is None or not view.is_dead or view.ended_code is not None:
         return
     held = holding(view)
     if not held and not look.is_of_today(view):
         return
     since_ns = last_word_ns(view)
+    began = ", it died while it began" if view.lost_start is not None else ""
     if not held:
-        yield Fault(f"its process {process.pid} is gone without a word; it held nothing", since_ns)
+        yield Fault(f"its process {process.pid} is gone without a word{began}; it held nothing", since_ns)
         return
     cover = "; ".join(_protection(view, symbol, units) for symbol, units in view.holds.items())
-    yield Fault(f"its process is gone and it holds {held}: {cover}".upper(), since_ns)
+    yield Fault(f"its process is gone{began} and it holds {held}: {cover}".upper(), since_ns)
 
 
 def _protection(view: SessionView, symbol: str, units: int) -> str:
@@ -125,8 +126,8 @@ def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a disk, or a journal, that has little room left."""
     free, least = view.disk_free_bytes, look.settings.disk_free_mib
     has_failed = view.stopped_code and look.is_of_today(view)  # perhaps for that, and it can't go on
-    is_seen = view.process is not None and not view.process.is_unseen
-    if not (has_failed or (view.runs and is_seen and not is_silent(view, look))):
+    is_unseen = view.process is not None and view.process.is_unseen  # it may be dead for long
+    if not (has_failed or (view.runs and not is_unseen and not is_silent(view, look))):
         return
     if free is not None and free < least * MIB:
         severity = CRITICAL if free * 10 < least * MIB else WARNING

@@ -26,6 +26,10 @@ from myquant.session.log import open_log
 from myquant.session.log_files import bounds_of
 
 NAME = "monitor"
+NO_CHANNEL = (
+    "no alert channel is set, so nobody is told when something happens: alerts are in the log and `myquant alerts list` "
+    "only; set alerts.critical"
+)
 
 
 def clocks() -> tuple[int, int]:
@@ -100,7 +104,8 @@ class _Service:
             folders = [str(each) for each in monitor.directories]
             self._log.info("watching", folders=folders, host=host, port=server.port, channels=station.channels)
             if not station.channels:
-                self._log.warning("no alert channel is set: alerts are in the log and `myquant alerts list` only")
+                self._log.error(NO_CHANNEL)
+                monitor.shortfalls.append(NO_CHANNEL)
             if is_wide(host):
                 self._log.warning(
                     "others than this machine can reach the monitor: its answers are not encrypted", host=host

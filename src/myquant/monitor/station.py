@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from myquant.config.loading import LoadedConfig
 from myquant.config.watching import MonitorSettings
+from myquant.errors import ConfigError
 from myquant.monitor.alerting import Alerting
 from myquant.monitor.book import Book
 from myquant.monitor.channels import channel_names, read_channels, secret_parts
@@ -68,6 +69,8 @@ class Station:
         alerts, self._settings = config.alerts, config.monitor
         self._log, self._folders = log, folders
         channels = read_channels(channel_names(alerts), environ)
+        if channels and all(each.problem for each in channels):
+            raise ConfigError("; ".join(["no alert could be delivered", *(each.problem for each in channels)]))
         self._spool = Spool(folder, time.time_ns)
         self._book = Book(folder)
         self._courier = Courier(channels, alerts, self._spool, log, environ)

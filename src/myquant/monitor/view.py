@@ -62,7 +62,9 @@ class ProcessView:
     is_alive: bool = True
     is_unseen: bool = False  # its note was read, and nobody has looked yet whether it lives
     is_stopped: bool = False  # SIGSTOP, or a debugger
-    died_wall_ns: int | None = None  # when its death was noticed; None: it lives, or said that it leaves
+    died_wall_ns: int | None = (
+        None  # when its death was noticed; its last word, where nobody watched; None: it lives, or said that it leaves
+    )
     cpu_s: dict[str, float] = field(default_factory=dict)  # by component; "session" is the process itself
     rss_bytes: dict[str, int] = field(default_factory=dict)
 
@@ -98,6 +100,7 @@ class SessionView:
 
     # how it stands
     process: ProcessView | None = None  # None: none has begun it yet
+    lost_start: ProcessView | None = None  # one that is gone without a word before its first note
     stopped_code: int | None = None  # its last process left with this code; None: it runs, or died without a word
     ended_code: int | None = None  # the session is over (session.json); None: it can go on
     starts: int = 0  # processes so far
@@ -131,7 +134,7 @@ class SessionView:
     is_market_open: bool | None = None  # by the exchange's clock and the session's calendar
     open_for_ns: int = 0  # for how long, likewise
     delay_min_ns: int | None = (
-        None  # least of (receipt - exchange's time) in the last minute of packets; None: too far apart
+        None  # least of (receipt - exchange's time) in the last minute of packets; None: not of one day
     )
     ticks_unused: Counter[str] = field(
         default_factory=Counter
@@ -185,7 +188,8 @@ class SessionView:
     @property
     def is_dead(self) -> bool:
         """Whether its last process went without a word."""
-        return self.process is not None and not self.process.is_alive and self.stopped_code is None
+        is_gone = self.process is not None and not self.process.is_alive and self.stopped_code is None
+        return is_gone or (self.lost_start is not None and not self.runs)
 
 
 @dataclass(frozen=True)

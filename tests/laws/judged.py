@@ -23,6 +23,8 @@ Values = Mapping[str, Any]
 
 WHAT: Mapping[str, Mapping[str, Any]] = {
     "silent": {"beat_mono_ns": MONO - 4 * SECOND, "is_market_open": False},
+    "stale": {"feed_stale": True, "feed_since_ns": NOON - 5 * SECOND, "open_for_ns": 60 * SECOND},
+    "cut_off": {"telemetry": CALM._replace(channel_down_ns=5 * SECOND)},
     "bare": {"instruments": held(bare_since_ns=NOON - 6 * SECOND)},
     "unanswered": {"orders": {7: order(age_s=12)}},
     "refused": {"ledger": EVEN._replace(rejects_in_row=2)},

@@ -41,6 +41,8 @@ QUICK: Final[dict[str, Any]] = {
     "monitor.look_s": "0.1",
     "monitor.silence_s": "1.5",
     "monitor.feed_age_s": 1,
+    "monitor.feed_stale_s": "0.5",
+    "monitor.order_channel_s": "0.5",
     "monitor.bare_s": 1,
     "monitor.unknown_s": 1,
     "monitor.disk_free_mib": 1,

@@ -30,7 +30,8 @@ from session.stage import SYMBOL, write_day
 SLACK_S = 10.0
 DEAD_S = 2.0
 FROZEN_S = float(QUICK["monitor.silence_s"]) + 1
-FEED_S = max(0.5, float(QUICK["monitor.feed_age_s"])) + 1  # `session.stage.LIVELY` has a feed.stall_s of half a second
+# `session.stage.LIVELY` has a feed.stall_s of half a second
+FEED_S = max(0.5 + float(QUICK["monitor.feed_stale_s"]), float(QUICK["monitor.feed_age_s"])) + 1
 LOOKS_S = 2.0  # what is looked at once a second
 LOOKS = 5
 
@@ -84,7 +85,7 @@ def test_a_session_that_freezes_is_cut_off_and_dies(drill: Drill) -> None:
         dead["held"]
         .arrivals["mail"]
         .title.startswith(
-            f"CRITICAL held: engine_dead: ITS PROCESS IS GONE AND IT HOLDS 75 {SYMBOL}: IT IS PROTECTED BY STOP ORDER"
+            f"CRITICAL held (live): engine_dead: ITS PROCESS IS GONE AND IT HOLDS 75 {SYMBOL}: IT IS PROTECTED BY STOP ORDER"
         )
     )
     assert dead["flat"].arrivals["mail"].title.endswith("is gone without a word; it held nothing")

@@ -51,12 +51,12 @@ def _nested(values: Values) -> dict[str, dict[str, Any]]:
 
 
 def found(what: str) -> Callable[[Values], list[tuple[str, str]]]:
-    """Return the probe that judges a session with this fault: rules and subjects."""
+    """Return the probe that judges a session with this fault: rules, and how far it has gone."""
 
     def probe(values: Values) -> list[tuple[str, str]]:
         config = loaded(values)
         each = view(config=config, **WHAT[what])
-        return [(one.rule, one.subject) for one in judge({"s": each}, config.config.monitor, NOON, MONO)]
+        return [(one.rule, one.state) for one in judge({"s": each}, config.config.monitor, NOON, MONO)]
 
     return probe
 

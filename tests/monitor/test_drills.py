@@ -116,7 +116,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         assert low.alert.severity == CRITICAL
         assert_in_time(low, fault_ns, LOOKS_S)
         assert session.wait() == 4
-        halted = drill.raised("halted", "s", subject="journal")
+        halted = drill.raised("halted", "s")
         assert halted.alert.severity == CRITICAL
         failed = drill.raised("session_failed", "s")
         assert "EXIT CODE 4" in failed.arrivals["mail"].title.upper()
@@ -159,7 +159,7 @@ def test_orders_that_are_refused_lost_or_not_ours(drill: Drill) -> None:
         wait("it is protected again", lab.is_protected)
 
         fault_ns = lab.trade(75)
-        differ = drill.raised("books_differ", "held", subject="halt")
+        differ = drill.raised("halted", "held")
         assert_in_time(differ, fault_ns, 1 + LOOKS_S)
         ask_session(drill.stage.session("held"), RESUME, "test")
         drill.resolved(differ)

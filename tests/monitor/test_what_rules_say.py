@@ -23,7 +23,8 @@ def test_of_simulated_fills_nothing_is_at_the_broker_and_no_money_at_stake() -> 
 
 
 def test_a_journal_without_telemetry_has_its_log_for_the_order_channel() -> None:
-    memory, facts = Memory(), {"telemetry": None, "order_channel_up": False, "read_mono_ns": MONO}
+    memory = Memory()
+    facts: dict[str, Any] = {"telemetry": None, "order_channel_up": False, "read_mono_ns": MONO}
     seen = [[each.rule for each in found(view(**facts), after_s=after_s, memory=memory)] for after_s in (0, 1, 2.9, 3)]
     assert [rules.count("order_channel_down") for rules in seen] == [0, 0, 0, 1]
 
@@ -32,7 +33,7 @@ def test_funds_are_short_until_they_suffice_and_not_again_for_the_same_denial() 
     memory = Memory()
 
     def look(funds: int, line: LogLine = SHORT) -> list[str]:
-        facts = {"short_of_funds": line, "ledger": stands(funds=funds)}
+        facts: dict[str, Any] = {"short_of_funds": line, "ledger": stands(funds=funds)}
         return [each.text for each in found(view(**facts), memory=memory)]
 
     (text,) = look(1_000_50)
@@ -46,20 +47,20 @@ def test_a_days_loss_is_one_fault_that_becomes_worse_and_says_what_is_left_to_do
     memory = Memory()
 
     def look(loss: int, **facts: Any) -> tuple[str, str]:
-        (each,) = found(view(**LIMIT, ledger=stands(day_pnl=-loss, **facts)), memory=memory)
+        (each,) = found(view(config=LIMIT["config"], ledger=stands(day_pnl=-loss, **facts)), memory=memory)
         return each.severity, each.state
 
     assert [look(50_000), look(81_000), look(60_000)] == [(WARNING, "50"), (WARNING, "80"), (WARNING, "80")]
     assert look(100_000, day_stopped=1) == (CRITICAL, "100")
-    (flat,) = found(view(**LIMIT, ledger=stands(day_pnl=-100_000, day_stopped=1)))
-    (holds,) = found(view(**LIMIT, ledger=stands(day_pnl=-100_000, day_stopped=1), instruments=held()))
+    (flat,) = found(view(config=LIMIT["config"], ledger=stands(day_pnl=-100_000, day_stopped=1)))
+    (holds,) = found(view(config=LIMIT["config"], ledger=stands(day_pnl=-100_000, day_stopped=1), instruments=held()))
     assert flat.remedy.startswith("nothing today")
     assert "flatten" in holds.remedy
 
 
 def test_where_no_order_can_be_sent_no_flattening_is_advised() -> None:
     cut = told(channel_down_ns=9 * SECOND)
-    bare = {"instruments": held(bare_since_ns=NOON - 5 * SECOND)}
+    bare: dict[str, Any] = {"instruments": held(bare_since_ns=NOON - 5 * SECOND)}
     remedies = [
         found(view(telemetry=each, **bare), rules={"position_bare": RULES["position_bare"]}) for each in (CALM, cut)
     ]

@@ -148,6 +148,10 @@ class Drill:
         """Return the alerts that last."""
         return [each for each in self.alerts() if each.is_firing]
 
+    def is_firing(self, rule: str, session: str, severity: str) -> bool:
+        """Return whether an alert lasts, and is so severe."""
+        return any((each.rule, each.session, each.severity) == (rule, session, severity) for each in self.firing())
+
     def raised(
         self, rule: str, session: str = "", *, subject: str | None = None, channels: Sequence[str] = ()
     ) -> Report:

@@ -55,6 +55,13 @@ def test_a_halt_for_another_reason_is_told_once_and_is_the_same_alert(tmp_path: 
     assert {number: _state(alert) for number, alert in told.alerting._alerts.items()} == {1: "ended"}
 
 
+def test_a_halt_that_comes_back_for_another_reason_before_its_end_was_told_is_told(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    first, second = (fault("halted", CRITICAL, state=state) for state in ("order_channel_lost", "books_differ"))
+    looks = [(first,), (), (first,), (), (second,), (second,)]
+    assert [len(told.take(at_s, *each)) for at_s, each in enumerate(looks)] == [1, 1, 1, 0, 1, 0]
+
+
 def test_the_end_of_what_counts_says_that_none_is_new(tmp_path: Path) -> None:
     told = Told(tmp_path, **ALONE)
     told.take(0, fault("books_differ", CRITICAL))

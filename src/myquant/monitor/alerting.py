@@ -158,18 +158,17 @@ class Alerting:
         if alert.severity != found.severity:
             alert.severity = found.severity
             self._touched.add(alert.number)
-        comes_back = not alert.is_firing
-        if comes_back:
+        if not alert.is_firing:
             alert.ended_ns = None
             alert.comebacks += 1
             self._touched.add(alert.number)
             if alert.is_over_told and not has_risen:
-                alert.is_over_told = False
+                alert.is_over_told, is_told = False, True
                 self._tell(alert, AGAIN, now_ns)
         if has_risen:
             alert.acknowledged_ns, alert.is_over_told = None, False
             self._tell(alert, RISEN, now_ns)
-        elif not is_told and not comes_back:
+        elif not is_told:
             alert.acknowledged_ns = None
             self._tell(alert, CHANGED, now_ns)
         else:

@@ -122,6 +122,8 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "logs.tick_line_every": ([0, 1_000_000], [-1, 1_000_001]),
     "monitor.silence_s": ([Decimal("1.5"), 3600], [Decimal("1.49"), Decimal("3600.000001")]),
     "monitor.feed_age_s": SECONDS,
+    "monitor.feed_stale_s": SECONDS,
+    "monitor.order_channel_s": SECONDS,
     "monitor.bare_s": SECONDS,
     "monitor.unknown_s": SECONDS,
     "monitor.rejects": ([1, 1000], [0, 1001]),

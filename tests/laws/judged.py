@@ -23,6 +23,8 @@ Values = Mapping[str, Any]
 
 WHAT: Mapping[str, Mapping[str, Any]] = {
     "silent": {"beat_mono_ns": MONO - 4 * SECOND, "is_market_open": False},
+    "stale": {"feed_stale": True, "feed_since_ns": NOON - 5 * SECOND, "open_for_ns": 60 * SECOND},
+    "cut_off": {"telemetry": CALM._replace(channel_down_ns=5 * SECOND)},
     "bare": {"instruments": held(bare_since_ns=NOON - 6 * SECOND)},
     "unanswered": {"orders": {7: order(age_s=12)}},
     "refused": {"ledger": EVEN._replace(rejects_in_row=2)},
@@ -49,12 +51,12 @@ def _nested(values: Values) -> dict[str, dict[str, Any]]:
 
 
 def found(what: str) -> Callable[[Values], list[tuple[str, str]]]:
-    """Return the probe that judges a session with this fault: rules and subjects."""
+    """Return the probe that judges a session with this fault: rules, and how far it has gone."""
 
     def probe(values: Values) -> list[tuple[str, str]]:
         config = loaded(values)
         each = view(config=config, **WHAT[what])
-        return [(one.rule, one.subject) for one in judge({"s": each}, config.config.monitor, NOON, MONO)]
+        return [(one.rule, one.state) for one in judge({"s": each}, config.config.monitor, NOON, MONO)]
 
     return probe
 

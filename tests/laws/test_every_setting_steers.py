@@ -207,6 +207,8 @@ TABLE: Final[dict[str, Row]] = {
     "monitor.look_s": Row(Decimal("0.5"), watching.pause),
     "monitor.silence_s": Row(5, judged.found("silent")),
     "monitor.feed_age_s": Row(8, judged.silent_feed),
+    "monitor.feed_stale_s": Row(7, judged.found("stale")),
+    "monitor.order_channel_s": Row(7, judged.found("cut_off")),
     "monitor.bare_s": Row(7, judged.found("bare")),
     "monitor.unknown_s": Row(15, judged.found("unanswered")),
     "monitor.rejects": Row(3, judged.found("refused")),

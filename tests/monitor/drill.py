@@ -43,6 +43,8 @@ QUICK: Final[dict[str, Any]] = {
     "monitor.look_s": "0.1",
     "monitor.silence_s": "1.5",
     "monitor.feed_age_s": 1,
+    "monitor.feed_stale_s": "0.5",
+    "monitor.order_channel_s": "0.5",
     "monitor.bare_s": 1,
     "monitor.unknown_s": 1,
     "monitor.disk_free_mib": 1,
@@ -147,6 +149,10 @@ class Drill:
     def firing(self) -> list[Alert]:
         """Return the alerts that last."""
         return [each for each in self.alerts() if each.is_firing]
+
+    def is_firing(self, rule: str, session: str, severity: str) -> bool:
+        """Return whether an alert lasts, and is so severe."""
+        return any((each.rule, each.session, each.severity) == (rule, session, severity) for each in self.firing())
 
     def raised(
         self, rule: str, session: str = "", *, subject: str | None = None, channels: Sequence[str] = ()

@@ -29,7 +29,7 @@ def view(name: str = "monday", config: LoadedConfig | None = None, **facts: Any)
     made = SessionView(
         name=name,
         folder=Path("runs") / name,
-        kind="paper",
+        kind="live",
         symbols=(SYMBOL,),
         strategy="default",
         config=config or loaded(),

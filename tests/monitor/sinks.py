@@ -19,7 +19,7 @@ WAIT_S: Final = 30.0
 # What goes wrong with a sink, besides that nobody listens (`Sinks.close`).
 REFUSES: Final = "refuses"  # HTTP 500, SMTP 451
 HANGS: Final = "hangs"
-_NOTICE: Final = re.compile(r"^(\S+): (\w+) \((\w+)\) ([a-z ]+) at (.+?), alert (\d+)$", re.MULTILINE)
+_NOTICE: Final = re.compile(r"^(\S+)(?: \(\w+\))?: (\w+) \((\w+)\) ([a-z ]+) at (.+?), alert (\d+)$", re.MULTILINE)
 _MESSAGE: Final = re.compile(r"^Message (\w+)$", re.MULTILINE)
 
 Result = TypeVar("Result")

@@ -291,9 +291,12 @@ def test_news_are_for_people() -> None:
     journal.command(codes.TRADE_CLOSED, quantity=75, price=11_000, reason=codes.TAKE_PROFIT, net=70_050, charges=4_575)
     journal.note(note(record.STOPPED, 0))
     assert [(each.kind, each.text) for each in journal.folded().news] == [
-        ("day_start", "09:15:00 IST the feed is healthy: NIFTY"),
-        ("entry", "09:15:00 IST bought 75 NIFTY at 100.05, stop 95.00"),
-        ("exit", "09:15:00 IST sold 75 NIFTY at 110.00: Take profit 1, net +₹700.50"),
+        ("day_start", "09:15:00 IST the day begins: strategy default on NIFTY; the feed is healthy"),
+        ("entry", "09:15:00 IST bought 75 NIFTY at 100.05, stop 95.00; closed trades of the day ₹0.00"),
+        (
+            "exit",
+            "09:15:00 IST sold 75 NIFTY at 110.00: Take profit 1, net +₹700.50; closed trades of the day +₹700.50",
+        ),
         ("day_end", "09:15:00 IST P&L of the day +₹700.50, 1 trade, charges ₹45.75"),
     ]
 

@@ -101,7 +101,8 @@ def test_a_session_whose_process_is_killed_is_dead_and_one_that_left_is_not(
     tmp_path: Path, child: subprocess.Popen[bytes]
 ) -> None:
     journals = {
-        name: begun(put_session(tmp_path / name), child.pid, wall_ns=time.time_ns()) for name in ("killed", "left")
+        name: begun(put_session(tmp_path / name, kind="live"), child.pid, wall_ns=time.time_ns())
+        for name in ("killed", "left")
     }
     told = Told()
     monitor = monitor_of(tmp_path, told)

@@ -83,7 +83,7 @@ def test_a_folder_that_is_spoiled_spoils_no_other(tmp_path: Path, what: str) -> 
 
 
 def test_half_a_character_in_an_alert_is_kept_and_told(tmp_path: Path) -> None:
-    alerts = Alerts(tmp_path)
+    alerts = Alerts(tmp_path, alerts__group_s=0)
     first = alerts.take(0, fault(severity="critical", session="a\udcff"))
     assert first
     assert alerts.book.trouble is None

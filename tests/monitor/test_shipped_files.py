@@ -85,7 +85,7 @@ def test_settings_are_filled_in(tmp_path: Path, changes: dict[str, str | int], n
 def test_every_threshold_of_the_rules_is_that_of_a_setting(tmp_path: Path) -> None:
     """Both are changed: a rule with a number of its own would not follow."""
     names = ("silence_s", "feed_age_s", "bare_s", "unknown_s", "rejects", "queue_percent", "clock_offset_s")
-    for name in (*names, "journal_lag_s", "disk_free_mib"):
+    for name in (*names, "feed_stale_s", "order_channel_s", "journal_lag_s", "disk_free_mib"):
         assert texts(tmp_path, **{name: 77})["myquant_rules.yml"] != texts(tmp_path)["myquant_rules.yml"], name
 
 

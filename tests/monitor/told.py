@@ -1,12 +1,14 @@
 """Alerting for tests: findings by hand, and a courier that takes equal messages once, as the real one does."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.made_views import NOON, SECOND, loaded
-from myquant.monitor.alerting import Alerting
+from myquant.monitor.alerting import ALL_ASKED, Alerting
 from myquant.monitor.book import Book
+from myquant.monitor.faults import Unasked
 from myquant.monitor.finding import CRITICAL, INFO, WARNING, Finding
 from myquant.monitor.message import Message
 from myquant.monitor.view import News
@@ -15,12 +17,14 @@ IST = ZoneInfo("Asia/Kolkata")
 ALL = {"alerts__info": '["chat"]', "alerts__warning": '["chat", "mail"]', "alerts__critical": '["mail", "phone"]'}
 
 
-def fault(rule: str = "feed_stale", severity: str = WARNING, session: str = "monday", subject: str = "") -> Finding:
-    return Finding(rule, session, subject, severity, f"{rule} of {session}", "look at it", NOON)
+def fault(
+    rule: str = "feed_stale", severity: str = WARNING, session: str = "monday", subject: str = "", **more: str
+) -> Finding:
+    return Finding(rule, session, subject, severity, f"{rule} of {session}", "look at it", NOON, **more)
 
 
 def news(kind: str = "entry", at_s: float = 0, text: str = "bought 75 NIFTY at 100.00") -> News:
-    return News(kind, "monday", NOON + round(at_s * SECOND), text)
+    return News(kind, "monday", NOON + round(at_s * SECOND), text, "paper")
 
 
 class Killed(BaseException):
@@ -60,10 +64,16 @@ class Told:
             self.messages.append(message)
         self.step()
 
-    def take(self, at_s: float, *found: Finding, happened: tuple[News, ...] = ()) -> list[Message]:
+    def take(
+        self,
+        at_s: float,
+        *found: Finding,
+        happened: tuple[News, ...] = (),
+        unasked: Mapping[tuple[str, str], Unasked] | None = ALL_ASKED,
+    ) -> list[Message]:
         """Return what a look led to."""
         before = len(self.messages)
-        self.alerting.take(found, happened, NOON + round(at_s * SECOND))
+        self.alerting.take(found, happened, NOON + round(at_s * SECOND), unasked)
         return self.messages[before:]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from journal.journal_samples import QUICK
 from myquant.core import codes
 from myquant.core.layout import dtype_of
-from myquant.core.records import NO_COMMAND, Account, Command, Event
+from myquant.core.money import RATE_SCALE
+from myquant.core.records import NO_COMMAND, Account, Command, Event, Rules
 from myquant.session.ending import session_record
 from myquant.session.engine import Engine
 from myquant.session.loop import SessionLoop
@@ -26,9 +27,12 @@ class Told:
 
     def __init__(self, *, decisions: bool = False) -> None:
         self.log = Lines()
-        self.desk = np.zeros(1, np.dtype([("account", dtype_of(Account))]))
+        self.desk = np.zeros(1, np.dtype([("account", dtype_of(Account)), ("rules", dtype_of(Rules))]))
         self.desk["account"]["cash"] = 10_000_00
-        engine: Any = SimpleNamespace(desk=self.desk, names=[SimpleNamespace(symbol="NIFTY")])
+        self.desk["rules"]["position_rate"] = RATE_SCALE // 2
+        days = np.zeros(1, [("lot_size", "i8")])
+        days["lot_size"] = 75
+        engine: Any = SimpleNamespace(desk=self.desk, names=[SimpleNamespace(symbol="NIFTY")], days=days)
         self.untold = Untold(cast("Engine", engine), decisions=decisions)
 
     def take(self, command: Command, shortfall: int = 0) -> list[tuple[str, str, dict[str, Any]]]:
@@ -50,12 +54,20 @@ def test_a_halt_is_told_unless_it_is_the_stops_own() -> None:
 
 def test_an_entry_that_the_brokers_funds_deny_is_told_once_until_they_suffice() -> None:
     told = Told()
-    fields = {"symbol": "NIFTY", "price": 295.05, "reason": "size", "input": 7, "broker_funds": 4_000.0}
+    fields = {
+        "symbol": "NIFTY",
+        "price": 295.05,
+        "reason": "size",
+        "input": 7,
+        "broker_funds": 4_000.0,
+        "needed": 44_257.5,
+    }
     assert told.take(DENIED) == []  # by our own cash
     assert told.take(DENIED, 6_000_00) == [("warning", TOO_SMALL, fields)]
     assert told.take(DENIED, 6_500_00) == []
     assert told.take(DENIED) == []
-    assert told.take(DENIED, 6_000_00) == [("warning", TOO_SMALL, fields)]
+    assert told.take(DENIED, 6_000_00) == []  # within a minute
+    assert told.take(DENIED._replace(time_ns=60 * 10**9), 6_000_00) == [("warning", TOO_SMALL, fields)]
     assert told.take(DENIED._replace(reason=codes.EXPOSURE), 6_000_00) == []
 
 

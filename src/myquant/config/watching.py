@@ -56,6 +56,8 @@ class MonitorSettings(Section):
     look_s: Annotated[Decimal, Field(ge=Decimal("0.05"), le=10, decimal_places=PERCENT_DECIMALS)]
     silence_s: Annotated[Decimal, Field(ge=Decimal("1.5"), le=3600, decimal_places=PERCENT_DECIMALS)]
     feed_age_s: Seconds
+    feed_stale_s: Seconds
+    order_channel_s: Seconds
     bare_s: Seconds
     unknown_s: Seconds
     rejects: Annotated[int, Field(ge=1, le=1000)]

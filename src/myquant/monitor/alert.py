@@ -10,8 +10,11 @@ from myquant.monitor.finding import Finding
 RAISED: Final = "raised"
 AGAIN: Final = "raised again"  # it had ended, and came back
 RISEN: Final = "risen"  # its severity
+CHANGED: Final = "changed"  # its reason, or how far it has gone
 REPEATED: Final = "still there"
 RESOLVED: Final = "resolved"
+ENDED: Final = "ended"  # nobody looks for it any more, as the session has left: resolved by nobody
+OVER: Final = (RESOLVED, ENDED)
 
 
 @dataclass
@@ -36,11 +39,16 @@ class Alert:
     is_over_told: bool = False  # its end was told
     acknowledged_ns: int | None = None
     note: str = ""  # of who acknowledged it
+    kind: str = ""  # of the session
+    stand: str = ""  # what it holds, and what protects it
+    states: list[str] = field(default_factory=list)  # that were told, the last one last
 
     @classmethod
     def of(cls, number: int, found: Finding, now_ns: int) -> Self:
         """Return the alert of a finding that is new."""
-        return cls(number, *found[:6], since_ns=found.since_ns, raised_ns=now_ns)
+        alert = cls(number, *found[:6], since_ns=found.since_ns, raised_ns=now_ns)
+        alert.kind, alert.stand, alert.states = found.kind, found.stand, [found.state]
+        return alert
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -66,11 +74,13 @@ class Notice:
     remedy: str
     since_ns: int
     at_ns: int
+    kind: str = ""  # of the session
+    stand: str = ""  # what it holds, and what protects it
 
     @property
     def is_fault(self) -> bool:
         """Whether it tells of a fault that is there."""
-        return self.number > 0 and self.what != RESOLVED
+        return self.number > 0 and self.what not in OVER
 
 
 @dataclass

@@ -6,10 +6,11 @@ a monitor that is killed anywhere tells nothing twice, as the courier takes equa
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import tzinfo
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from myquant.config.watching import AlertSettings
@@ -17,6 +18,9 @@ from myquant.errors import ConfigError, MyquantError
 from myquant.monitor import book as books
 from myquant.monitor.alert import (
     AGAIN,
+    CHANGED,
+    ENDED,
+    OVER,
     RAISED,
     REPEATED,
     RESOLVED,
@@ -29,6 +33,7 @@ from myquant.monitor.alert import (
     outbox_of,
 )
 from myquant.monitor.book import Book, Row
+from myquant.monitor.faults import Unasked
 from myquant.monitor.finding import INFO, SEVERITIES, Finding
 from myquant.monitor.message import Message
 from myquant.monitor.outgoing import Outgoing
@@ -38,8 +43,12 @@ from myquant.monitor.view import News
 CALM_NS: Final = 60 * 10**9  # a fault that comes back within this is the same alert
 KEPT_NS: Final = 30 * 86_400 * 10**9  # an alert that is over stands in the book for so long
 KEPT_MAX: Final = 5_000  # and so many
+REWRITE_NS: Final = 10 * 10**9  # an alert's text has figures: so old they may be in the book
 NEWS_MAX: Final = 500  # of which it is known that they were told
 SWITCHES: Final = {"entry": "entries", "exit": "exits", "day_start": "days", "day_end": "days"}
+
+ASKED: Final = Unasked()
+ALL_ASKED: Final[Mapping[tuple[str, str], Unasked]] = MappingProxyType({})
 
 T = TypeVar("T")
 Post = Callable[[Message], object]
@@ -79,17 +88,27 @@ class Alerting:
         self._has_news = False
         self._changes: dict[Row, str | None] = {}
         self._touched: set[int] = set()
+        self._written_ns: dict[int, int] = {}  # when the text of an alert was, by its number
         self._filled: set[str] = set()  # channels whose box has changed
 
-    def take(self, findings: Iterable[Finding], news: Iterable[News], now_ns: int) -> None:
-        """Take all that is wrong at this look, and what has happened since the last one; `now_ns`: the machine's clock."""
+    def take(
+        self,
+        findings: Iterable[Finding],
+        news: Iterable[News],
+        now_ns: int,
+        unasked: Mapping[tuple[str, str], Unasked] | None = ALL_ASKED,
+    ) -> None:
+        """Take all that is wrong at this look, and what has happened since the last one; `now_ns`: the machine's clock.
+
+        `unasked`: of which rules and sessions nothing is known now (None: of none); what was found of them is not over.
+        """
         off = self._settings.off
         found = {each.key: each for each in findings if each.rule not in off}
         self._take_acks(now_ns)
         for finding in found.values():
             self._follow(finding, now_ns)
         for alert in [alert for key, alert in self._open.items() if key not in found]:
-            self._end(alert, now_ns)
+            self._miss(alert, None if unasked is None else unasked.get((alert.rule, alert.session), ASKED), now_ns)
         for each in news:
             self._tell_news(each, now_ns)
         self._gather(now_ns)
@@ -132,7 +151,10 @@ class Alerting:
             self._tell(alert, RAISED, now_ns)
             return
         has_risen = SEVERITIES.index(found.severity) > SEVERITIES.index(alert.severity)
-        alert.text, alert.remedy = found.text, found.remedy
+        self._renew(alert, found, now_ns)
+        is_told = found.state in alert.states
+        if not is_told:
+            alert.states.append(found.state)
         if alert.severity != found.severity:
             alert.severity = found.severity
             self._touched.add(alert.number)
@@ -141,12 +163,27 @@ class Alerting:
             alert.comebacks += 1
             self._touched.add(alert.number)
             if alert.is_over_told and not has_risen:
-                alert.is_over_told = False
+                alert.is_over_told, is_told = False, True
                 self._tell(alert, AGAIN, now_ns)
         if has_risen:
             alert.acknowledged_ns, alert.is_over_told = None, False
             self._tell(alert, RISEN, now_ns)
-        elif self._is_to_repeat(alert, now_ns):
+        elif not is_told:
+            alert.acknowledged_ns = None
+            self._tell(alert, CHANGED, now_ns)
+        else:
+            self._repeat(alert, now_ns)
+
+    def _renew(self, alert: Alert, found: Finding, now_ns: int) -> None:
+        """Take what a fault is like now; whoever reads the book sees it a little later."""
+        is_new = (alert.text, alert.stand) != (found.text, found.stand)
+        alert.text, alert.remedy, alert.stand, alert.kind = found.text, found.remedy, found.stand, found.kind
+        if is_new and not 0 <= now_ns - self._written_ns.get(alert.number, alert.raised_ns) < REWRITE_NS:
+            self._written_ns[alert.number] = now_ns
+            self._touched.add(alert.number)
+
+    def _repeat(self, alert: Alert, now_ns: int) -> None:
+        if self._is_to_repeat(alert, now_ns):
             alert.repeats += 1
             self._tell(alert, REPEATED, now_ns)
 
@@ -156,7 +193,14 @@ class Alerting:
             return False
         return now_ns - alert.told_ns >= spacing_ns
 
-    def _end(self, alert: Alert, now_ns: int) -> None:
+    def _miss(self, alert: Alert, unasked: Unasked | None, now_ns: int) -> None:
+        """Take that a fault was not found: it is over, or nothing is known of it now and it holds on."""
+        if alert.is_firing and (unasked is None or unasked.holds(alert.severity)):
+            self._repeat(alert, now_ns)
+        else:
+            self._end(alert, unasked.end if unasked else "", now_ns)
+
+    def _end(self, alert: Alert, why: str, now_ns: int) -> None:
         """Note that a fault is gone. The first end is told at once; after a comeback only one that has lasted."""
         if alert.is_firing:
             alert.ended_ns = now_ns
@@ -165,22 +209,24 @@ class Alerting:
         if not 0 <= calm_ns < CALM_NS:
             alert.resolved_ns = now_ns
             del self._open[alert.key]
+            self._written_ns.pop(alert.number, None)
             self._touched.add(alert.number)
         if not alert.is_over_told and (alert.comebacks == 0 or alert.resolved_ns is not None):
             alert.is_over_told = True
-            self._tell(alert, RESOLVED, now_ns)
+            self._tell(alert, ENDED if why else RESOLVED, now_ns, why)
 
-    def _tell(self, alert: Alert, what: str, now_ns: int) -> None:
+    def _tell(self, alert: Alert, what: str, now_ns: int, why: str = "") -> None:
         """Let a notice wait: a raise on the channels of its severity, all else on those that know of the alert."""
         self._touched.add(alert.number)
         if what in {RAISED, RISEN}:
             alert.told = list(dict.fromkeys([*alert.told, *self._channels(alert.severity)]))
-        if what != RESOLVED:
+        if what not in OVER:
             alert.told_ns = now_ns
-        text = alert.text if what != RESOLVED else f"it was: {alert.text}"
+        over = why or RULES[alert.rule].over if alert.rule in RULES else why
+        text = alert.text if what not in OVER else f"it was: {alert.text}{f'; {over}' if over else ''}"
         notice = (alert.number, alert.rule, alert.session, alert.severity, text, alert.remedy, alert.since_ns, now_ns)
         for channel in alert.told:
-            self._wait(channel, Notice(what, *notice))
+            self._wait(channel, Notice(what, *notice, kind=alert.kind, stand=alert.stand))
 
     def _tell_news(self, news: News, now_ns: int) -> None:
         """Let a message wait that is no fault, unless it is switched off or was told."""
@@ -191,7 +237,7 @@ class Alerting:
         self._has_news = True
         for channel in self._channels(INFO):
             told = (0, "", news.session, INFO, news.text, "", news.wall_ns, now_ns)
-            self._wait(channel, Notice(news.kind, *told))
+            self._wait(channel, Notice(news.kind, *told, kind=news.of))
 
     def _channels(self, severity: str) -> tuple[str, ...]:
         """Return whom to tell: where a severity has no channel, those of the next lower one, so that nothing grave goes nowhere."""

@@ -4,9 +4,11 @@ Lines of JSON come on stdin: the address first, then a message each; a line of J
 here, a hanging server or a crash of a library, happens to this channel alone. It ends when its stdin does.
 """
 
+import html
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -23,9 +25,15 @@ if TYPE_CHECKING:
     import apprise
 
 SAID_MAX: Final = 300
+STATUS_MAX: Final = 100  # characters of an answer of HTTP
 LINES_MAX: Final = 50
 GRACE_S: Final = 2.0  # its starter ends it when the time is over; where nobody is left to do so, it ends itself
 DETAILS: Final = ("Socket Exception", "Response Details")  # what apprise says of a failure beside its warnings
+_STATUS: Final = re.compile(r"\berror=(\d{3})\b")
+_TAG: Final = re.compile(r"<[^<>]*>")
+_UNSEEN: Final = re.compile(r"<(head|style|script)\b.*?</\1>", re.IGNORECASE | re.DOTALL)
+_REASON: Final = re.compile(r": ([^:]+), error=")
+_MESSAGE: Final = re.compile(r"Message: (.+?)\.? +Error code explanation")  # as many servers have it
 TYPES: Final = {INFO: "info", WARNING: "warning", CRITICAL: "failure"}  # severities in apprise's words
 WANTED: Final = {"format": "text", "overflow": "split", "redirect": "no"}  # unless the address says otherwise
 
@@ -48,6 +56,23 @@ class Said(logging.Handler):
         lines = [text for is_good, text in self._lines if is_good == delivered]
         self._lines.clear()
         return " ".join(lines)
+
+
+def in_short(said: str) -> str:
+    """Return what a failed delivery led to: `HTTP 501: Unsupported method`. Of a page only the words that are seen are kept."""
+    status = _STATUS.search(said)
+    before, _, after = said.partition(DETAILS[1])
+    if status is None:
+        return _words(said)
+    detail = _words(after).removeprefix(":").strip().removeprefix("b").strip("'\" ")
+    found = _MESSAGE.search(detail) or (None if detail else _REASON.search(before))
+    what = found[1] if found else detail
+    return f"HTTP {status[1]}{f': {what}' if what else ''}"
+
+
+def _words(page: str) -> str:
+    seen = _UNSEEN.sub(" ", html.unescape(page))
+    return " ".join(_TAG.sub(" ", seen).replace("\\n", " ").replace("\\r", " ").split())
 
 
 def with_wishes(address: str, limit_s: float) -> str:
@@ -77,7 +102,7 @@ def serve(requests: Iterator[bytes], answer: Callable[[dict[str, Any]], None]) -
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     is_usable = _service(address, limit_s) is not None
-    answer({"ready": is_usable, "said": redactor.line(said.take(delivered=False), SAID_MAX)})
+    answer({"ready": is_usable, "said": _told(said, redactor, delivered=False)})
     if not is_usable:
         return
     for line in requests:
@@ -85,8 +110,15 @@ def serve(requests: Iterator[bytes], answer: Callable[[dict[str, Any]], None]) -
         signal.setitimer(signal.ITIMER_REAL, limit_s + GRACE_S)
         delivered = _deliver(address, limit_s, request)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        text = redactor.line(said.take(delivered=delivered), SAID_MAX)
-        answer({"id": request["id"], "delivered": delivered, "said": text})
+        answer({"id": request["id"], "delivered": delivered, "said": _told(said, redactor, delivered=delivered)})
+
+
+def _told(said: Said, redactor: Redactor, *, delivered: bool) -> str:
+    """Return what may be shown of what was said: secrets are hidden before and after it is made short, then it is cut."""
+    text = redactor.text(said.take(delivered=delivered))
+    if not delivered:
+        text = in_short(text)
+    return redactor.line(text, STATUS_MAX if text.startswith("HTTP ") else SAID_MAX)
 
 
 def _service(address: str, limit_s: float) -> "apprise.NotifyBase | None":

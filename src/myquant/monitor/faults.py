@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from myquant.config.watching import MonitorSettings
 from myquant.monitor.expected import Expected
-from myquant.monitor.finding import Finding
-from myquant.monitor.view import ProcessView, SessionView
+from myquant.monitor.finding import INFO, SEVERITIES, Finding
+from myquant.monitor.view import LogLine, ProcessView, SessionView
 from myquant.session.operator import COMPILING_S
 
 SECOND_NS: Final = 10**9
@@ -24,6 +25,21 @@ class Fault(NamedTuple):
     subject: str = ""
     severity: str = ""
     remedy: str = ""
+    state: str = ""  # how far it has gone, or why it is so: people are told of each
+
+
+class Unasked(NamedTuple):
+    """What of a rule's alerts holds on though nothing is found of them, as nobody can know: of a session that is dead, say."""
+
+    least: str = ""  # severity from which on; "": none does
+    end: str = ""  # why the others are over though nobody has resolved them; "": they are resolved
+
+    def holds(self, severity: str) -> bool:
+        """Whether an alert of a severity holds on."""
+        return self.least != "" and SEVERITIES.index(severity) >= SEVERITIES.index(self.least)
+
+
+HELD: Final = Unasked(INFO)
 
 
 class Rise(NamedTuple):
@@ -45,6 +61,9 @@ class Memory:
     )  # when a session's market opened; None: it is closed
     so_since_mono_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # by session and what is so
     found: dict[str, list[Finding]] = field(default_factory=dict)  # by session, at the last look
+    unasked: dict[tuple[str, str], Unasked] = field(default_factory=dict)  # by rule and session, at the last look
+    reached: dict[str, Decimal] = field(default_factory=dict)  # by session: the share of its day's loss, percent
+    funded: dict[str, LogLine] = field(default_factory=dict)  # by session: the last lack of funds that is over
     looked_mono_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
     was_late_ns: int | None = None
@@ -55,6 +74,8 @@ class Memory:
         self.counters = {key: rise for key, rise in self.counters.items() if key[0] in kept}
         self.so_since_mono_ns = {key: since for key, since in self.so_since_mono_ns.items() if key[0] in kept}
         self.opened_mono_ns = {name: since for name, since in self.opened_mono_ns.items() if name in kept}
+        self.reached = {name: share for name, share in self.reached.items() if name in kept}
+        self.funded = {name: line for name, line in self.funded.items() if name in kept}
 
 
 @dataclass(frozen=True)
@@ -161,6 +182,30 @@ def is_silent(view: SessionView, look: Look) -> bool:
     return age_ns >= seconds_ns(look.settings.silence_s)
 
 
+def is_beginning(view: SessionView, look: Look) -> bool:
+    """Whether a process has begun so lately that it has not said yet how it stands: its feed connects, say."""
+    process = view.process
+    if process is None or not view.runs:
+        return False
+    age_ns = look.age_ns(process)
+    if view.telemetry is None or view.ledger is None:
+        return age_ns < (DOING_NS if view.doing else FIRST_BEAT_NS)
+    return age_ns < seconds_ns(look.settings.feed_age_s)
+
+
+def is_simulated(view: SessionView) -> bool:
+    """Whether a session's fills are simulated: nothing of it is at a broker."""
+    return view.kind == SIMULATED
+
+
+def is_cut_off(view: SessionView) -> bool:
+    """Whether a session can't send orders, by the last that it has said."""
+    if view.telemetry is None:  # a journal without telemetry: the log is all there is
+        return view.order_channel_up is False
+    return view.telemetry.channel_down_ns > 0
+
+
+SIMULATED: Final = "paper"  # the kind of such a session
 FIRST_BEAT_NS: Final = 10 * SECOND_NS  # a process has beaten once by then
 DOING_NS: Final = COMPILING_S * SECOND_NS  # or by then, where it says that it is at something else
 

@@ -34,11 +34,16 @@ class Finding(NamedTuple):
     text: str  # in one line, with figures: what is wrong
     remedy: str  # what to do
     since_ns: int  # since when, the machine's clock
+    kind: str = ""  # of the session; "": of none
+    stand: str = ""  # what the session holds and what protects it, where that matters
+    state: str = ""  # of the same fault: one that was not told yet is told
 
     def made_plain(self) -> Self:
         """Return it with texts that can be told: names of folders and lines of logs may hold anything."""
         subject, text, remedy = plain(self.subject), plain(self.text), plain(self.remedy)
-        return self._replace(session=plain(self.session), subject=subject, text=text, remedy=remedy)
+        stand, state = plain(self.stand), plain(self.state)
+        made = self._replace(session=plain(self.session), subject=subject, text=text, remedy=remedy)
+        return made._replace(stand=stand, state=state)
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -76,6 +76,7 @@ class OrderBook:
             ):  # as of an account: what halts by itself is the reason
                 set_halt(view, FLATTEN, event.receive_ns)
         elif event.kind == codes.FOREIGN_TRADE:
+            self._note_foreign(event)
             self._hold(event.instrument, -event.quantity, -event.value, event)
         else:
             self._take_answer(event, origin)
@@ -149,6 +150,13 @@ class OrderBook:
         else:
             self._end(order, CANCELLED, CANCELLED, event)
         self._look_for_stop(event.instrument if event.instrument >= 0 else order.instrument, event.receive_ns)
+
+    def _note_foreign(self, event: Event) -> None:
+        """Note which trade was not the session's own; quantity and value are of what was sold."""
+        units, symbols = event.quantity, self._view.symbols
+        symbol = symbols[event.instrument] if 0 <= event.instrument < len(symbols) else f"instrument {event.instrument}"
+        at = f" at {event.value / units / 100:.2f}" if units and event.value else ""
+        self._view.foreign = f"{'sold' if units >= 0 else 'bought'} {abs(units):,} {symbol}{at}"
 
     def _lost(self, event: Event) -> OrderView:
         """Return the order of a fill that the journal has no order of: an entry that was lost."""

@@ -5,14 +5,38 @@ from functools import partial
 from typing import Final
 
 from myquant.config.watching import MonitorSettings
-from myquant.monitor.faults import SECOND_NS, Around, Fault, Look, Memory, is_silent
-from myquant.monitor.finding import SEVERITIES, Finding
-from myquant.monitor.rules import ALL, RULE_FAILED, RULES, RUNNING, Rule
+from myquant.monitor.faults import (
+    HELD,
+    SECOND_NS,
+    Around,
+    Fault,
+    Look,
+    Memory,
+    Unasked,
+    is_beginning,
+    is_cut_off,
+    is_silent,
+    is_simulated,
+)
+from myquant.monitor.finding import CRITICAL, SEVERITIES, WARNING, Finding
+from myquant.monitor.rules import ALL, HEARD, RULE_FAILED, RULES, RUNNING, Rule
+from myquant.monitor.standing import standing
 from myquant.monitor.view import SessionView
 
 LAG: Final = "journal_lag"
 ALONE: Final = Around()
 BEHIND_NS: Final = 30 * SECOND_NS  # so long what was found of a session holds on, while its journal is read
+GRAVE: Final = ("books_differ", "order_unknown", "halted")  # matter to a person after the session has left, too
+LEFT: Final = "the session has left"
+DAY_OVER: Final = "its day is over"
+OF_MONEY: Final = frozenset(  # where fills are simulated, no money is at stake: a warning at most
+    (
+        *("engine_dead", "engine_frozen", "session_failed", "position_bare"),
+        *("order_channel_down", "feed_stale", "feed_age", "day_loss"),
+    )
+)
+FLATTEN: Final = "in doubt `myquant flatten`"
+BY_HAND: Final = "in doubt close in the broker's own app"
 
 
 def judge(
@@ -29,12 +53,19 @@ def judge(
 
     `memory` is kept from look to look: without it nothing is known to last, and looks never come late. A rule that fails is a
     finding of its own, and keeps no other from being asked. What is known of a session whose journal is being read is old, and
-    no fault of today: what was found of it before holds on meanwhile.
+    no fault of today: what was found of it before holds on meanwhile. `memory.unasked` says of what nothing can be known now.
     """
     memory = Memory() if memory is None else memory
     memory.forget(view.name for view in views.values())
     look = Look(settings, now_wall_ns, now_mono_ns, memory, around, views)
     found: dict[tuple[str, str, str], Finding] = {}
+    memory.unasked = {
+        (name, view.name): unasked
+        for name, rule in rules.items()
+        if rule.of_session is not None
+        for view in views.values()
+        if (unasked := _unasked(name, rule, view, look)) is not None
+    }
     for name, rule in rules.items():
         for session, faults in _questions(rule, look):
             for finding in _findings(name, rule, session, faults, look):
@@ -67,8 +98,26 @@ def _questions(rule: Rule, look: Look) -> Iterator[tuple[str, Callable[[], Itera
 def _is_asked(rule: Rule, view: SessionView, look: Look) -> bool:
     if rule.asked_of == ALL:
         return True
+    if rule.asked_of == HEARD and view.stopped_code is not None:
+        return True
     runs = view.runs and view.process is not None and not view.process.is_unseen  # else it may be dead for long
     return runs and (rule.asked_of == RUNNING or not is_silent(view, look))
+
+
+def _unasked(name: str, rule: Rule, view: SessionView, look: Look) -> Unasked | None:
+    """Return what becomes of a rule's alerts of which nothing can be known now; None: all is known."""
+    if rule is not RULES[LAG] and is_behind(view, look):
+        return HELD
+    if _is_asked(rule, view, look):
+        return HELD if rule.asked_of != ALL and is_beginning(view, look) else None
+    is_gone = view.ended_code is not None or view.stopped_code is not None
+    if view.process is None or not (is_gone or view.is_dead):  # it is frozen, or was not looked at
+        return HELD
+    if not (look.is_of_today(view) or (view.is_dead and view.holds)):
+        return Unasked(end=f"{LEFT}, and {DAY_OVER}" if is_gone else DAY_OVER)
+    if not is_gone:
+        return HELD
+    return Unasked(CRITICAL if name in GRAVE else "", LEFT)
 
 
 def _findings(
@@ -78,6 +127,7 @@ def _findings(
         for fault in question():
             yield _finding(name, rule, session, fault, look)
     except Exception as error:  # noqa: BLE001  (a defect in one rule must not blind the others)
+        look.memory.unasked[name, session] = HELD
         failed = Fault(f"rule {name} failed: {type(error).__name__}", subject=name)
         yield _finding(RULE_FAILED, RULES[RULE_FAILED], session, failed, look)
 
@@ -86,4 +136,18 @@ def _finding(name: str, rule: Rule, session: str, fault: Fault, look: Look) -> F
     key = name, session, fault.subject
     since_ns = look.memory.first_ns.get(key, look.wall_ns) if fault.since_ns is None else fault.since_ns
     severity, remedy = fault.severity or rule.severity, fault.remedy or rule.remedy
-    return Finding(name, session, fault.subject, severity, fault.text, remedy, since_ns).made_plain()
+    made = Finding(name, session, fault.subject, severity, fault.text, remedy, since_ns, state=fault.state)
+    view = look.views.get(session)
+    return (made if view is None else _of_session(made, view)).made_plain()
+
+
+def _of_session(found: Finding, view: SessionView) -> Finding:
+    """Return a finding as it is for its session: what is at stake, what it holds, what can be done there."""
+    severity, remedy = found.severity, found.remedy
+    if is_simulated(view) and found.rule in OF_MONEY:
+        severity = WARNING if severity == CRITICAL else severity
+        remedy = remedy.split("; in doubt")[0]
+    elif is_cut_off(view):
+        remedy = remedy.replace(FLATTEN, BY_HAND)
+    stand = standing(view) if severity == CRITICAL or view.holds else ""
+    return found._replace(severity=severity, remedy=remedy, kind=view.kind, stand=stand)

@@ -6,15 +6,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from myquant.core import codes
 from myquant.monitor.finding import plain
 from myquant.monitor.view import LogLine, SessionView
 from myquant.session.log_files import FILE
+from myquant.session.telling import TOO_SMALL
 
 PIECE_BYTES: Final = 1 << 20  # read at once
 LINE_BYTES_MAX: Final = 1 << 20  # a longer line is none
 ERROR: Final = "error"
 DAMAGED: Final = "damaged"  # lines that are no JSON, or of no level
 LEVELS: Final = frozenset(("debug", "info", "warning", "error", "critical"))
+HALTED: Final = codes.COMMAND_NAMES[codes.HALTED]
+FEED: Final = "feed"
 ORDER_CHANNEL: Final = "order channel"
 _HEAD: Final = frozenset(("time", "level", "event", "session"))
 _SECOND_NS: Final = 1_000_000_000
@@ -76,8 +80,15 @@ class LogTail:
             self._view.log_lines[DAMAGED] += 1
             return
         self._view.log_lines[line.level] += 1
-        if line.level == ERROR:
-            self._view.last_error = line
+        view, fields = self._view, line.fields
+        if line.level == ERROR and line.event == HALTED:
+            view.halt_lines += 1
+        elif line.level == ERROR:
+            view.last_error = line
+        if line.event == TOO_SMALL:
+            view.short_of_funds = line
+        elif line.event == FEED and isinstance(fields.get("healthy"), bool):
+            view.feed_reason = "" if fields["healthy"] else str(fields.get("reason", ""))
         if line.event == ORDER_CHANNEL and isinstance(line.fields.get("up"), bool):
             self._view.order_channel_up = bool(line.fields["up"])
 

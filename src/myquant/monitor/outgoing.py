@@ -12,6 +12,7 @@ from myquant.monitor.finding import CRITICAL, SEVERITIES
 from myquant.monitor.message import Message
 
 HOUR_NS: Final = 3_600 * 10**9
+TOGETHER_S: Final = 1  # one cause has several faults, which are found within this
 WAITING_MAX: Final = 500  # notices of a channel; of more only the number is told
 QUIET: Final = "they were held back in the quiet hours"
 LIMITED: Final = "alerts.per_hour was reached"
@@ -61,13 +62,17 @@ class Outgoing:
     def due(self, channel: str, box: Outbox, now_ns: int) -> list[Message]:
         """Return the messages that are due on a channel, and take what they tell out of its box.
 
-        A fault that is critical goes at once, whatever the limit. All else waits until the oldest has waited for `group_s`;
-        of what quiet hours or the limit held back, the message says so.
+        Faults that are critical go once the oldest has waited for `TOGETHER_S`, whatever the limit, with what else is wrong
+        with their sessions. All else waits until the oldest has waited for `group_s`; of what quiet hours or the limit held
+        back, the message says so.
         """
         box.sent_ns = [sent_ns for sent_ns in box.sent_ns if 0 <= now_ns - sent_ns < HOUR_NS]
         free = [each for each in box.waiting if not self.waits_for_morning(each, now_ns)]
-        urgent = _with_their_own([each for each in free if _is_urgent(each)], box)
-        messages = [self._message(channel, box, urgent, "", 0, now_ns)] if urgent else []
+        urgent = [each for each in free if _is_urgent(each)]
+        is_due = any(self._is_ripe(each, now_ns, TOGETHER_S) for each in urgent)
+        sessions = {each.session for each in urgent}
+        urgent = _with_their_own([each for each in free if each.is_fault and each.session in sessions], box)
+        messages = [self._message(channel, box, urgent, "", 0, now_ns)] if is_due else []
         rest = [each for each in free if each.number == 0 or each.number not in {one.number for one in urgent}]
         if len(box.sent_ns) >= self.settings.per_hour:
             rest = [each for each in rest if each.severity == CRITICAL]
@@ -77,9 +82,9 @@ class Outgoing:
             box.dropped = 0
         return messages
 
-    def _is_ripe(self, notice: Notice, now_ns: int) -> bool:
-        age_ns = now_ns - notice.at_ns
-        return age_ns < 0 or age_ns >= int(self.settings.group_s * 10**9)  # below 0: the clock was set back
+    def _is_ripe(self, notice: Notice, now_ns: int, most_s: int = 3_600) -> bool:
+        age_ns, spacing_ns = now_ns - notice.at_ns, int(float(self.settings.group_s) * 10**9)
+        return age_ns < 0 or age_ns >= min(spacing_ns, most_s * 10**9)  # below 0: the clock was set back
 
     def _why_late(self, notices: list[Notice], now_ns: int) -> str:
         """Return why a message comes late; "": it does not."""

@@ -11,6 +11,8 @@ from myquant.monitor.finding import CRITICAL, WARNING
 ALL: Final = "all"
 RUNNING: Final = "running"  # a process of it lives
 AWAKE: Final = "awake"  # and it is not frozen
+HEARD: Final = "heard"  # likewise, or it has left
+NONE_NEW: Final = "none new for a minute"
 
 
 class Rule(NamedTuple):
@@ -25,6 +27,7 @@ class Rule(NamedTuple):
     of_session: SessionRule | None = None
     asked_of: str = ALL
     of_monitor: MonitorRule | None = None
+    over: str = ""  # what its end means, where that is not that the fault is gone
 
 
 RULE_FAILED: Final = "rule_failed"
@@ -64,17 +67,25 @@ RULES: Final = MappingProxyType(
         ),
         "books_differ": Rule(
             CRITICAL,
-            "the broker's books differ from the session's, or it halted for that",
+            "the broker's books differ from the session's, found within the last minute",
             "compare the account with `myquant status`; see RUNBOOK.md, Halts",
             rules_trading.books_differ,
             RUNNING,
+            over="none new for a minute; whoever has not looked should",
         ),
         "order_channel_down": Rule(
             WARNING,
-            "orders can't be sent to the broker; critical while something is held",
+            "orders can't be sent to the broker for `monitor.order_channel_s`; critical while something is held",
             "look at the network and the broker's own pages; positions can be closed there",
             rules_trading.order_channel_down,
             AWAKE,
+        ),
+        "funds_short": Rule(
+            WARNING,
+            "an entry was denied as the broker's funds buy no lot; until they do",
+            "see to the account's funds; nothing is entered until then",
+            rules_trading.funds_short,
+            RUNNING,
         ),
         "rejects_in_a_row": Rule(
             WARNING,
@@ -85,21 +96,21 @@ RULES: Final = MappingProxyType(
         ),
         "day_loss": Rule(
             WARNING,
-            "the day's loss has reached a share of `risk.max_day_loss` (`monitor.day_loss_percents`); from 100 % on critical",
+            "the day's loss has reached a share of `risk.max_day_loss` (`monitor.day_loss_percents`), told for each; from 100 % on critical",
             "`myquant status`; `myquant halt` or `myquant flatten` if that is too much",
             rules_trading.day_loss,
             RUNNING,
         ),
         "halted": Rule(
             WARNING,
-            "entries are halted; info by a person, critical where something is broken",
+            "entries are halted, told for each reason; info by a person, critical where something is broken",
             "`myquant status` says why, and how entries come back",
             rules_process.halted,
             RUNNING,
         ),
         "feed_stale": Rule(
             WARNING,
-            "the session calls its feed stale while the market is open; critical while something is held",
+            "the session has called its feed stale for `monitor.feed_stale_s` while the market is open; critical while something is held",
             "look at the network; the session connects again by itself; in doubt `myquant flatten`",
             rules_trading.feed_stale,
             AWAKE,
@@ -130,6 +141,7 @@ RULES: Final = MappingProxyType(
             "frames of the feed (critical), lines of the log or rows of files were dropped within the last minute",
             "the machine is too slow, or its disk full: see what else uses it",
             rules_process.ticks_dropped,
+            over=NONE_NEW,
         ),
         "latency_drift": Rule(
             WARNING,
@@ -143,6 +155,7 @@ RULES: Final = MappingProxyType(
             "less than `monitor.disk_free_mib` is free (critical: a tenth of it), or the journal has little room left (critical)",
             "free the disk; see RUNBOOK.md, The disk",
             rules_process.disk_low,
+            HEARD,
         ),
         "journal_damaged": Rule(
             CRITICAL,
@@ -167,6 +180,7 @@ RULES: Final = MappingProxyType(
             "errors were logged within the last minute",
             "read the log; `myquant status` has the last error",
             rules_process.log_errors,
+            over=NONE_NEW,
         ),
         "session_missing": Rule(
             CRITICAL,

@@ -11,20 +11,21 @@ from myquant.monitor.faults import (
     beat_age_ns,
     holding,
     is_silent,
+    is_simulated,
     last_word_ns,
     seconds_ns,
     told_s,
 )
 from myquant.monitor.finding import CRITICAL, INFO, WARNING
-from myquant.monitor.view import OrderView, SessionView
+from myquant.monitor.standing import protection
+from myquant.monitor.view import LogLine, SessionView
 from myquant.session.halts import HALTS, RESUME
 from myquant.session.taking_up import segment_records_of
 
-RESTS: Final = ("working", "partial")  # a stop order of such a state is at the exchange
-MAYBE_RESTS: Final = ("sent", "unknown")
 MIB: Final = 2**20
 RECORDS_MIN: Final = 20_000  # a session closes its positions and leaves with 4,096
 TEXT_MAX: Final = 160
+_SAYS: Final = ("error", "why", "reason", "what")  # fields of a line that say what is wrong
 _AT_ONCE: Final = (
     codes.BY_IMPOSSIBLE_EVENT,
     codes.BY_JOURNAL,
@@ -55,32 +56,12 @@ def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
     if not held:
         yield Fault(f"its process {process.pid} is gone without a word{began}; it held nothing", since_ns)
         return
-    cover = "; ".join(_protection(view, symbol, units) for symbol, units in view.holds.items())
+    if is_simulated(view):
+        text = f"its process {process.pid} is gone without a word{began}; it holds {held} on paper; nothing is at the broker"
+        yield Fault(text, since_ns)
+        return
+    cover = "; ".join(protection(view, symbol, units) for symbol, units in view.holds.items())
     yield Fault(f"its process is gone{began} and it holds {held}: {cover}".upper(), since_ns)
-
-
-def _protection(view: SessionView, symbol: str, units: int) -> str:
-    """Return which stop order protects what is held of a symbol."""
-    stops = [order for order in view.orders.values() if _is_stop_of(view, order, symbol)]
-    resting = [order for order in stops if order.state in RESTS]
-    rest = sum(order.quantity - order.filled for order in resting)
-    told = ", ".join(map(_stop_text, resting or stops))
-    what = "it" if len(view.holds) == 1 else symbol
-    if not stops:
-        return f"nothing protects {what}"
-    if not resting:
-        return f"perhaps nothing protects {what} (never confirmed: {told})"
-    return f"{what} is protected by {told}" + (f", which covers only {rest} of {units}" if rest < units else "")
-
-
-def _is_stop_of(view: SessionView, order: OrderView, symbol: str) -> bool:
-    is_at_work = order.state in RESTS or order.state in MAYBE_RESTS
-    return order.trigger > 0 and is_at_work and view.instruments[order.instrument].symbol == symbol
-
-
-def _stop_text(order: OrderView) -> str:
-    side = "buy" if order.is_buy else "sell"
-    return f"stop order {order.order_id}: {side} {order.quantity - order.filled} at {order.trigger / 100:.2f}"
 
 
 def engine_frozen(view: SessionView, look: Look) -> Iterator[Fault]:
@@ -88,7 +69,7 @@ def engine_frozen(view: SessionView, look: Look) -> Iterator[Fault]:
     process = view.process
     if process is None or not is_silent(view, look):
         return
-    held = f"; IT HOLDS {holding(view)}" if view.holds else ""
+    held = _held(view)
     age_ns = beat_age_ns(view, look)
     since_ns = process.started_wall_ns if age_ns is None else view.beat_wall_ns
     if process.is_stopped:
@@ -99,11 +80,18 @@ def engine_frozen(view: SessionView, look: Look) -> Iterator[Fault]:
         yield Fault(f"its process {process.pid} has journaled nothing for {told_s(age_ns)}{held}", since_ns)
 
 
+def _held(view: SessionView) -> str:
+    """Return what a session holds that does nothing, to go on a text with."""
+    if not view.holds:
+        return ""
+    return f"; it holds {holding(view)} on paper" if is_simulated(view) else f"; IT HOLDS {holding(view)}"
+
+
 def session_failed(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a process that left with another code than 0."""
     if view.stopped_code and (view.holds or look.is_of_today(view)):
-        held = f"; IT HOLDS {holding(view)}" if view.holds else ""
-        error = f": {_clipped(view.last_error.event)}" if view.last_error else ""
+        held = _held(view)
+        error = f": {_quoted(view.last_error)}" if view.last_error else ""
         yield Fault(f"it left with exit code {view.stopped_code}{error}{held}", last_word_ns(view))
 
 
@@ -170,10 +158,10 @@ def ticks_dropped(view: SessionView, look: Look) -> Iterator[Fault]:
 
 def log_errors(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new errors in its log."""
-    count = view.log_lines["error"] + view.log_lines["critical"]
+    count = max(0, view.log_lines["error"] + view.log_lines["critical"] - view.halt_lines)  # `halted` says the others
     is_fresh = view.last_error is not None and 0 <= look.wall_ns - view.last_error.wall_ns < CALM_NS
     if rise := look.risen(view, "errors", count, count - 1 if is_fresh else count):
-        last = f"; the last: {_clipped(view.last_error.event)}" if view.last_error else ""
+        last = f"; the last: {_quoted(view.last_error)}" if view.last_error else ""
         yield Fault(f"{rise.risen:,} new error line{'s' if rise.risen > 1 else ''} in its log{last}")
 
 
@@ -197,10 +185,17 @@ def halted(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (
     code = next((code for code, name in codes.HALT_NAMES.items() if name == view.halt), None)
     known = HALTS.get(code) if code is not None else None
     why, remedy = known or (_FLATTEN if view.halt == "flatten" else ("", ""))
+    if code == codes.BY_FOREIGN_TRADE and view.foreign:
+        why = f"{why} ({view.foreign})"
     text = f"entries are halted ({view.halt}){f': {why}' if why else ''}"
-    yield Fault(
-        text, view.halt_since_ns, subject=view.halt, severity=_SEVERITIES.get(view.halt, WARNING), remedy=remedy
-    )
+    severity = _SEVERITIES.get(view.halt, WARNING)
+    yield Fault(text, view.halt_since_ns, severity=severity, remedy=remedy, state=view.halt)
+
+
+def _quoted(line: LogLine) -> str:
+    """Return a line of the log in short, with the error that it names."""
+    said = [str(line.fields[name]) for name in _SAYS if line.fields.get(name)]
+    return _clipped(": ".join([line.event, *said]))
 
 
 def _clipped(text: str) -> str:

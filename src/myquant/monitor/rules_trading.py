@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from myquant.core import codes
-from myquant.monitor.faults import Fault, Look, is_silent, seconds_ns, told_s
+from myquant.monitor.faults import Fault, Look, is_cut_off, is_silent, seconds_ns, told_s
 from myquant.monitor.finding import CRITICAL, WARNING
 from myquant.monitor.view import OrderView, SessionView
-from myquant.results.text import grouped
+from myquant.results.text import counted, grouped
 
 UNANSWERED: Final = ("sent", "unknown")
 ORDERS_MAX: Final = 10  # named; what is more is counted
 WHOLE: Final = 100  # percent
-BOOKS: Final = tuple(codes.HALT_NAMES[code] for code in (codes.BY_BOOKS, codes.BY_FOREIGN_TRADE))
+NOTHING_TO_DO: Final = "nothing today: no entry comes any more, and nothing is held"
+STILL_OPEN: Final = "no entry comes any more; what is held runs on to its exit: `myquant flatten` if that is too much"
 
 
 def _severity(view: SessionView) -> str:
@@ -37,15 +37,20 @@ def _trades_for_ns(view: SessionView, look: Look) -> int | None:
 
 
 def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
-    """Find a feed that the session calls stale."""
+    """Find a feed that the session calls stale, for longer than it takes to connect again."""
     trades_ns = _trades_for_ns(view, look)
-    if trades_ns is None or not view.feed_stale:
+    is_so = trades_ns is not None and view.feed_stale
+    lasts_ns = look.lasts_ns(view, "stale", is_so=is_so)
+    if trades_ns is None or not is_so or trades_ns < seconds_ns(look.settings.feed_age_s):
         return
-    if trades_ns < seconds_ns(look.settings.feed_age_s):
-        return  # it connects
+    since_ns = look.wall_ns if view.feed_since_ns is None else view.feed_since_ns
+    if max(lasts_ns, look.wall_ns - since_ns) < seconds_ns(look.settings.feed_stale_s):
+        return
     stale = [str(number) for number, is_healthy in sorted(view.connections.items()) if not is_healthy]
     which = f" (connection {', '.join(stale)})" if stale else ""
-    yield Fault(f"its feed is stale{which}: nothing is entered", view.feed_since_ns, severity=_severity(view))
+    why = f" ({view.feed_reason})" if view.feed_reason else ""
+    text = f"its feed is stale{which}: nothing is entered{why}"
+    yield Fault(text, view.feed_since_ns, severity=_severity(view))
 
 
 def feed_age(view: SessionView, look: Look) -> Iterator[Fault]:
@@ -120,40 +125,69 @@ def rejects_in_a_row(view: SessionView, look: Look) -> Iterator[Fault]:
 
 
 def day_loss(view: SessionView, look: Look) -> Iterator[Fault]:
-    """Find a day's loss that comes near its limit, or has reached it."""
+    """Find a day's loss that comes near its limit, or has reached it: one fault, which becomes worse."""
+    ledger, reached = view.ledger, look.memory.reached
     limit_paise = int(view.config.config.risk.max_day_loss * 100)
-    if view.ledger is None or limit_paise <= 0:
+    if ledger is None or limit_paise <= 0:
         return
-    loss_paise = -view.ledger.day_pnl
-    for percent in look.settings.day_loss_percents:
-        is_whole = percent >= WHOLE
-        if loss_paise * WHOLE >= percent * limit_paise or (is_whole and view.ledger.day_stopped):
-            share = loss_paise * WHOLE / limit_paise
-            text = f"the day's loss is {_rupees(loss_paise)}, {share:.0f} % of its limit of {_rupees(limit_paise)}"
-            end = "; the day is over for entries" if view.ledger.day_stopped else ""
-            severity = CRITICAL if is_whole else WARNING
-            yield Fault(f"{text}{end}", subject=f"{percent.normalize():f}", severity=severity)
+    loss_paise = -ledger.day_pnl
+    passed = [
+        percent
+        for percent in look.settings.day_loss_percents
+        if loss_paise * WHOLE >= percent * limit_paise or (percent >= WHOLE and ledger.day_stopped)
+    ]
+    if not passed:
+        reached.pop(view.name, None)
+        return
+    reached[view.name] = worst = max(*passed, reached.get(view.name, passed[0]))
+    share = loss_paise * WHOLE / limit_paise
+    text = f"the day's loss is {_rupees(loss_paise)}, {share:.0f} % of its limit of {_rupees(limit_paise)}"
+    is_over, remedy = bool(ledger.day_stopped), ""
+    if is_over:
+        text += "; the day is over for entries"
+        remedy = STILL_OPEN if view.holds else NOTHING_TO_DO
+    severity = CRITICAL if worst >= WHOLE else WARNING
+    yield Fault(text, severity=severity, remedy=remedy, state=f"{worst.normalize():f}")
+
+
+def funds_short(view: SessionView, look: Look) -> Iterator[Fault]:
+    """Find a broker's funds that buy no lot, from the entry that was denied for it until they suffice."""
+    line, funded = view.short_of_funds, look.memory.funded
+    if line is None or view.process is None or line.wall_ns < view.process.started_wall_ns:
+        return
+    needed, there = (_paise(line.fields.get(name)) for name in ("needed", "broker_funds"))
+    if view.ledger is not None and view.telemetry_wall_ns is not None and view.telemetry_wall_ns > line.wall_ns:
+        there = view.ledger.funds
+        if there < 0 or (needed is not None and there >= needed):
+            funded[view.name] = line
+    if funded.get(view.name) == line:
+        return
+    has = "" if there is None else f": {_rupees(there)} are there"
+    wants = "" if needed is None else f", a lot takes {_rupees(needed)}"
+    what = str(line.fields.get("symbol", "an instrument"))
+    yield Fault(f"nothing can be entered: the broker's funds buy no lot of {what}{has}{wants}", line.wall_ns)
 
 
 def order_channel_down(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a session that can't send orders to its broker."""
-    down_ns = view.telemetry.channel_down_ns if view.telemetry is not None else 0
-    if down_ns > 0:
+    seen_ns = look.lasts_ns(view, "cut off", is_so=is_cut_off(view))
+    if not is_cut_off(view):
+        return
+    down_ns = seen_ns if view.telemetry is None else max(seen_ns, view.telemetry.channel_down_ns)
+    if down_ns >= seconds_ns(look.settings.order_channel_s):
         text = f"no order can be sent to the broker for {told_s(down_ns)}"
         yield Fault(text, look.wall_ns - down_ns, severity=_severity(view))
-    elif (
-        view.telemetry is None and view.order_channel_up is False
-    ):  # a journal without telemetry: the log is all there is
-        yield Fault("no order can be sent to the broker, by its log", severity=_severity(view))
 
 
 def books_differ(view: SessionView, look: Look) -> Iterator[Fault]:
-    """Find a difference between the broker's books and the session's."""
+    """Find new differences between the broker's books and the session's. That it halted for them, `halted` says."""
     if view.telemetry is not None and (rise := look.risen(view, "differences", view.telemetry.differences)):
-        yield Fault(f"{rise.risen:,} new differences between the broker's books and the session's", subject="books")
-    if view.halt in BOOKS:
-        text = f"the account is not as the session has it: entries are halted ({view.halt})"
-        yield Fault(text, view.halt_since_ns, subject="halt")
+        text = f"{counted(rise.risen, 'new difference')} between the broker's books and the session's"
+        yield Fault(f"{text}{f' ({view.foreign})' if view.foreign else ''}", subject="books")
+
+
+def _paise(rupees: object) -> int | None:
+    return round(rupees * 100) if isinstance(rupees, int | float) else None
 
 
 def _rupees(paise: int) -> str:

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from math import ceil
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -112,7 +113,11 @@ def _of_settings(monitor: MonitorSettings) -> dict[str, str]:
     numbers = {name: format(Decimal(getattr(monitor, name)).normalize(), "f") for name in (*thresholds, *more)}
     numbers["disk_free_bytes"] = str(monitor.disk_free_mib * 2**20)
     unknown_s = round(monitor.unknown_s)  # Prometheus wants whole numbers there
-    more_of_rules = {"unknown_s": str(unknown_s), "unknown_after_s": str(unknown_s + 10)}
+    lasts: dict[str, str] = {}
+    for name, begins_s in (("feed_stale_s", 25), ("order_channel_s", 30)):  # in the tests, so far into a series
+        least_s = ceil(getattr(monitor, name))
+        lasts |= {name: f"{least_s}s", f"{name}_at": f"{begins_s + least_s + 10}s"}
+    more_of_rules = {**lasts, "unknown_s": str(unknown_s), "unknown_after_s": str(unknown_s + 10)}
     return {"address": f"{host}:{monitor.port}", **more_of_rules, **numbers}
 
 

@@ -84,6 +84,7 @@ class Station:
         self._drift = DriftWatch(folder, self._workers) if config.monitor.drift else None
         self._replays = ReplayWatch(folder) if config.monitor.replay else None
         self._memory, self._expected = Memory(), Expected(config)
+        self._is_judged = False  # else nothing that was found before is over
         self._failing: dict[str, int] = {}  # since when, by what
         self._beside: list[asyncio.Task[None]] = []
         self._delivering: asyncio.Task[None] | None = None
@@ -95,6 +96,7 @@ class Station:
         self, views: Mapping[str, SessionView], settings: MonitorSettings, now_wall_ns: int, now_mono_ns: int
     ) -> list[Finding]:
         """Return what is wrong now."""
+        self._is_judged = False
         failed = [
             Finding(
                 RULE_FAILED, "", where, CRITICAL, f"the monitor has a defect in {where}: see its log", REPORT, since_ns
@@ -107,7 +109,9 @@ class Station:
             heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
             spool=self._courier.trouble() or self._book.trouble,
         )
-        return failed + judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
+        found = judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
+        self._is_judged = True
+        return failed + found
 
     def _compare(self, views: Mapping[str, SessionView], now_wall_ns: int, now_mono_ns: int) -> dict[str, int]:
         """Hold sessions against their baselines and replays; return what fails of that, and since when (ns).
@@ -132,7 +136,7 @@ class Station:
 
     def tell(self, findings: Sequence[Finding], news: Sequence[News]) -> None:
         """Take what is wrong now, and what has happened since the last look."""
-        self._alerting.take(findings, news, time.time_ns())
+        self._alerting.take(findings, news, time.time_ns(), self._memory.unasked if self._is_judged else None)
 
     def counts(self) -> AlertCounts:
         """Return what became of alerts."""

@@ -13,12 +13,12 @@ from myquant.monitor.worker import Answer, Parcel, Worker
 # What helps, by what an answer holds (small letters); the first that fits.
 REMEDIES: Final = (
     (("no answer within",), "is the host right and can it be reached? else raise alerts.attempt_s"),
-    (("(535", "(534", "(530", "error=401", "error=403", "unauthorized"), "check user, password or token in {where}"),
+    (("(535", "(534", "(530", "http 401", "http 403", "unauthorized"), "check user, password or token in {where}"),
     (("certificate", "ssl"), "check host and port in {where}, and the server's certificate"),
     (("(550", "(551", "(553", "recipient"), "check the recipient in {where}, and the sender"),
     (("(421", "(450", "(451", "(452"), "the server takes nothing for now: try later"),
-    (("error=429", "too many"), "the service takes no more for now: try later, or lower alerts.per_hour"),
-    (("error=404",), "check the path in {where}"),
+    (("http 429", "too many"), "the service takes no more for now: try later, or lower alerts.per_hour"),
+    (("http 404",), "check the path in {where}"),
     (("connection", "socket exception", "errno"), "check host and port in {where}, and that the server runs"),
 )
 ANY: Final = f"check the address in {{where}}; {PAGE}"

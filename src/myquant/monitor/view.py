@@ -125,6 +125,7 @@ class SessionView:
     ledger: Ledger | None = None
     halt: str = ""  # name of what halts entries (`codes.HALT_NAMES`, or "flatten"); "": nothing
     halt_since_ns: int | None = None
+    foreign: str = ""  # the last trade of the account that was not its own, in words
 
     # the feed
     feed_stale: bool = True
@@ -161,7 +162,10 @@ class SessionView:
 
     # the log
     log_lines: Counter[str] = field(default_factory=Counter)  # by level
-    last_error: LogLine | None = None
+    last_error: LogLine | None = None  # that entries are halted is said elsewhere, and none
+    halt_lines: int = 0  # errors that say it
+    short_of_funds: LogLine | None = None  # the last entry that was denied as the broker's funds buy no lot
+    feed_reason: str = ""  # why the feed is stale, by the log's last line about it
     order_channel_up: bool | None = None  # by the log's last line about it; None: none was said
 
     # what other work found
@@ -200,3 +204,4 @@ class News:
     session: str
     wall_ns: int
     text: str  # in one line, for people
+    of: str = ""  # kind of the session

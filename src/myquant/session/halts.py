@@ -30,7 +30,7 @@ HALTS: Final = {
     ),
     codes.BY_FOREIGN_TRADE: Halt(
         "the account has a trade that is not ours",
-        "compare the account with what stands below: what it has beside that is yours to manage; buy nothing where it has less,"
+        "compare the account with the positions of `myquant status`: what it has beside them is yours to manage; buy nothing where it has less,"
         f" as what was sold is taken out by itself; then {RESUME}",
     ),
     codes.BY_UNPROTECTED: Halt(

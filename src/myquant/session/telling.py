@@ -4,6 +4,7 @@ from collections import deque
 from typing import Any, Final
 
 from myquant.core import codes
+from myquant.core.money import RATE_SCALE
 from myquant.core.records import Command
 from myquant.session.engine import Engine
 from myquant.session.needs import Log
@@ -11,6 +12,7 @@ from myquant.session.needs import Log
 TOLD: Final = frozenset((codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED, codes.RESUMED))
 DECISIONS: Final = TOLD | {codes.SUBMIT, codes.DENIED}  # where each decision is a line
 TELL_ALL: Final = 32  # lines that wait make so many turns, or fewer
+MINUTE_NS: Final = 60 * 10**9
 TOO_SMALL: Final = "an entry was denied for its size: the broker's funds buy no lot"
 
 
@@ -28,6 +30,7 @@ class Untold:
         self.decisions = decisions
         self._waiting: deque[Command] = deque()
         self._are_funds_told = False
+        self._funds_told_ns = -MINUTE_NS  # by the exchange's clock
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -38,8 +41,7 @@ class Untold:
         if command.kind == codes.HALTED and command.reason == codes.BY_OPERATOR:
             is_told = not self.is_leaving
         elif command.kind == codes.DENIED and command.reason == codes.SIZE:
-            were_told, self._are_funds_told = self._are_funds_told, self._shortfall() > 0
-            is_told |= self._are_funds_told and not were_told
+            is_told |= self._are_funds_to_tell(command.time_ns)
         if is_told:
             self._waiting.append(command)
         return is_told
@@ -50,11 +52,29 @@ class Untold:
             command = self._waiting.popleft()
             symbol = self._engine.names[command.instrument].symbol
             if command.kind == codes.DENIED and command.reason == codes.SIZE and self._shortfall():
-                log.warning(TOO_SMALL, symbol=symbol, **fields_of(command), broker_funds=self._funds() / 100)
+                funds = {"broker_funds": self._funds() / 100, "needed": self._needed(command)}
+                log.warning(TOO_SMALL, symbol=symbol, **fields_of(command), **funds)
                 continue
             alarming = command.kind == codes.HALTED and command.reason != codes.BY_OPERATOR
             said = log.error if alarming else log.info
             said(codes.COMMAND_NAMES[command.kind], symbol=symbol, **fields_of(command))
+
+    def _are_funds_to_tell(self, now_ns: int) -> bool:
+        """Whether the broker's funds do not suffice where they did before; once a minute at most, as prices come and go."""
+        were_told, are_short = self._are_funds_told, self._shortfall() > 0
+        if are_short and not were_told and 0 <= now_ns - self._funds_told_ns < MINUTE_NS:
+            return False  # the next denial tells it, where it lasts
+        self._are_funds_told = are_short
+        if are_short and not were_told:
+            self._funds_told_ns = now_ns
+            return True
+        return False
+
+    def _needed(self, command: Command) -> float | None:
+        """Return which funds buy a lot at a denial's price, rupees, rounded up to a paisa; None: not known."""
+        lot = int(self._engine.days[command.instrument]["lot_size"])
+        rate = int(self._engine.desk[0]["rules"]["position_rate"])
+        return -(-lot * command.price * RATE_SCALE // rate) / 100 if lot and rate else None
 
     def _shortfall(self) -> int:
         """Return by how much the broker lets us spend less than our books hold, paise."""

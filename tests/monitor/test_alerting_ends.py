@@ -1,0 +1,93 @@
+"""When an alert is over, and when it only can't be known; and what is told of one that becomes another."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.told import Told, fault, news
+from myquant.cli.alerts import _state
+from myquant.monitor.book import ALERT
+from myquant.monitor.faults import HELD, Unasked
+from myquant.monitor.finding import CRITICAL, INFO, WARNING
+
+ALONE = {"alerts__group_s": 0, "alerts__warning": '["mail"]', "alerts__critical": '["mail"]'}
+LOSS = fault("day_loss", state="50")
+AT_DAY_LOSS = ("day_loss", "monday")
+
+
+def test_what_nobody_can_know_is_neither_over_nor_raised_again(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE, alerts__repeat_s=100)
+    assert told.take(0, LOSS)
+    for at_s in range(1, 100):
+        assert told.take(at_s, unasked={AT_DAY_LOSS: HELD}) == []
+        assert told.take(at_s, unasked=None) == []  # judging failed
+    (again,) = told.take(100, unasked={AT_DAY_LOSS: HELD})
+    assert "still there" in again.body
+    told.restart()
+    assert told.take(101, LOSS) == []
+    (over,) = told.take(102)
+    assert over.title == "INFO monday: resolved: day_loss: it was: day_loss of monday"
+
+
+@pytest.mark.parametrize(("severity", "is_told"), [(WARNING, True), (CRITICAL, False)])
+def test_what_a_session_that_has_left_had_is_resolved_by_nobody(
+    tmp_path: Path, severity: str, *, is_told: bool
+) -> None:
+    told = Told(tmp_path, **ALONE)
+    halted = fault("halted", severity, kind="live")
+    told.take(0, halted)
+    left = {("halted", "monday"): Unasked(CRITICAL, "the session has left")}
+    titles = [each.title for each in told.take(1, unasked=left)]
+    assert titles == ["INFO monday (live): ended: halted: it was: halted of monday; the session has left"] * is_told
+    over = {("halted", "monday"): Unasked("", "the session has left, and its day is over")}
+    assert [each.title.endswith("its day is over") for each in told.take(2, unasked=over)] == [True] * (not is_told)
+
+
+def test_a_halt_for_another_reason_is_told_once_and_is_the_same_alert(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    first, second = (fault("halted", CRITICAL, state=state) for state in ("order_channel_lost", "books_differ"))
+    assert len(told.take(0, first)) == 1
+    (changed,) = told.take(2, second._replace(text="entries are halted (books_differ)"))
+    assert changed.title == "CRITICAL monday: halted: entries are halted (books_differ)"
+    assert "changed" in changed.body
+    assert [told.take(at_s, each) for at_s, each in ((3, first), (4, second))] == [[], []]
+    assert len(told.take(5)) == 1
+    assert {number: _state(alert) for number, alert in told.alerting._alerts.items()} == {1: "ended"}
+
+
+def test_a_halt_that_comes_back_for_another_reason_before_its_end_was_told_is_told(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    first, second = (fault("halted", CRITICAL, state=state) for state in ("order_channel_lost", "books_differ"))
+    looks = [(first,), (), (first,), (), (second,), (second,)]
+    assert [len(told.take(at_s, *each)) for at_s, each in enumerate(looks)] == [1, 1, 1, 0, 1, 0]
+
+
+def test_the_end_of_what_counts_says_that_none_is_new(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    told.take(0, fault("books_differ", CRITICAL))
+    (over,) = told.take(60)
+    assert over.title.endswith("none new for a minute; whoever has not looked should")
+
+
+def test_the_book_has_the_text_as_of_now(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    for at_s in range(12):
+        told.take(at_s, LOSS._replace(text=f"{at_s} %"))
+    assert "10 %" in told.book.rows(ALERT)["1"]
+
+
+def test_a_message_says_of_what_kind_the_session_is_and_once_what_it_holds(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    many = [fault(rule, CRITICAL, kind="live", stand="holds nothing") for rule in ("feed_stale", "order_channel_down")]
+    (message,) = told.take(0, *many)
+    assert message.title.startswith("CRITICAL monday (live): order_channel_down: ")
+    assert message.body.count("  holds nothing\n") == 1
+
+
+def test_the_end_of_a_day_is_the_first_thing_said_of_what_is_no_fault(tmp_path: Path) -> None:
+    told = Told(tmp_path, alerts__group_s=0, alerts__info='["chat"]', alerts__warning='["chat"]')
+    told.take(0, LOSS)
+    (message,) = told.take(1, happened=(news("exit", text="sold"), news("day_end", text="P&L")))
+    assert message.severity == INFO
+    assert message.title == "INFO monday (paper): P&L (+2 more)"
+    assert "monday (paper): day end at 2025-10-03 12:00:00 IST" in message.body

@@ -1,0 +1,96 @@
+"""What findings say: of whom, how far it has gone, what is held, what can be done; and of what nothing can be known."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from monitor.made_views import CALM, MONO, NOON, SECOND, SYMBOL, found, held, view
+from monitor.test_monitor_rules import GONE, LIMIT, LONG_GONE, NEW, OLD, SHORT, STOPPED, stands, told
+from myquant.monitor.faults import Memory
+from myquant.monitor.finding import CRITICAL, WARNING
+from myquant.monitor.rules import RULES
+from myquant.monitor.view import InstrumentView, LogLine
+
+
+def test_of_simulated_fills_nothing_is_at_the_broker_and_no_money_at_stake() -> None:
+    held_for_long = [InstrumentView(SYMBOL, quantity=1_125, entry_price=26_881)]
+    (dead,) = found(view(kind="paper", process=GONE, instruments=held_for_long))
+    assert (dead.severity, dead.kind, dead.remedy) == (WARNING, "paper", "start it again with the same command")
+    assert dead.text.endswith(f"it holds 1,125 {SYMBOL} on paper; nothing is at the broker")
+    assert dead.stand == f"holds 1,125 {SYMBOL} at 268.81 on paper; nothing is at the broker"
+    (cut,) = found(view(kind="paper", telemetry=told(channel_down_ns=3 * SECOND), instruments=held_for_long))
+    assert cut.severity == WARNING
+
+
+def test_a_journal_without_telemetry_has_its_log_for_the_order_channel() -> None:
+    memory = Memory()
+    facts: dict[str, Any] = {"telemetry": None, "order_channel_up": False, "read_mono_ns": MONO}
+    seen = [[each.rule for each in found(view(**facts), after_s=after_s, memory=memory)] for after_s in (0, 1, 2.9, 3)]
+    assert [rules.count("order_channel_down") for rules in seen] == [0, 0, 0, 1]
+
+
+def test_funds_are_short_until_they_suffice_and_not_again_for_the_same_denial() -> None:
+    memory = Memory()
+
+    def look(funds: int, line: LogLine = SHORT) -> list[str]:
+        facts: dict[str, Any] = {"short_of_funds": line, "ledger": stands(funds=funds)}
+        return [each.text for each in found(view(**facts), memory=memory)]
+
+    (text,) = look(1_000_50)
+    assert text.endswith(f"buy no lot of {SYMBOL}: 1,000.50 rupees are there, a lot takes 20,000.00 rupees")
+    assert look(19_999_99) != []
+    assert [look(20_000_00), look(5_000_00), look(-1)] == [[], [], []]
+    assert look(5_000_00, replace(SHORT, wall_ns=NOON - SECOND)) != []
+
+
+def test_a_days_loss_is_one_fault_that_becomes_worse_and_says_what_is_left_to_do() -> None:
+    memory = Memory()
+
+    def look(loss: int, **facts: Any) -> tuple[str, str]:
+        (each,) = found(view(config=LIMIT["config"], ledger=stands(day_pnl=-loss, **facts)), memory=memory)
+        return each.severity, each.state
+
+    assert [look(50_000), look(81_000), look(60_000)] == [(WARNING, "50"), (WARNING, "80"), (WARNING, "80")]
+    assert look(100_000, day_stopped=1) == (CRITICAL, "100")
+    (flat,) = found(view(config=LIMIT["config"], ledger=stands(day_pnl=-100_000, day_stopped=1)))
+    (holds,) = found(view(config=LIMIT["config"], ledger=stands(day_pnl=-100_000, day_stopped=1), instruments=held()))
+    assert flat.remedy.startswith("nothing today")
+    assert "flatten" in holds.remedy
+
+
+def test_where_no_order_can_be_sent_no_flattening_is_advised() -> None:
+    cut = told(channel_down_ns=9 * SECOND)
+    bare: dict[str, Any] = {"instruments": held(bare_since_ns=NOON - 5 * SECOND)}
+    remedies = [
+        found(view(telemetry=each, **bare), rules={"position_bare": RULES["position_bare"]}) for each in (CALM, cut)
+    ]
+    assert ["myquant flatten" in one.remedy for (one,) in remedies] == [True, False]
+
+
+def test_errors_are_quoted_and_halts_among_them_are_told_by_their_own_rule() -> None:
+    line = LogLine(NOON, "error", "no way to the broker", {"error": "timed out"})
+    (each,) = found(view(log_lines=Counter(error=3), halt_lines=1, last_error=line))
+    assert each.text == "1 new error line in its log; the last: no way to the broker: timed out"
+    assert found(view(process=NEW, log_lines=Counter(error=2), halt_lines=2)) == []
+
+
+def test_of_what_nothing_is_known_what_was_found_holds_on() -> None:
+    def unasked(rule: str, **facts: Any) -> tuple[bool, bool, str] | None:
+        memory = Memory()
+        found(view(**facts), memory=memory)
+        each = memory.unasked.get((rule, "monday"))
+        return None if each is None else (each.holds(CRITICAL), each.holds(WARNING), each.end)
+
+    held_on = (True, True, "")
+    assert unasked("day_loss") is None
+    assert unasked("engine_dead", process=GONE) is None
+    assert unasked("day_loss", process=GONE) == held_on
+    assert unasked("feed_stale", process=STOPPED) == held_on
+    assert unasked("day_loss", process=NEW, ledger=None, telemetry=None) == held_on
+    assert unasked("feed_stale", process=replace(NEW, started_wall_ns=NOON - SECOND)) == held_on
+    assert unasked("books_differ", stopped_code=0) == (True, False, "the session has left")
+    assert unasked("feed_stale", stopped_code=0) == (False, False, "the session has left")
+    assert unasked("books_differ", stopped_code=0, process=LONG_GONE, **OLD) == (
+        *(False, False),
+        "the session has left, and its day is over",
+    )

@@ -212,7 +212,7 @@ def test_connections_that_are_over_are_not_kept(monitor: Monitor) -> None:
             async with client.get(address + "/healthz", headers={"Connection": "close"}) as answer:
                 assert answer.status == 200
         gc.collect()
-        assert sum(isinstance(each, RequestHandler) for each in gc.get_objects()) <= CONNECTIONS_MAX // 8
+        assert sum(type(each) is RequestHandler for each in gc.get_objects()) <= CONNECTIONS_MAX // 8
 
     serving(monitor, use)
 

@@ -46,7 +46,7 @@ def test_a_slower_session_is_told_by_its_own_baseline_and_by_the_earlier_one(tmp
     second = view("second")
     watch.take(second, ticks(3_000, 7, slower=1.4), REFERENCE)
     assert second.drift_percent is not None
-    other = view("other", kind="live")
+    other = view("other", kind="paper")
     watch.take(other, ticks(3_000, 8, slower=1.4), REFERENCE)
     assert other.drift_percent is None
     watch.take(other, np.zeros(5, np.int64), REFERENCE)  # not known is not fast

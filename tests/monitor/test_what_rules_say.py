@@ -15,7 +15,7 @@ from myquant.monitor.view import InstrumentView, LogLine
 def test_of_simulated_fills_nothing_is_at_the_broker_and_no_money_at_stake() -> None:
     held_for_long = [InstrumentView(SYMBOL, quantity=1_125, entry_price=26_881)]
     (dead,) = found(view(kind="paper", process=GONE, instruments=held_for_long))
-    assert (dead.severity, dead.kind, dead.remedy) == (WARNING, "paper", "start it again with the same command")
+    assert (dead.severity, dead.kind, dead.remedy) == (CRITICAL, "paper", "start it again with the same command")
     assert dead.text.endswith(f"it holds 1,125 {SYMBOL} on paper; nothing is at the broker")
     assert dead.stand == f"holds 1,125 {SYMBOL} at 268.81 on paper; nothing is at the broker"
     (cut,) = found(view(kind="paper", telemetry=told(channel_down_ns=3 * SECOND), instruments=held_for_long))

@@ -29,12 +29,10 @@ BEHIND_NS: Final = 30 * SECOND_NS  # so long what was found of a session holds o
 GRAVE: Final = ("books_differ", "order_unknown", "halted")  # matter to a person after the session has left, too
 LEFT: Final = "the session has left"
 DAY_OVER: Final = "its day is over"
-OF_MONEY: Final = frozenset(  # where fills are simulated, no money is at stake: a warning at most
-    (
-        *("engine_dead", "engine_frozen", "session_failed", "position_bare"),
-        *("order_channel_down", "feed_stale", "feed_age", "day_loss"),
-    )
-)
+# Where fills are simulated, no money is at stake: a warning at most. An engine that dies is critical all the same: it is what a
+# session with real orders would do, and nobody is to learn only then that he is told.
+OF_MONEY: Final = frozenset(("position_bare", "order_channel_down", "feed_stale", "feed_age", "day_loss"))
+OF_PROCESS: Final = frozenset(("engine_dead", "engine_frozen", "session_failed"))
 FLATTEN: Final = "in doubt `myquant flatten`"
 BY_HAND: Final = "in doubt close in the broker's own app"
 
@@ -144,8 +142,8 @@ def _finding(name: str, rule: Rule, session: str, fault: Fault, look: Look) -> F
 def _of_session(found: Finding, view: SessionView) -> Finding:
     """Return a finding as it is for its session: what is at stake, what it holds, what can be done there."""
     severity, remedy = found.severity, found.remedy
-    if is_simulated(view) and found.rule in OF_MONEY:
-        severity = WARNING if severity == CRITICAL else severity
+    if is_simulated(view) and found.rule in OF_MONEY | OF_PROCESS:
+        severity = WARNING if severity == CRITICAL and found.rule in OF_MONEY else severity
         remedy = remedy.split("; in doubt")[0]
     elif is_cut_off(view):
         remedy = remedy.replace(FLATTEN, BY_HAND)

@@ -23,11 +23,11 @@ from myquant.evidence.pairs import Comparison, compare, order
 from myquant.journal.reader import JournalReader, inputs
 from myquant.lab.market_day import DEFAULT_SYMBOL
 
-PAIRS, QUICK_PAIRS = 60, 10
+PAIRS, QUICK_PAIRS = 40, 10
 WINDOW_S: Final = 2.0
 SETTLE_S: Final = 0.25  # after the monitor was stopped or let go on: not measured
 READY_S: Final = 120.0
-SPEED: Final = 120.0  # of the lab's day: some hundred packets a second
+SPEED: Final = 60.0  # of the lab's day, which then lasts longer than all pairs: some fifty packets a second
 SECOND_NS: Final = 10**9
 NAME: Final = "watched"
 SETTINGS: Final = {"capital.initial_capital": 1_000_000, "results.report": "false"}

@@ -188,21 +188,6 @@ def test_a_rejected_exit_is_sent_again_by_rule_and_halts() -> None:
     """)
 
 
-def test_a_position_that_gets_no_stop_order_is_closed_and_entries_halt() -> None:
-    works(execution__unprotected_max_s=3, risk__max_rejects=100).play("""
-        10:00:00  tick 100                |
-        10:00:01  tick 100.05             | buy 300 at 100.05 #1
-        10:00:01  fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05 ; stop 300 at 85.05 #2
-        10:00:01  reject #2               |
-        10:00:02  timer                   | stop 300 at 85.05 #3
-        10:00:02  reject #3               |
-        10:00:03  timer                   | stop 300 at 85.05 #4
-        10:00:03  reject #4               |
-        10:00:04  timer                   | halted position_without_stop ; sell 300 at 100.05 #5 unprotected
-        10:00:04  fill #5 300 at 100      | closed 300 at 100.00 unprotected
-    """)
-
-
 def test_entries_go_on_once_there_is_evidence_of_an_unknown_order() -> None:
     stage = works().play("""
         10:00:00  tick 100                |
@@ -264,20 +249,5 @@ def test_a_reason_to_halt_is_told_once_till_a_resume_beside_a_grave_one_as_well(
         10:00:04.2  tick 100              |
         10:00:04.3  alarm fence           |
         10:00:04.4  operator resume       | halted position_without_stop
-    """)
-    assert stage.engine.account().halt == codes.BY_UNPROTECTED
-
-
-def test_the_time_without_a_stop_order_begins_with_the_first_packet_of_a_new_process() -> None:
-    stage = works(execution__unprotected_max_s=3, execution__exit_retry_s=900, risk__max_rejects=100).play("""
-        10:00:00  tick 100                |
-        10:00:01  tick 100.05             | buy 300 at 100.05 #1
-        10:00:01  fill #1 300 at 100.05   | opened 300 at 100.05 stop 85.05 ; stop 300 at 85.05 #2
-        10:00:01  reject #2               |
-        10:00:02  feed stale              |
-        10:00:03  feed healthy            |
-        10:10:00  tick 100                |
-        10:10:02  timer                   |
-        10:10:03  timer                   | halted position_without_stop ; sell 300 at 100.00 #3 unprotected
     """)
     assert stage.engine.account().halt == codes.BY_UNPROTECTED

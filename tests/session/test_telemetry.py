@@ -113,8 +113,10 @@ def test_a_position_is_bare_from_when_it_lacked_its_stop_order(run: Supervised) 
     assert bare_ns(engine, 1000) == 0  # nothing is held
     position["quantity"] = 75
     assert bare_ns(engine, 1000) == 600
-    position["exposed_ns"] = 0
-    assert bare_ns(engine, 1000) == 0  # an order protects it, or none is wanted
+    position["covered_ns"] = 900
+    assert bare_ns(engine, 1000) == 0  # an order protects it just now
+    position["exposed_ns"] = position["covered_ns"] = 0
+    assert bare_ns(engine, 1000) == 0  # none is wanted
 
 
 def measure(run: Supervised) -> None:

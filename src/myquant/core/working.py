@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from myquant.core import codes
-from myquant.core.account import count_order, emit
+from myquant.core.account import SECOND_NS, count_order, emit
 from myquant.core.compiled import inlined
 from myquant.core.money import share_down
 from myquant.core.orders import CANCELLED, PARTIAL, REJECTED, SENT, UNKNOWN, WORKING, is_working
@@ -18,6 +18,7 @@ from myquant.core.pricing import sell_price
 from myquant.core.records import NO_COMMAND, NO_ORDER, Account, Event, Instrument, Order, Position, Rules, Tape
 
 DEEPEST: Final = 10  # protections below the market that an exit may go
+STEADY_NS: Final = SECOND_NS  # an order at the exchange that is gone sooner has protected nothing
 
 
 @inlined
@@ -302,15 +303,35 @@ def let_go(
 
 @inlined
 def note_exposure(instrument: Instrument, rules: Rules, now_ns: int) -> Instrument:
-    """Note since when orders at the exchange protect or sell less than all of an open position."""
+    """Note since when orders at the exchange protect or sell less than all of an open position.
+
+    Orders that do so for less than `STEADY_NS` (accepted, then refused) have protected nothing: the time runs on.
+    """
     position, order, stop = instrument.position, instrument.order, instrument.stop_order
     if position.quantity == 0 or not rules.protects:
         return instrument
     units = unfilled(stop) if is_resting(stop) else 0
     units += unfilled(order) if is_resting(order) and order.side == codes.SELL else 0
-    covered = units >= position.quantity
-    since = position.exposed_ns if position.exposed_ns != 0 else now_ns
-    return instrument._replace(position=position._replace(exposed_ns=0 if covered else since))
+    if position.covered_ns != 0 and now_ns - position.covered_ns >= STEADY_NS:
+        position = position._replace(exposed_ns=0, exposed_before_ns=0)
+    if units >= position.quantity:
+        since_ns = position.covered_ns if position.covered_ns != 0 else now_ns
+        return instrument._replace(position=position._replace(covered_ns=since_ns))
+    since_ns = position.exposed_ns if position.exposed_ns != 0 else now_ns - position.exposed_before_ns
+    return instrument._replace(position=position._replace(covered_ns=0, exposed_ns=since_ns))
+
+
+@inlined
+def hold_exposure(instrument: Instrument, feed_stale: bool, now_ns: int) -> Instrument:
+    """Hold the time without protection until the event after the feed's word; what passes while it is stale does not count.
+
+    Until a packet comes the clock may be that of an earlier process, so a leap of it does not count either.
+    """
+    position = instrument.position
+    before_ns = position.exposed_before_ns
+    if position.exposed_ns != 0 and not feed_stale:
+        before_ns = max(0, now_ns - position.exposed_ns)
+    return instrument._replace(position=position._replace(exposed_ns=0, exposed_before_ns=before_ns))
 
 
 @inlined
@@ -320,5 +341,6 @@ def is_exposed_too_long(account: Account, position: Position, rules: Rules, now_
         rules.protects
         and not account.feed_stale
         and position.exposed_ns != 0
+        and position.covered_ns == 0
         and now_ns - position.exposed_ns >= rules.unprotected_max_ns
     )

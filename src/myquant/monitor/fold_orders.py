@@ -6,6 +6,7 @@ import numpy as np
 
 from myquant.core import codes, orders
 from myquant.core.records import Command, Event
+from myquant.core.working import STEADY_NS
 from myquant.journal.record import BODY, WORDS, Origin
 from myquant.journal.segment import Rows
 from myquant.monitor.fold_latency import ROUND_TRIP_S, SECOND_NS, SLIPPAGE_RUPEES
@@ -15,9 +16,6 @@ from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import InstrumentView, OrderView, SessionView
 
 ORDERS_MAX: Final = 1000
-STEADY_NS: Final = (
-    SECOND_NS  # a stop order that is gone sooner (accepted, then refused by the exchange) has protected nothing
-)
 NEAR: Final = 512  # inputs before a decision that can tell when it was
 SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
     orders.STATE_NAMES[state]

@@ -54,5 +54,6 @@ def ledger_of(engine: Engine, account: Account) -> Ledger:
 def bare_ns(engine: Engine, exchange_now_ns: int) -> int:
     """Return for how long a position that wants a stop order at the exchange has had none, the longest; 0: none lacks it."""
     position = engine.instruments["core"]["position"]
-    exposed = position["exposed_ns"][(position["quantity"] != 0) & (position["exposed_ns"] != 0)]
+    is_bare = (position["quantity"] != 0) & (position["exposed_ns"] != 0) & (position["covered_ns"] == 0)
+    exposed = position["exposed_ns"][is_bare]
     return max(1, exchange_now_ns - int(exposed.min())) if len(exposed) else 0

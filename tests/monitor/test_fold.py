@@ -57,7 +57,9 @@ def expect_as_the_engine(view: SessionView, run: Supervised) -> None:
     assert view.halt == codes.HALT_NAMES.get(int(account["halt"]), "")
     if position["quantity"]:
         assert view.instruments[0].entry_price == pytest.approx(int(position["entry_price"]), abs=1)
-        assert (view.instruments[0].bare_since_ns is not None) == bool(position["exposed_ns"] and not position["covered_ns"])
+        assert (view.instruments[0].bare_since_ns is not None) == bool(
+            position["exposed_ns"] and not position["covered_ns"]
+        )
     else:
         assert view.instruments[0].bare_since_ns is None
 

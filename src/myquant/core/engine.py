@@ -44,7 +44,16 @@ from myquant.core.routine import (
     update_atr,
 )
 from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
-from myquant.core.working import cancel_order, cut_down, hold_exposure, is_exposed_too_long, let_go, note_exposure, settle_places, tend
+from myquant.core.working import (
+    cancel_order,
+    cut_down,
+    hold_exposure,
+    is_exposed_too_long,
+    let_go,
+    note_exposure,
+    settle_places,
+    tend,
+)
 
 store_day, peek_day = record_access(Day).store, record_access(Day).peek
 

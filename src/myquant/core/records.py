@@ -86,7 +86,9 @@ class Position(NamedTuple):
     floor: int  # the higher of stop and trailing stop
     tier: int  # take-profit tiers done
     target: int  # price of the next tier
-    exposed_ns: int  # since when no order at the exchange has protected it for long enough; 0: one does, or none is wanted
+    exposed_ns: (
+        int  # since when no order at the exchange has protected it for long enough; 0: one does, or none is wanted
+    )
     exposed_before_ns: int  # how long that had lasted when the feed last said how it is: from there it counts on
     covered_ns: int  # since when an order at the exchange protects all of it; 0: none does
 

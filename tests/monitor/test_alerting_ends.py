@@ -43,6 +43,17 @@ def test_what_a_session_that_has_left_had_is_resolved_by_nobody(
     assert [each.title.endswith("its day is over") for each in told.take(2, unasked=over)] == [True] * (not is_told)
 
 
+def test_what_a_session_had_whose_folder_is_gone_is_resolved_by_nobody(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    missing = fault("session_missing", CRITICAL, session="tuesday")
+    told.take(0, LOSS, missing, watched=frozenset(["monday"]))
+    assert told.take(1, unasked=None, watched=frozenset()) == []  # judging failed
+    (gone,) = told.take(2, missing, watched=frozenset())
+    (found,) = told.take(3, watched=frozenset())
+    assert gone.title.startswith("INFO monday: ended: day_loss: it was: day_loss of monday; it is watched no more")
+    assert found.title == "INFO tuesday: resolved: session_missing: it was: session_missing of tuesday"
+
+
 def test_a_halt_for_another_reason_is_told_once_and_is_the_same_alert(tmp_path: Path) -> None:
     told = Told(tmp_path, **ALONE)
     first, second = (fault("halted", CRITICAL, state=state) for state in ("order_channel_lost", "books_differ"))

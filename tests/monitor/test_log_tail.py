@@ -7,6 +7,7 @@ import pytest
 from monitor.watched import view_of
 from myquant.monitor.log_tail import LogTail, parsed, time_ns_of
 from myquant.session.log_files import FILE
+from myquant.session.reconciliation import Kind
 
 
 def line(event: str, level: str = "info", **fields: Any) -> str:
@@ -60,6 +61,39 @@ def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> 
     (tmp_path / FILE).write_text(line("order channel", "warning", up=False, why="refused") + line("feed", up=True))
     tail.look()
     assert view.order_channel_up is False
+    tail.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "foreign", "differs"),
+    [
+        (
+            Kind.FOREIGN_TRADE,
+            {"symbol": "NIFTY07OCT2524900CE", "quantity": 1500, "words": "buy 1500 at 99.50 (order 77)"},
+            "bought 1,500 NIFTY07OCT2524900CE, buy 1500 at 99.50 (order 77)",
+            "",
+        ),
+        (Kind.FOREIGN_TRADE, {"token": "3045", "quantity": -75}, "sold 75 3045", ""),
+        (Kind.FOREIGN_TRADE, {"symbol": "A", "words": "buy 5\nsell 5"}, "traded A, buy 5 sell 5", ""),
+        (Kind.FOREIGN_TRADE, {"quantity": "many", "words": None}, "traded", ""),
+        (Kind.POSITION_DIFFERS, {"symbol": "A", "quantity": -75}, "", f"{Kind.POSITION_DIFFERS}: -75 A"),
+        (
+            Kind.ORDER_DIFFERS,
+            {"order_id": 5, "words": "150, not 75"},
+            "",
+            f"{Kind.ORDER_DIFFERS}: order 5, 150, not 75",
+        ),
+        ("feed", {"symbol": "A", "healthy": True}, "", ""),
+    ],
+)
+def test_what_the_brokers_books_have_is_named(
+    tmp_path: Path, event: str, fields: dict[str, Any], foreign: str, differs: str
+) -> None:
+    view = view_of(tmp_path)
+    tail = LogTail(view)
+    (tmp_path / FILE).write_text(line(event, "error", **fields))
+    tail.look()
+    assert (view.foreign, view.differs) == (foreign, differs)
     tail.close()
 
 

@@ -198,7 +198,7 @@ def test_a_session_that_is_gone_on_with_is_well_again(tmp_path: Path, child: sub
     journal.append(NOTE, note(record.STARTED, 0, child.pid, wall_ns=time.time_ns(), mono_ns=time.monotonic_ns()))
     look(monitor, 2)
     assert told.findings == []
-    assert ("resolved", {"rule": "engine_dead", "of": "s", "subject": ""}) in told.lines
+    assert ("no longer found", {"rule": "engine_dead", "of": "s", "subject": ""}) in told.lines
     assert monitor.views["s"].starts == 2
     journal.close()
     monitor.close()

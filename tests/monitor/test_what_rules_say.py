@@ -74,6 +74,19 @@ def test_errors_are_quoted_and_halts_among_them_are_told_by_their_own_rule() -> 
     assert found(view(process=NEW, log_lines=Counter(error=2), halt_lines=2)) == []
 
 
+def test_what_the_brokers_books_have_is_named() -> None:
+    strange = {
+        "foreign": "sold 75 A, sell 75 at 99.00 (order 7)",
+        "differs": "an order of ours is another one: order 5",
+    }
+    (trade,) = found(view(halt="foreign_trade", **strange))
+    (books,) = found(view(halt="books_differ", **strange))
+    (rise,) = found(view(process=NEW, telemetry=told(differences=1), **strange))
+    assert trade.text.endswith(": the account has a trade that is not ours: sold 75 A, sell 75 at 99.00 (order 7)")
+    assert books.text.endswith(": an order of ours is another one: order 5")
+    assert rise.text.endswith(": sold 75 A, sell 75 at 99.00 (order 7); an order of ours is another one: order 5")
+
+
 def test_of_what_nothing_is_known_what_was_found_holds_on() -> None:
     def unasked(rule: str, **facts: Any) -> tuple[bool, bool, str] | None:
         memory = Memory()

@@ -70,10 +70,11 @@ class Told:
         *found: Finding,
         happened: tuple[News, ...] = (),
         unasked: Mapping[tuple[str, str], Unasked] | None = ALL_ASKED,
+        watched: frozenset[str] | None = None,
     ) -> list[Message]:
         """Return what a look led to."""
         before = len(self.messages)
-        self.alerting.take(found, happened, NOON + round(at_s * SECOND), unasked)
+        self.alerting.take(found, happened, NOON + round(at_s * SECOND), unasked, watched)
         return self.messages[before:]
 
 

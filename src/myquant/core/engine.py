@@ -44,16 +44,7 @@ from myquant.core.routine import (
     update_atr,
 )
 from myquant.core.slot import FIRST_STATE, HAS_EXIT, HAS_STOP, Params, State, entry, exit_, stop, update
-from myquant.core.working import (
-    cancel_order,
-    cut_down,
-    hold_exposure,
-    is_exposed_too_long,
-    let_go,
-    note_exposure,
-    settle_places,
-    tend,
-)
+from myquant.core.working import cancel_order, cut_down, is_exposed_too_long, let_go, note_exposure, settle_places, tend
 
 store_day, peek_day = record_access(Day).store, record_access(Day).peek
 
@@ -362,8 +353,7 @@ def on_notice(
     if event.kind == codes.END_OF_DATA:
         return end_data(account, instrument, event, rules, counts, commands)
     if event.kind == codes.FEED_STATUS:
-        instrument = hold_exposure(instrument, account.feed_stale, event.time_ns)
-        return note_feed(account, event), instrument
+        return note_feed(account, instrument, event)
     if event.kind == codes.QUOTE:
         return account, instrument._replace(tape=instrument.tape._replace(bid=event.bid, ask=event.ask))
     if event.kind == codes.OPERATOR:

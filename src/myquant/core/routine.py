@@ -24,6 +24,7 @@ from myquant.core.records import (
     Tape,
     Tick,
 )
+from myquant.core.working import hold_exposure
 
 PAISE: float = 100.0  # in a rupee
 
@@ -231,11 +232,12 @@ def note_funds(account: Account, event: Event) -> Account:
 
 
 @inlined
-def note_feed(account: Account, event: Event) -> Account:
+def note_feed(account: Account, instrument: Instrument, event: Event) -> tuple[Account, Instrument]:
     """Take what the feed says of itself; the time since when it is stale is that of the first such word."""
+    instrument = hold_exposure(instrument, account.feed_stale, event.time_ns)
     stale = event.code != codes.FEED_HEALTHY
     since = account.stale_since_ns if stale and account.feed_stale else event.time_ns
-    return account._replace(feed_stale=stale, stale_since_ns=since if stale else 0)
+    return account._replace(feed_stale=stale, stale_since_ns=since if stale else 0), instrument
 
 
 @inlined

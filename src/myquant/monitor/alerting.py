@@ -6,7 +6,7 @@ a monitor that is killed anywhere tells nothing twice, as the courier takes equa
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict
 from datetime import tzinfo
 from difflib import get_close_matches
@@ -48,6 +48,7 @@ NEWS_MAX: Final = 500  # of which it is known that they were told
 SWITCHES: Final = {"entry": "entries", "exit": "exits", "day_start": "days", "day_end": "days"}
 
 ASKED: Final = Unasked()
+GONE: Final = Unasked(end="it is watched no more: its folder is gone, or old")
 ALL_ASKED: Final[Mapping[tuple[str, str], Unasked]] = MappingProxyType({})
 
 T = TypeVar("T")
@@ -97,10 +98,12 @@ class Alerting:
         news: Iterable[News],
         now_ns: int,
         unasked: Mapping[tuple[str, str], Unasked] | None = ALL_ASKED,
+        watched: Container[str] | None = None,
     ) -> None:
         """Take all that is wrong at this look, and what has happened since the last one; `now_ns`: the machine's clock.
 
         `unasked`: of which rules and sessions nothing is known now (None: of none); what was found of them is not over.
+        `watched`: the sessions that are looked at; None: all that there are.
         """
         off = self._settings.off
         found = {each.key: each for each in findings if each.rule not in off}
@@ -108,7 +111,8 @@ class Alerting:
         for finding in found.values():
             self._follow(finding, now_ns)
         for alert in [alert for key, alert in self._open.items() if key not in found]:
-            self._miss(alert, None if unasked is None else unasked.get((alert.rule, alert.session), ASKED), now_ns)
+            asked = GONE if _is_gone(alert, watched) else ASKED
+            self._miss(alert, None if unasked is None else unasked.get((alert.rule, alert.session), asked), now_ns)
         for each in news:
             self._tell_news(each, now_ns)
         self._gather(now_ns)
@@ -319,6 +323,12 @@ def refuse_unknown(name: str) -> None:
         near = get_close_matches(name, RULES, 1)
         hint = f"did you mean {near[0]}?" if near else f"the rules are {', '.join(RULES)}"
         raise ConfigError(f"alerts.off: there is no rule {name}; {hint}")
+
+
+def _is_gone(alert: Alert, watched: Container[str] | None) -> bool:
+    """Whether an alert is of a session that nobody looks at any more; a session that is missing has no folder to look at."""
+    rule = RULES.get(alert.rule)
+    return watched is not None and rule is not None and rule.of_session is not None and alert.session not in watched
 
 
 def _message_of(text: str) -> Message:

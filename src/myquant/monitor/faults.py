@@ -61,7 +61,8 @@ class Memory:
     )  # when a session's market opened; None: it is closed
     so_since_mono_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # by session and what is so
     found: dict[str, list[Finding]] = field(default_factory=dict)  # by session, at the last look
-    unasked: dict[tuple[str, str], Unasked] = field(default_factory=dict)  # by rule and session, at the last look
+    watched: frozenset[str] = frozenset()  # sessions, at the last look
+    unasked: dict[tuple[str, str], Unasked] = field(default_factory=dict)  # by rule and session, likewise
     reached: dict[str, Decimal] = field(default_factory=dict)  # by session: the share of its day's loss, percent
     funded: dict[str, LogLine] = field(default_factory=dict)  # by session: the last lack of funds that is over
     looked_mono_ns: int | None = None
@@ -70,7 +71,7 @@ class Memory:
 
     def forget(self, sessions: Iterable[str]) -> None:
         """Forget the sessions that are not among these."""
-        kept = set(sessions)
+        kept = self.watched = frozenset(sessions)
         self.counters = {key: rise for key, rise in self.counters.items() if key[0] in kept}
         self.so_since_mono_ns = {key: since for key, since in self.so_since_mono_ns.items() if key[0] in kept}
         self.opened_mono_ns = {name: since for name, since in self.opened_mono_ns.items() if name in kept}

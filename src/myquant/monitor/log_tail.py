@@ -10,6 +10,7 @@ from myquant.core import codes
 from myquant.monitor.finding import plain
 from myquant.monitor.view import LogLine, SessionView
 from myquant.session.log_files import FILE
+from myquant.session.reconciliation import Kind
 from myquant.session.telling import TOO_SMALL
 
 PIECE_BYTES: Final = 1 << 20  # read at once
@@ -20,6 +21,8 @@ LEVELS: Final = frozenset(("debug", "info", "warning", "error", "critical"))
 HALTED: Final = codes.COMMAND_NAMES[codes.HALTED]
 FEED: Final = "feed"
 ORDER_CHANNEL: Final = "order channel"
+DIFFERENCES: Final = frozenset((Kind.LOST_ORDER, Kind.ORDER_DIFFERS, Kind.POSITION_DIFFERS))
+WORDS_MAX: Final = 100
 _HEAD: Final = frozenset(("time", "level", "event", "session"))
 _SECOND_NS: Final = 1_000_000_000
 
@@ -89,8 +92,26 @@ class LogTail:
             view.short_of_funds = line
         elif line.event == FEED and isinstance(fields.get("healthy"), bool):
             view.feed_reason = "" if fields["healthy"] else str(fields.get("reason", ""))
+        elif line.event == Kind.FOREIGN_TRADE:
+            view.foreign = in_short(line)
+        elif line.event in DIFFERENCES:
+            view.differs = f"{line.event}: {in_short(line)}"
         if line.event == ORDER_CHANNEL and isinstance(line.fields.get("up"), bool):
             self._view.order_channel_up = bool(line.fields["up"])
+
+
+def in_short(line: LogLine) -> str:
+    """Return what a line about the broker's books names: `bought 75 NIFTY07OCT2524900CE, buy 75 at 100.05 (order 77)`."""
+    fields = line.fields
+    quantity = fields.get("quantity")
+    units = quantity if isinstance(quantity, int) else 0
+    side = ""
+    if line.event == Kind.FOREIGN_TRADE:
+        side, units = "bought" if units > 0 else "sold" if units < 0 else "traded", abs(units)
+    order = f"order {fields['order_id']}" if fields.get("order_id") else ""
+    words = [side, order, f"{units:,}" if units else "", plain(str(fields.get("symbol") or fields.get("token") or ""))]
+    said = plain(str(fields.get("words") or ""))[:WORDS_MAX]
+    return ", ".join(filter(None, (" ".join(filter(None, words)), said)))
 
 
 def parsed(text: bytes) -> LogLine | None:

@@ -268,7 +268,7 @@ class Monitor:
                 said("found", rule=each.rule, of=each.session, subject=each.subject, text=each.text)
         for each in before:
             if each.key not in are:
-                self._log.info("resolved", rule=each.rule, of=each.session, subject=each.subject)
+                self._log.info("no longer found", rule=each.rule, of=each.session, subject=each.subject)
 
     def _save(self, wall_ns: int, mono_ns: int) -> None:
         """Keep until where news were told; where that fails they may be told again after a restart."""

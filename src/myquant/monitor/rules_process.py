@@ -186,7 +186,9 @@ def halted(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (
     known = HALTS.get(code) if code is not None else None
     why, remedy = known or (_FLATTEN if view.halt == "flatten" else ("", ""))
     if code == codes.BY_FOREIGN_TRADE and view.foreign:
-        why = f"{why} ({view.foreign})"
+        why = f"{why}: {view.foreign}"
+    if code == codes.BY_BOOKS and view.differs:
+        why = f"{why}: {view.differs}"
     text = f"entries are halted ({view.halt}){f': {why}' if why else ''}"
     severity = _SEVERITIES.get(view.halt, WARNING)
     yield Fault(text, view.halt_since_ns, severity=severity, remedy=remedy, state=view.halt)

@@ -183,7 +183,8 @@ def books_differ(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new differences between the broker's books and the session's. That it halted for them, `halted` says."""
     if view.telemetry is not None and (rise := look.risen(view, "differences", view.telemetry.differences)):
         text = f"{counted(rise.risen, 'new difference')} between the broker's books and the session's"
-        yield Fault(f"{text}{f' ({view.foreign})' if view.foreign else ''}", subject="books")
+        named = "; ".join(filter(None, (view.foreign, view.differs)))
+        yield Fault(f"{text}{f': {named}' if named else ''}", subject="books")
 
 
 def _paise(rupees: object) -> int | None:

@@ -136,7 +136,8 @@ class Station:
 
     def tell(self, findings: Sequence[Finding], news: Sequence[News]) -> None:
         """Take what is wrong now, and what has happened since the last look."""
-        self._alerting.take(findings, news, time.time_ns(), self._memory.unasked if self._is_judged else None)
+        unasked = self._memory.unasked if self._is_judged else None
+        self._alerting.take(findings, news, time.time_ns(), unasked, self._memory.watched)
 
     def counts(self) -> AlertCounts:
         """Return what became of alerts."""

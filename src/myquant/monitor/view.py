@@ -126,6 +126,7 @@ class SessionView:
     halt: str = ""  # name of what halts entries (`codes.HALT_NAMES`, or "flatten"); "": nothing
     halt_since_ns: int | None = None
     foreign: str = ""  # the last trade of the account that was not its own, in words
+    differs: str = ""  # the last order or position that is another one in the broker's books, in words
 
     # the feed
     feed_stale: bool = True

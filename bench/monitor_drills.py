@@ -29,7 +29,8 @@ DISK_MIB: Final = 160
 SETTLED_S: Final = 6.0  # a session that has run for so long is not taken for one that still connects
 SOUND: Final = ("hook", "mail")
 FEED: Final = {"feed__stall_s": 3, "feed__reconnect_max_s": 30}  # the defaults, which the tests' sessions change
-SETTINGS: Final = {"monitor.disk_free_mib": 8, "alerts.off": '["log_errors"]'}  # the disk of the drill is small
+# The disk of the drill is small; an hour's messages would be told within minutes.
+SETTINGS: Final = {"monitor.disk_free_mib": 8, "alerts.off": '["log_errors"]', "alerts.per_hour": 3600}
 CHANNELS: Final = {"alerts.attempt_s": 2, "alerts.retry_s": 1, "alerts.off": '["log_errors"]'}
 
 
@@ -51,18 +52,19 @@ class Fault(NamedTuple):
     over_s: float
 
 
-# A critical alert goes at once, its end after `alerts.group_s` (2 s); what is critical here is all of it. A second more is for a
-# delivery, or a look at what is weighed each second. A channel is down after three attempts, with pauses of 1 and 2 s; one that hangs
+# A critical alert goes after a second in which others may join it, a warning (of the feed, as fills are simulated) and the end of any
+# alert after `alerts.group_s` (2 s). A second more is for a delivery, or a look at what is weighed each second. A cut feed is silent for
+# `feed.stall_s` and stale for `monitor.feed_stale_s` (3 s each). A channel is down after three attempts, with pauses of 1 and 2 s; one that hangs
 # takes 2 s for each, and a new process after it. The next attempts are 4 and
 # 8 s after that at most; one that is under way when the channel works again hangs on.
 FAULTS: Final = {
-    "held": Fault("engine killed, a position is held", 2, 3, 4),
-    "flat": Fault("engine killed, nothing is held", 2, 3, 4),
-    "frozen": Fault("engine frozen (SIGSTOP)", 4, 5, 4),
-    "feed": Fault("feed cut, a position is held", 4, 5, 35),
-    "disk": Fault("disk full", 2, 3, 5),
-    "stalled": Fault("channel hangs", 12, 13, 13),
-    "broken": Fault("channel answers 500", 4, 5, 10),
+    "held": Fault("engine killed, a position is held", 2, 4, 4),
+    "flat": Fault("engine killed, nothing is held", 2, 4, 4),
+    "frozen": Fault("engine frozen (SIGSTOP)", 4, 6, 4),
+    "feed": Fault("feed cut, a position is held", 7, 10, 35),
+    "disk": Fault("disk full", 2, 4, 5),
+    "stalled": Fault("channel hangs", 12, 14, 13),
+    "broken": Fault("channel answers 500", 4, 6, 10),
 }
 
 

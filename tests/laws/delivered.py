@@ -90,12 +90,12 @@ def beats(values: Values) -> bool:
             heart = Heartbeat(f"http://{HOST}:{port}/", every_s, lambda: True, Lines(), clock_ns=Clock())
             running = asyncio.create_task(heart.run())
             await until(lambda: heart.counts["sent"])
-            await asyncio.wait({asyncio.create_task(until(lambda: heart.counts["sent"] > 1))}, timeout=ENOUGH_S)
+            second = asyncio.create_task(until(lambda: heart.counts["sent"] > 1))
+            await asyncio.wait({second}, timeout=ENOUGH_S)
             count = heart.counts["sent"]
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in (running, *others):
-                task.cancel()
-            await asyncio.gather(running, *others, return_exceptions=True)
+            running.cancel()
+            second.cancel()
+            await asyncio.gather(running, second, return_exceptions=True)
         return count > 1
 
     return asyncio.run(run())

@@ -80,9 +80,11 @@ async def tcp(handle: Handle, port: int = 0) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.sleep(0)  # whoever was let in last begins, so that it can close what it has
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what they have closed is let go
 
 
 async def drips(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -39,6 +39,6 @@ def test_a_day_of_a_feed_that_is_read_elsewhere(stage: Stage, kind: str) -> None
     journal = assert_sound(stage.session())
     assert len(source_keys(stage.ticks) - set(journal_keys(journal))) <= 1  # of a first packet nothing is known before
     assert len(journal.commands_of(codes.TRADE_CLOSED)) > 10
-    assert journal.feed_notes() == [False, True]
+    assert journal.feed_notes() == [False, True], stage.said()
     assert "given up" not in stage.said()
     assert lab.counts()["logins"] == 1

@@ -92,7 +92,7 @@ def decode_all(batch: Any, first: int, step_ns: int, tokens: Any, desk: Any, out
     memory, feed, words = desk.memory[1:-1], desk.feed[1:-1], desk.words[1:-1]
     for i in range(len(batch.sizes)):
         arrived_ns = (first + i) * step_ns
-        outcomes[i] = decode(batch.frames[i, : batch.sizes[i]], arrived_ns, 22, tokens, memory, feed, words)
+        outcomes[i] = decode(tokens, memory, feed, words, batch.frames[i, : batch.sizes[i]], arrived_ns, 22)
         for word in range(words.shape[1]):
             rows[i, word] = words[0, word]
 

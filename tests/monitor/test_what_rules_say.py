@@ -75,7 +75,7 @@ def test_errors_are_quoted_and_halts_among_them_are_told_by_their_own_rule() -> 
 
 
 def test_what_the_brokers_books_have_is_named() -> None:
-    strange = {
+    strange: dict[str, Any] = {
         "foreign": "sold 75 A, sell 75 at 99.00 (order 7)",
         "differs": "an order of ours is another one: order 5",
     }

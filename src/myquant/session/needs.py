@@ -31,7 +31,7 @@ class Decoder(Protocol):
     words: np.ndarray[Any, Any]
     counts: np.ndarray[Any, Any]
 
-    def take(self, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
+    def take(self, payload: memoryview, arrived_ns: int, wall_ns: int, /) -> int:
         """Decode a frame into the first row of `words`; return what it is (`brokers.packets`)."""
 
     def connect(self, number: int) -> None:

@@ -38,7 +38,7 @@ class Decoder(Protocol):
     def tokens(self) -> Tokens:
         """What the connection is subscribed to."""
 
-    def take(self, payload: memoryview, arrived_ns: int, wall_ns: int) -> int:
+    def take(self, payload: memoryview, arrived_ns: int, wall_ns: int, /) -> int:
         """Decode a frame into the first row of `words`; return what it is (`brokers.packets`)."""
 
     def connect(self, number: int) -> None:

@@ -232,3 +232,12 @@ def test_decision_records_are_numbered() -> None:
     numbers = [int(name[:4]) for name in names if re.fullmatch(r"\d{4}(-[a-z0-9]+)+\.md", name)]
     assert len(numbers) == len(names)
     assert sorted(numbers) == list(range(1, len(names) + 1))
+
+
+def test_every_section_of_the_benchmarks_is_listed() -> None:
+    """Read from the file: what the sections import is not installed everywhere."""
+    text = (ROOT / "bench" / "run.py").read_text(encoding="utf-8")
+    sections = re.findall(r'^    "([a-z-]+)": "bench\.\w+",$', text, re.MULTILINE)
+    listed = re.findall(r"^\| ([a-z-]+) \| ", PAGES["docs/benchmarks.md"].partition("## Figures")[0], re.MULTILINE)
+    assert len(sections) > 15
+    assert sorted(sections) == sorted(set(listed) - {"section"})

@@ -80,6 +80,31 @@ def test_a_feed_that_comes_and_goes_does_not_begin_it_anew() -> None:
     """)
 
 
+@pytest.mark.parametrize("who", ["A", "B"])
+def test_it_counts_for_each_instrument_alike(who: str) -> None:
+    """Each takes the feed's word in turn: what it is before the word must not be what the first has made of it."""
+    bare = """
+        10:00:00  A tick 100              |
+        10:00:00  B tick 100              |
+        10:00:01  W tick 100.05           | W buy 300 at 100.05 #1
+        10:00:01  fill #1 300 at 100.05   | W opened 300 at 100.05 stop 85.05 ; W stop 300 at 85.05 #2
+        10:00:01  reject #2               |
+        10:00:02  timer                   |
+        10:00:02  feed stale              |
+        10:00:03  timer                   |
+        10:00:30  timer                   |
+        10:00:31  feed healthy            |
+        10:00:31  timer                   |
+        10:00:32.9  timer                 |
+        10:00:33  feed stale              |
+        10:00:34  feed healthy            |
+        10:00:34  timer                   |
+        10:00:34.1  timer                 | W halted position_without_stop ; W sell 300 at 100.05 #3 unprotected
+    """
+    rows = bare.replace("W ", f"{who} ").replace("| A ", "| ").replace("; A ", "; ")
+    works(instruments=2, **LIMITS).play(rows)
+
+
 def test_it_goes_on_with_the_first_packet_of_a_new_process() -> None:
     works(**LIMITS).play(REFUSED).play("""
         10:00:02  feed stale              |

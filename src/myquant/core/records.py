@@ -150,6 +150,8 @@ class Account(NamedTuple):
     shortfall: int  # how much less the broker lets us spend than our ledger has, paise
     feed_stale: bool
     stale_since_ns: int  # when the feed became stale
+    was_stale: bool  # before its last word, which each instrument takes in turn
+    feed_word: int  # the number of the input that brought it
     second: int  # the exchange's calendar second of the last order
     orders_in_second: int
     orders_today: int

@@ -234,7 +234,9 @@ def note_funds(account: Account, event: Event) -> Account:
 @inlined
 def note_feed(account: Account, instrument: Instrument, event: Event) -> tuple[Account, Instrument]:
     """Take what the feed says of itself; the time since when it is stale is that of the first such word."""
-    instrument = hold_exposure(instrument, account.feed_stale, event.time_ns)
+    if event.sequence != account.feed_word:
+        account = account._replace(was_stale=account.feed_stale, feed_word=event.sequence)
+    instrument = hold_exposure(instrument, account.was_stale, event.time_ns)
     stale = event.code != codes.FEED_HEALTHY
     since = account.stale_since_ns if stale and account.feed_stale else event.time_ns
     return account._replace(feed_stale=stale, stale_since_ns=since if stale else 0), instrument

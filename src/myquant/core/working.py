@@ -322,14 +322,15 @@ def note_exposure(instrument: Instrument, rules: Rules, now_ns: int) -> Instrume
 
 
 @inlined
-def hold_exposure(instrument: Instrument, feed_stale: bool, now_ns: int) -> Instrument:
+def hold_exposure(instrument: Instrument, was_stale: bool, now_ns: int) -> Instrument:
     """Hold the time without protection until the event after the feed's word; what passes while it is stale does not count.
 
-    Until a packet comes the clock may be that of an earlier process, so a leap of it does not count either.
+    `was_stale`: before this word. Until a packet comes the clock may be that of an earlier process: a leap of it does not
+    count either.
     """
     position = instrument.position
     before_ns = position.exposed_before_ns
-    if position.exposed_ns != 0 and not feed_stale:
+    if position.exposed_ns != 0 and not was_stale:
         before_ns = max(0, now_ns - position.exposed_ns)
     return instrument._replace(position=position._replace(exposed_ns=0, exposed_before_ns=before_ns))
 

@@ -21,7 +21,7 @@ from myquant.session.later import Later, at_once
 from myquant.session.log import Errors
 from myquant.session.needs import Decoder, Log
 from myquant.session.rules import SECOND_NS
-from myquant.session.runner import EVENT_WORDS, Runner, Words, words_of
+from myquant.session.runner import EVENT_WORDS, Runner, words_of
 from myquant.session.standing import bare_ns, halted_code, ledger_of
 from myquant.session.telemetry import Telemeter
 from myquant.session.telling import TELL_ALL, Untold
@@ -108,7 +108,8 @@ class Supervisor:
         self._saved_inputs = runner.engine.inputs
         self.telemetry = Telemeter(clock)
         self._arrived_ns = self._spent_ns = self._spent_max_ns = 0
-        self._ways = [_way_of(decoder) for decoder in decoders]
+        # What each frame of a connection goes through, and where stamps go into its words as plain ints.
+        self._ways = [(each.take, each.words, each.words.reshape(-1).data) for each in decoders]
         self._lacks_room = False
         self._lacks_sync = False
         self._is_blind = False  # nothing can be journaled, so nothing is taken any more
@@ -253,10 +254,14 @@ class Supervisor:
 
     def _note_telemetry(self) -> None:
         """Journal how the process does and how the account stands."""
-        engine, spent_max_ns, self._spent_max_ns = self.runner.engine, self._spent_max_ns, 0
-        account, bare = engine.account(), bare_ns(engine, self.exchange_clock.now_ns())
+        spent_max_ns, self._spent_max_ns = self._spent_max_ns, 0
+        bare = bare_ns(self.runner.engine, self.exchange_clock.now_ns())
         self._note(record.TELEMETRY, 0, 0, *self.telemetry.take(spent_max_ns=spent_max_ns, bare_ns=bare))
-        self._note(record.LEDGER, halted_code(account), 0, *ledger_of(engine, account))
+        self._note_ledger()
+
+    def _note_ledger(self) -> None:
+        account = self.runner.engine.account()
+        self._note(record.LEDGER, halted_code(account), 0, *ledger_of(self.runner.engine, account))
 
     def save(self) -> None:
         """Put the state on disk; a failure is told and tried again with the next snapshot.
@@ -347,6 +352,7 @@ class Supervisor:
     def stopped(self, exit_code: int) -> None:
         """Journal that the process leaves the session."""
         self._note_counts()  # what came after the last timer
+        self._note_ledger()  # with what the end of the day has closed
         self._note(record.STOPPED, exit_code, 0)
 
     def _tell(self, commands: list[Command]) -> None:
@@ -387,11 +393,6 @@ class Supervisor:
         if len(self.untold) > 1:
             self.later(self._tell_next)
         self.untold.tell(self.log, -(-len(self.untold) // TELL_ALL))
-
-
-def _way_of(decoder: Decoder) -> tuple[Callable[[memoryview, int, int], int], Words, memoryview]:
-    """Return what each frame of a connection goes through: its decoder's call and words, which stamps go into as plain ints."""
-    return decoder.take, decoder.words, decoder.words.reshape(-1).data
 
 
 def _nothing(_commands: list[Command]) -> None:

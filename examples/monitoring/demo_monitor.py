@@ -54,7 +54,8 @@ def main() -> int:
         watching = {**plain, "MYQUANT_ALERT_DEMO": address, "MYQUANT_STATE": str(FOLDER.absolute() / "state")}
         channels = [f'alerts.{severity}=["demo"]' for severity in ("info", "warning", "critical")]
         words = [word for each in (*channels, "monitor.port=0") for word in ("--set", each)]
-        say(f"export MYQUANT_ALERT_DEMO={address}")
+        say(f'eval "$(grep ^export {FOLDER}/lab.txt)"    # the address of the lab, and the secrets of its account')
+        say(f"export MYQUANT_ALERT_DEMO={address} MYQUANT_STATE=$PWD/{FOLDER}/state")
         monitor = running.enter_context(beside("monitor", *words, environ=watching))
         session = running.enter_context(beside(*paper, environ={**plain, **addresses}))
         held = wait_for_position(name, session, plain)
@@ -65,7 +66,7 @@ def main() -> int:
         again_s = time.monotonic()
         session = running.enter_context(beside(*paper, environ={**plain, **addresses}))
         show(arrival(arrived, re.compile(rf"{name} \(paper\): engine_dead \(\w+\) resolved"), monitor), again_s)
-        say("kill %4    # the session ends in order")
+        say(f"kill {session.pid}    # the session ends in order")
         session.terminate()
         session.wait(READY_S)
     print("\nThe alert came, and its end came.")

@@ -80,7 +80,9 @@ def test_the_lines_of_all_come_by_time(run: Run) -> None:
     ],
 )
 def test_what_is_not_wanted_is_left_out(run: Run, options: tuple[object, ...], expected: object) -> None:
-    assert numbers(run("logs", "even", "odd", "--json", *options).out) == list(expected)  # type: ignore[call-overload]
+    ended = run("logs", "even", "odd", "--json", *options)
+    assert numbers(ended.out) == list(expected)  # type: ignore[call-overload]
+    assert ("no line is wanted by" in ended.err) == (expected == ())
 
 
 @pytest.mark.usefixtures("two")

@@ -73,7 +73,9 @@ def test_a_session_under_a_service_manager(stage: Stage, manager: socket.socket)
     assert (said[0], said[1], said[-1]) == ("READY=1", "WATCHDOG=1", "STOPPING=1")
     assert any(line.startswith("STATUS=") and "entries are allowed" in line for line in said)
     journal = assert_sound(stage.session())
-    assert len(journal.notes_of(BEAT)) == len(telemetry_of(journal)) == len(ledgers_of(journal)) - 1 >= 3  # and one at its end
+    assert (
+        len(journal.notes_of(BEAT)) == len(telemetry_of(journal)) == len(ledgers_of(journal)) - 1 >= 3
+    )  # and one at its end
 
 
 def _hands_over(journal: Journal, room: int) -> None:

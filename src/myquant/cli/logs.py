@@ -134,6 +134,8 @@ def _tell_damage(readers: "Iterable[LogReader]", wanted: "Wanted") -> None:
     for reader in readers:
         for path in reader.damaged:
             print(f"{path}: torn, read in part", file=sys.stderr)
+    if not wanted.found:
+        print("no line is wanted by --since, --until, --level and --grep", file=sys.stderr)
 
 
 def _chosen(sessions: list[Path] | None, directory: Path) -> list[Path]:

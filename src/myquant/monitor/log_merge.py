@@ -39,6 +39,7 @@ class Wanted:
     level: str = LEVELS[0]
     pattern: re.Pattern[str] | None = None
     damaged: Counter[str] = field(default_factory=Counter)  # lines that are no JSON, by source
+    found: int = 0  # lines that were wanted
 
     def __post_init__(self) -> None:
         """Make of the times what lines are compared with."""
@@ -53,11 +54,13 @@ class Wanted:
         level = NO_LEVEL
         if line.fields is not None and line.fields.get("level") in LEVELS:
             level = LEVELS.index(line.fields["level"])
-        return (
+        is_wanted = (
             level >= self._level
             and self._since <= line.time < self._until
             and (self.pattern is None or self.pattern.search(line.raw.decode("utf-8", "replace")) is not None)
         )
+        self.found += is_wanted
+        return is_wanted
 
 
 def merged(readers: Iterable[LogReader], wanted: Wanted) -> Iterator[Line]:

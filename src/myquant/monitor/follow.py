@@ -24,7 +24,7 @@ from myquant.session import archive
 from myquant.session.archive import SessionFacts
 from myquant.session.hours import trading_hours
 from myquant.session.log_files import FILE as LOG
-from myquant.session.operator import busy_with
+from myquant.session.operator import CARD, busy_with
 
 SECOND_NS: Final = 1_000_000_000
 WEIGH_NS: Final = SECOND_NS
@@ -143,16 +143,17 @@ class Followed:
         return taken
 
     def rest(self, now_mono_ns: int) -> None:
-        """Close the files of one that runs no more once all of them is read, until something changes in its folder."""
+        """Close the files of one that has left once all of them is read, until something changes in its folder."""
         view = self.view
         if self._rests is not None:
             if now_mono_ns - self._rested_ns >= RESTS_NS:
                 self._rests = None
             return
         has_left = not view.is_dead and (view.stopped_code is not None or view.ended_code is not None)
-        is_still = has_left or now_mono_ns - self._read_ns >= STILL_NS
         is_read = view.unread_since_ns is None and not view.is_log_behind and not self.trouble
-        if self._changed and is_still and is_read and not view.runs and view.gone_since_ns is None:
+        if not (self._changed and has_left and is_read) or view.runs or view.gone_since_ns is not None:
+            return
+        if not (view.folder / CARD).exists():  # else a process is about to begin it, or died over that
             self._rests, self._rested_ns, self._reader = self._changed, now_mono_ns, None
             self._log.close()
 

@@ -45,6 +45,7 @@ CASES: list[tuple[dict[str, Any], float, set[tuple[str, str, str]]]] = [
     ({"process": GONE, "packet_mono_ns": 0, "feed_stale": True, "telemetry": told(bare_ns=10**11)}, 60, {DEAD}),
     ({"process": LONG_GONE, **OLD}, 0, set()),
     ({"process": LONG_GONE, **OLD, "instruments": held()}, 0, {DEAD}),
+    ({"gone_since_ns": NOON}, 0, {("session_lost", "", CRITICAL)}),
     ({"process": GONE, "ended_code": 1}, 0, set()),
     ({}, 2.9, set()),
     ({}, 3, {FROZEN}),

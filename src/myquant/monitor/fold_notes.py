@@ -50,6 +50,10 @@ def _start(view: SessionView, note: Note) -> None:
     view.frames = 0
     view.feed_stale, view.feed_since_ns = True, note.wall_ns
     view.connections.clear()
+    if (
+        view.order_channel_wall_ns < note.wall_ns
+    ):  # else the log was read sooner than the journal, and it is of this process
+        view.order_channel_up = None
     view.unused_before, view.unused_now = view.unused_before + view.unused_now, type(view.unused_now)()
 
 

@@ -23,11 +23,12 @@ from myquant.monitor.view import SessionView
 from myquant.session import archive
 from myquant.session.archive import SessionFacts
 from myquant.session.hours import trading_hours
-from myquant.session.operator import busy_with
+from myquant.session.log_files import FILE as LOG
+from myquant.session.operator import CARD, busy_with
 
 SECOND_NS: Final = 1_000_000_000
 WEIGH_NS: Final = SECOND_NS
-PIECES_MAX: Final = 16  # of the log, at one look
+RESTS_NS: Final = 10 * SECOND_NS  # files of one that rests are opened so often, should nothing have told of a change
 STILL_NS: Final = 10 * SECOND_NS  # a journal that got nothing for so long is looked at for damage
 
 
@@ -37,6 +38,7 @@ class Followed:
     Attributes:
         view: what is known of it.
         told: until where its news were told.
+        trouble: why its log can't be read; "": it can.
     """
 
     def __init__(self, name: str, folder: Path, told: Told) -> None:
@@ -51,6 +53,7 @@ class Followed:
         self._desk = NewsDesk(view, told=told.record, since_wall_ns=told.since_wall_ns)
         self._fold = Fold(view, self._desk)
         self._log = LogTail(view)
+        self.trouble = ""
         self._reader: JournalReader | None = None
         self._watch: ProcessWatch | None = None
         self._hours = trading_hours(loaded.config, facts.instruments)
@@ -61,22 +64,39 @@ class Followed:
         self._lived = False  # likewise, by an earlier look
         self._lost: tuple[int, int] | None = None  # a start that seemed lost a second ago: its card, and records then
         self._mark = _written(folder / archive.MARK)
+        self._next = 1  # the first record that was not read
+        self._changed: tuple[int, ...] = ()  # when its folder was, at the last look since it left
+        self._rests: tuple[int, ...] | None = None  # likewise, when its files were closed; None: they are open
+        self._rested_ns = 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether some of its journal or its log was not read yet, and can be."""
+        return self.view.unread_since_ns is not None or (self.view.is_log_behind and not self.trouble)
 
     def read(self, now_mono_ns: int) -> bool:
         """Take the next block of the journal; return whether there was one."""
+        if self._rests is not None:
+            return False
         try:
-            reader = self._reader = self._reader or _reader(self.view.folder)
-            block = None if reader is None else reader.poll()
-            if block is not None and len(block):
-                self._read_ns = now_mono_ns
+            if self._reader is None and (reader := _reader(self.view.folder)) is not None:
+                reader.next, self._reader = self._next, reader
+            block = None if self._reader is None else self._reader.poll()
+            if self._reader is not None and block is not None and len(block):
+                self._read_ns, self._next = now_mono_ns, self._reader.next
                 self._fold.take(block)
                 return True
         except JournalError as error:
-            self.view.damage = str(error)
+            if self.view.gone_since_ns is None:  # else that is what is wrong
+                self.view.damage = str(error)
         return False
 
     def before(self) -> None:
         """Look at the process before the journal is read: what a dead one wrote is all there then."""
+        if not self.view.runs:
+            self._changed = _changes(self.view.folder)
+            if self._rests not in {None, self._changed}:
+                self._rests = None
         process = self.view.process
         if process is None:
             return
@@ -101,17 +121,41 @@ class Followed:
                 # One that was dead before anybody watched died when it last wrote, for all that is known.
                 written_ns = view.written_wall_ns or process.started_wall_ns
                 process.died_wall_ns = now_wall_ns if self._lived else min(now_wall_ns, written_ns)
-        with suppress(OSError):
-            for _ in range(PIECES_MAX):
-                if not self._log.look():
-                    break
         self._look_at_hours(now_mono_ns)
         if now_mono_ns - self._weighed_ns >= WEIGH_NS:
             self._weighed_ns = now_mono_ns
             self._weigh()
-            self._look_for_lost_start(is_all_read=is_all_read)
-        if is_all_read and now_mono_ns - self._read_ns >= STILL_NS:
+            if view.gone_since_ns is None:
+                self._look_for_lost_start(is_all_read=is_all_read)
+        if is_all_read and view.gone_since_ns is None and now_mono_ns - self._read_ns >= STILL_NS:
             self._look_for_damage()
+
+    def read_log(self, limit_bytes: int) -> int:
+        """Take what is new in the log, up to so many bytes; return how many, 0: there is no more."""
+        if self._rests is not None:
+            return 0
+        try:
+            taken = self._log.look(limit_bytes)
+        except OSError as error:
+            self.trouble = error.strerror or type(error).__name__
+            return 0
+        self.trouble = ""
+        return taken
+
+    def rest(self, now_mono_ns: int) -> None:
+        """Close the files of one that has left once all of them is read, until something changes in its folder."""
+        view = self.view
+        if self._rests is not None:
+            if now_mono_ns - self._rested_ns >= RESTS_NS:
+                self._rests = None
+            return
+        has_left = not view.is_dead and (view.stopped_code is not None or view.ended_code is not None)
+        is_read = view.unread_since_ns is None and not view.is_log_behind and not self.trouble
+        if not (self._changed and has_left and is_read) or view.runs or view.gone_since_ns is not None:
+            return
+        if not (view.folder / CARD).exists():  # else a process is about to begin it, or died over that
+            self._rests, self._rested_ns, self._reader = self._changed, now_mono_ns, None
+            self._log.close()
 
     def note_told(self) -> bool:
         """Note that the news so far were told; return whether there were any."""
@@ -194,6 +238,11 @@ def _reader(folder: Path) -> JournalReader | None:
     except OSError as error:
         raise JournalError(f"{folder / JOURNAL}: can't be listed ({error.strerror}): let this user read it") from None
     return JournalReader(folder) if begun else None
+
+
+def _changes(folder: Path) -> tuple[int, ...]:
+    """Return what shows that somebody writes there again: he puts a card, makes a segment or logs a line."""
+    return _written(folder), _written(folder / JOURNAL), _written(folder / LOG)
 
 
 def _written(path: Path) -> int:

@@ -2,18 +2,18 @@
 
 import json
 import os
-from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from myquant.core import codes
 from myquant.monitor.finding import plain
 from myquant.monitor.view import LogLine, SessionView
-from myquant.session.log_files import FILE
+from myquant.session.log_files import FILE, earlier_files
 from myquant.session.reconciliation import Kind
 from myquant.session.telling import TOO_SMALL
 
-PIECE_BYTES: Final = 1 << 20  # read at once
+PIECE_BYTES: Final = 1 << 18  # read at once: some hundredths of a second
 LINE_BYTES_MAX: Final = 1 << 20  # a longer line is none
 ERROR: Final = "error"
 DAMAGED: Final = "damaged"  # lines that are no JSON, or of no level
@@ -34,37 +34,64 @@ class LogTail:
         self._view = view
         self._path = view.folder / FILE
         self._file = -1
+        self._inode = self._at = 0  # of the file that was closed
         self._rest = b""
+        view.is_log_behind = True
+        self._has_ended = False  # it was read to its end once: what comes now is new
 
-    def look(self) -> bool:
-        """Take what is there, up to `PIECE_BYTES`; return whether there may be more. Raises OSError."""
+    def look(self, limit: int = PIECE_BYTES) -> int:
+        """Take what is there, up to so many bytes, and return how many; 0: it is read to its end. Raises OSError."""
+        taken = self._look(limit)
+        self._has_ended |= not taken
+        self._view.is_log_behind = not self._has_ended
+        return taken
+
+    def close(self) -> None:
+        """Close the file; the next look goes on where it was."""
+        if self._file >= 0:
+            self._at = os.lseek(self._file, 0, os.SEEK_CUR)
+            os.close(self._file)
+            self._file = -1
+
+    def _look(self, limit: int) -> int:
         if self._file < 0 and not self._open():
-            return False
-        piece = os.read(self._file, PIECE_BYTES)
+            return 0
+        piece = os.read(self._file, limit)
         if not piece and not self._is_renamed():
-            return False
-        piece = piece or os.read(self._file, PIECE_BYTES)  # what came before it was renamed
+            return 0
+        piece = piece or os.read(self._file, limit)  # what came before it was renamed
         if not piece:
             self.close()
-            self._rest = b""
-            return True
+            self._inode, self._rest = 0, b""
+            return 1
         *lines, rest = (self._rest + piece).split(b"\n")
         self._rest = rest if len(rest) <= LINE_BYTES_MAX else b""
         for line in lines:
             self._take(line)
-        return True
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        return len(piece)
 
     def _open(self) -> bool:
-        with suppress(FileNotFoundError):
-            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        """Open the file that was read last, whatever its name is now, else the present one; False: there is none."""
+        if self._inode and self._open_at(self._path):
             return True
-        return False
+        if self._inode and any(self._open_at(path) for path in reversed(earlier_files(self._path.parent))):
+            return True
+        self._inode, self._at, self._rest = 0, 0, b""  # it is packed, or cut: what was not read of it is lost
+        return self._open_at(self._path)
+
+    def _open_at(self, path: Path) -> bool:
+        """Open a file at the place that was reached, where it is the one that was read; of none that was read, any is."""
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return False
+        status = os.fstat(file)
+        if self._inode and (status.st_ino != self._inode or status.st_size < self._at):
+            os.close(file)
+            return False
+        os.lseek(file, self._at, os.SEEK_SET)
+        self._file, self._inode = file, status.st_ino
+        return True
 
     def _is_renamed(self) -> bool:
         """Return whether another file has the log's name now, or this one was cut."""
@@ -97,7 +124,13 @@ class LogTail:
         elif line.event in DIFFERENCES:
             view.differs = f"{line.event}: {in_short(line)}"
         if line.event == ORDER_CHANNEL and isinstance(line.fields.get("up"), bool):
-            self._view.order_channel_up = bool(line.fields["up"])
+            self._take_order_channel(line, is_up=bool(line.fields["up"]))
+
+    def _take_order_channel(self, line: LogLine, *, is_up: bool) -> None:
+        """Take what a line says of the order channel, unless an earlier process wrote it."""
+        view = self._view
+        if view.process is None or line.wall_ns >= view.process.started_wall_ns:
+            view.order_channel_up, view.order_channel_wall_ns = is_up, line.wall_ns
 
 
 def in_short(line: LogLine) -> str:

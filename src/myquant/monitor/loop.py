@@ -15,14 +15,17 @@ from myquant.monitor.discovery import Discovery
 from myquant.monitor.finding import CRITICAL, WARNING, Finding
 from myquant.monitor.follow import Followed
 from myquant.monitor.histogram import Histogram
+from myquant.monitor.log_tail import PIECE_BYTES
 from myquant.monitor.state import MonitorState, Told
 from myquant.monitor.view import News, SessionView
+from myquant.session.log_files import FILE as LOG
 
 SECOND_NS: Final = 1_000_000_000
 DISCOVER_NS: Final = SECOND_NS
 SAVE_NS: Final = 5 * SECOND_NS
 CATCH_UP_NS: Final = 30 * SECOND_NS  # after its start people are told of what is known, however much is unread
 BLOCKS_MAX: Final = 32  # of a session and look: half a million records; the rest waits for the next
+LOG_BYTES_MAX: Final = 1 << 21  # of all logs and a look: a tenth of a second; the rest waits for the next
 LATE_LOOKS: Final = 8  # looks come late when one takes as long as so many should
 LATE_MIN_NS: Final = 2 * SECOND_NS
 LOOK_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -134,7 +137,8 @@ class Monitor:
     @property
     def unreadable(self) -> dict[str, str]:
         """What can't be read, by its path, and why."""
-        return {str(path): why for path, why in self.discovery.problems.items()}
+        logs = {str(each.view.folder / LOG): each.trouble for each in self.discovery.followed.values() if each.trouble}
+        return {str(path): why for path, why in self.discovery.problems.items()} | logs
 
     async def run(self, end: asyncio.Event, manager: Manager | None = None) -> None:
         """Look every `monitor.look_s`, until `end` is set."""
@@ -163,6 +167,7 @@ class Monitor:
             self._guarded("discovery", self.discovery.look)
         for name, each in list(self.discovery.followed.items()):
             await self._read(name, each)
+        await self._read_logs()
         self._conclude()
         done_ns = self._mono_ns()
         looks.count += 1
@@ -200,6 +205,20 @@ class Monitor:
             await asyncio.sleep(0)
         wall_ns, mono_ns = self._wall_ns(), self._mono_ns()
         self._guarded(f"the rest of {name}", lambda: each.after(wall_ns, mono_ns, is_all_read=is_all_read))
+
+    async def _read_logs(self) -> None:
+        """Read what is new in the logs, those first whose session runs, as far as `LOG_BYTES_MAX` goes."""
+        left = LOG_BYTES_MAX
+        for name, each in sorted(self.discovery.followed.items(), key=lambda item: not item[1].view.runs):
+            taken = [1]
+            while left > 0 and taken[-1]:
+                piece = partial(each.read_log, min(PIECE_BYTES, left))
+                if not self._guarded(f"the log of {name}", lambda: taken.append(piece())):  # noqa: B023  (called at once)
+                    break
+                left -= taken[-1]
+                if taken[-1] == PIECE_BYTES:
+                    await asyncio.sleep(0)
+            self._guarded(f"the files of {name}", partial(each.rest, self._mono_ns()))
 
     def _read_block(self, each: Followed, more: list[bool]) -> None:
         more.append(each.read(self._mono_ns()))

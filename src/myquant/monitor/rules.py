@@ -52,6 +52,12 @@ RULES: Final = MappingProxyType(
             "read the last errors of its log; start it again with the same command",
             rules_process.session_failed,
         ),
+        "session_lost": Rule(
+            CRITICAL,
+            "the folder of a session that runs, is dead or holds something is gone: nothing new can be known of it",
+            "put it back, or mount its disk; look at the broker's order book",
+            rules_process.session_lost,
+        ),
         "position_bare": Rule(
             CRITICAL,
             "something is held and no stop order has been at work for it for `monitor.bare_s`",
@@ -190,7 +196,7 @@ RULES: Final = MappingProxyType(
         ),
         "unreadable": Rule(
             WARNING,
-            "the folder of a session can't be read",
+            "a folder of runs, that of a session or a log can't be read",
             "look at its permissions and at the disk",
             of_monitor=rules_monitor.unreadable,
         ),

@@ -156,8 +156,20 @@ def ticks_dropped(view: SessionView, look: Look) -> Iterator[Fault]:
             yield Fault(f"{rise.risen:,} {text}", subject=subject, severity=severity)
 
 
+def session_lost(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (one shape for all rules)
+    """Find a session whose folder is gone though it may still hold something."""
+    if view.gone_since_ns is None:
+        return
+    runs = f"its process {view.process.pid} runs" if view.process and view.runs else "no process of it runs"
+    text = f"its folder {view.folder} is gone, or another session's; {runs}; it held {holding(view) or 'nothing'} when last seen"
+    yield Fault(text, view.gone_since_ns)
+
+
 def log_errors(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new errors in its log."""
+    if view.is_log_behind:  # what is read of it now may be of long ago
+        look.memory.counters.pop((view.name, "errors"), None)
+        return
     count = max(0, view.log_lines["error"] + view.log_lines["critical"] - view.halt_lines)  # `halted` says the others
     is_fresh = view.last_error is not None and 0 <= look.wall_ns - view.last_error.wall_ns < CALM_NS
     if rise := look.risen(view, "errors", count, count - 1 if is_fresh else count):

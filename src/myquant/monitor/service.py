@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,9 @@ def run_monitor(
 ) -> None:
     """Watch until SIGTERM or SIGINT. Raises MyquantError where it can't begin."""
     token = monitor_token(environ)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2
+    )  # two files a session
     state = open_state(monitor_folder(), time.time_ns())
     try:
         asyncio.run(_Service(loaded, state, environ, token).run(directories, manager))
@@ -134,7 +138,7 @@ def _tell_nobody(_findings: Sequence[Finding], _news: Sequence[News]) -> None:
 async def _look_to_the_end(monitor: Monitor) -> None:
     await monitor.look()
     await monitor.look()  # who died is known once his last words were read
-    while any(view.unread_since_ns is not None for view in monitor.views.values()):
+    while any(each.has_more for each in monitor.discovery.followed.values()):
         await monitor.look()
 
 

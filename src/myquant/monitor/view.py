@@ -106,6 +106,7 @@ class SessionView:
     starts: int = 0  # processes so far
     doing: str = ""  # what keeps its process from its first beat, by its own word
     began_wall_ns: int | None = None  # when its first process began
+    gone_since_ns: int | None = None  # wall clock; its folder is gone, or another session's, since; None: it is there
 
     # the journal
     records: int = 0  # read so far
@@ -163,11 +164,13 @@ class SessionView:
 
     # the log
     log_lines: Counter[str] = field(default_factory=Counter)  # by level
+    is_log_behind: bool = False  # it was not read to its end yet, so its errors may be old
     last_error: LogLine | None = None  # that entries are halted is said elsewhere, and none
     halt_lines: int = 0  # errors that say it
     short_of_funds: LogLine | None = None  # the last entry that was denied as the broker's funds buy no lot
     feed_reason: str = ""  # why the feed is stale, by the log's last line about it
-    order_channel_up: bool | None = None  # by the log's last line about it; None: none was said
+    order_channel_up: bool | None = None  # by the log's last line about it; None: the present process has said none
+    order_channel_wall_ns: int = 0  # the time of that line
 
     # what other work found
     drift_percent: float | None = None  # how much slower than its baseline; None: it is not

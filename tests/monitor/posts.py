@@ -111,8 +111,12 @@ class Office:
 
         channels = [Channel(name, f"json://h{name}.example") for name in posts]
         settings = settings_of(**values)
-        clocks = {"clock_ns": self.clock, "mono_ns": self.clock.steady}
-        self.courier = Courier(channels, settings, self.spool, self.log, {}, worker=worker, **clocks)
+        self.courier = Courier(
+            *(channels, settings, self.spool, self.log, {}),
+            clock_ns=self.clock,
+            mono_ns=self.clock.steady,
+            worker=worker,
+        )
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self.courier.run())

@@ -148,7 +148,10 @@ class Courier:
     def _count_overflow(self) -> None:
         while self._spool.overflow:
             each = self._spool.overflow.pop()
-            self._lanes[each.message.channel].count_given_up(each)
+            if (lane := self._lanes.get(each.message.channel)) is not None:
+                lane.count_given_up(each)
+            else:
+                self._give_up_stranger(each.message)
 
     def _tell_trouble(self) -> None:
         trouble = self._spool.trouble

@@ -22,6 +22,7 @@ BROAD = {
     "src/myquant/cli/app.py": "the command line's top: every error ends as one line and an exit code",
     "src/myquant/cli/folder.py": "takes an empty folder away, and raises again",
     "src/myquant/evidence/rig.py": "a defect in a socket's callback ends the run and is raised",
+    "src/myquant/monitor/alerting.py": "a message that can't be handed over keeps no other, and is raised again",
     "src/myquant/monitor/discovery.py": "whatever one folder holds, the others are watched",
     "src/myquant/monitor/judge.py": "a defect in one rule is a finding, and must not blind the others",
     "src/myquant/monitor/loop.py": "whatever fails at one session, the others are watched on",

@@ -53,6 +53,16 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_ns = 1_000_000 * HOUR_NS
+        self.set_ns = 0
+
+    def steady(self) -> int:
+        """Return the monotonic clock, which nobody sets."""
+        return self.now_ns - self.set_ns
+
+    def set_by(self, step_ns: int) -> None:
+        """Set the machine's clock."""
+        self.now_ns += step_ns
+        self.set_ns += step_ns
 
     def __call__(self) -> int:
         return self.now_ns
@@ -101,7 +111,12 @@ class Office:
 
         channels = [Channel(name, f"json://h{name}.example") for name in posts]
         settings = settings_of(**values)
-        self.courier = Courier(channels, settings, self.spool, self.log, {}, clock_ns=self.clock, worker=worker)
+        self.courier = Courier(
+            *(channels, settings, self.spool, self.log, {}),
+            clock_ns=self.clock,
+            mono_ns=self.clock.steady,
+            worker=worker,
+        )
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self.courier.run())

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from monitor.made_views import loaded
 from monitor.told import Told, fault, news
 from myquant.cli.alerts import _state
+from myquant.monitor.alerting import ALL_ASKED
 from myquant.monitor.book import ALERT
 from myquant.monitor.faults import HELD, Unasked
-from myquant.monitor.finding import CRITICAL, INFO, WARNING
+from myquant.monitor.finding import CRITICAL, INFO, WARNING, Finding
 
 ALONE = {"alerts__group_s": 0, "alerts__warning": '["mail"]', "alerts__critical": '["mail"]'}
 LOSS = fault("day_loss", state="50")
@@ -41,6 +43,54 @@ def test_what_a_session_that_has_left_had_is_resolved_by_nobody(
     assert titles == ["INFO monday (live): ended: halted: it was: halted of monday; the session has left"] * is_told
     over = {("halted", "monday"): Unasked("", "the session has left, and its day is over")}
     assert [each.title.endswith("its day is over") for each in told.take(2, unasked=over)] == [True] * (not is_told)
+
+
+def test_what_was_resolved_by_nobody_is_listed_as_ended_for_good(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    told.take(0, LOSS, fault("halted"))
+    for at_s in (1, 30, 90):
+        told.take(at_s, unasked={AT_DAY_LOSS: Unasked("", "the session has left")} if at_s < 90 else ALL_ASKED)
+    alerts = told.alerting._alerts.values()
+    assert [(_state(each), each.end, each.resolved_ns is None) for each in alerts] == [
+        ("ended", "the session has left", False),
+        ("resolved", "", False),
+    ]
+
+
+def test_a_comeback_has_not_ended(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    told.take(0, LOSS)
+    told.take(1, unasked={AT_DAY_LOSS: Unasked("", "the session has left")})
+    told.take(2, LOSS)
+    told.take(3)
+    (over,) = told.take(63)
+    assert over.title == "INFO monday: resolved: day_loss: it was: day_loss of monday"
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "words"),
+    [
+        (fault("engine_dead", CRITICAL), {"alerts__off": '["engine_dead"]'}, "the rule is switched off"),
+        (fault("channel_down", CRITICAL, "", "sms"), {}, "the channel is configured no more"),
+    ],
+)
+def test_what_nobody_looks_for_any_more_is_not_resolved(
+    tmp_path: Path, found: Finding, settings: dict[str, str], words: str
+) -> None:
+    told = Told(tmp_path, **{**ALONE, "alerts__info": '["sms"]'})
+    told.take(0, found)
+    told.settings = loaded(**ALONE, **settings).config.alerts
+    told.restart()
+    (over,) = told.take(1, *([found] if settings else []), unasked=None)
+    assert "ended: " in over.title
+    assert over.title.endswith(words)
+
+
+def test_what_seems_over_is_not_resolved_while_judging_fails(tmp_path: Path) -> None:
+    told = Told(tmp_path, **ALONE)
+    assert [len(told.take(at_s, *each)) for at_s, each in enumerate(([LOSS], [], [LOSS], []))] == [1, 1, 1, 0]
+    assert [told.take(at_s, unasked=None) for at_s in range(4, 100)] == [[]] * 96
+    assert len(told.take(100)) == 1
 
 
 def test_what_a_session_had_whose_folder_is_gone_is_resolved_by_nobody(tmp_path: Path) -> None:

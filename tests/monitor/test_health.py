@@ -91,7 +91,7 @@ def signal_self() -> None:
 def test_channels_of_which_none_has_an_address_are_refused(
     tmp_path: Path, environ: dict[str, str], refused: bool
 ) -> None:
-    config, parts = loaded(alerts__critical='["mail", "phone"]'), dict[str, Any](is_on_time=lambda: True, folders=list)
+    config, parts = loaded(alerts__critical='["mail", "phone"]'), dict[str, Any](can_tell=lambda: True, folders=list)
     if not refused:
         Station(config, tmp_path, environ, Told(), **parts)
         return

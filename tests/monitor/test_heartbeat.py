@@ -26,9 +26,9 @@ class NoRing:
 
 @asynccontextmanager
 async def beating(
-    port: int, is_on_time: Callable[[], bool] = lambda: True, timeout_s: float = 30.0
+    port: int, is_at_work: Callable[[], bool] = lambda: True, timeout_s: float = 30.0
 ) -> AsyncIterator[Heartbeat]:
-    heart = Heartbeat(f"http://{HOST}:{port}{PATH}", 0.01, is_on_time, Lines(), clock_ns=Clock(), timeout_s=timeout_s)
+    heart = Heartbeat(f"http://{HOST}:{port}{PATH}", 0.01, is_at_work, Lines(), clock_ns=Clock(), timeout_s=timeout_s)
     running = asyncio.create_task(heart.run())
     try:
         yield heart
@@ -48,14 +48,14 @@ def test_it_beats_at_once_and_again() -> None:
     asyncio.run(run())
 
 
-def test_it_is_silent_while_looks_are_late() -> None:
+def test_it_is_silent_while_looks_are_late_or_nobody_can_be_told() -> None:
     async def run() -> None:
-        sink, on_time = Sink(), False
-        async with tcp(sink) as port, beating(port, lambda: on_time) as heart:
+        sink, at_work = Sink(), False
+        async with tcp(sink) as port, beating(port, lambda: at_work) as heart:
             await until(lambda: heart.counts["skipped"] >= 3)
             assert sink.requests == []
             assert heart.failing() is None
-            on_time = True
+            at_work = True
             await until(lambda: heart.counts["sent"])
 
     asyncio.run(run())

@@ -235,10 +235,11 @@ def test_news_that_nobody_took_are_told_again(tmp_path: Path, child: subprocess.
     assert monitor.looks.errors == {"alerting": 3}
     assert sum(event == "a defect in the monitor" for event, _ in told.lines) == 1
     assert [(each.rule, each.subject) for each in monitor.findings] == [("rule_failed", "alerting")]
+    assert (monitor.can_tell, monitor.is_late()) == (False, False)  # the outgoing heartbeat stops
     told.fails = False
     look(monitor, 2)
     assert [each.kind for each in told.news] == ["entry"]
-    assert monitor.findings == []
+    assert (monitor.findings, monitor.can_tell) == ([], True)
     journal.close()
     monitor.close()
 

@@ -1,5 +1,6 @@
 """All that judges and tells, wired: what fails beside the rules does not keep them from being asked."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from monitor.made_views import MONO, NOON, loaded, view
+from monitor.posts import until
 from monitor.test_loop import Told
+from myquant.monitor.courier import Courier
 from myquant.monitor.drift_watch import DriftWatch
 from myquant.monitor.replay_watch import ReplayWatch
 from myquant.monitor.station import Station
@@ -31,7 +34,7 @@ def test_what_fails_beside_the_rules_does_not_blind_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[pytest.MonkeyPatch], None], where: str
 ) -> None:
     log, config = Told(), loaded()
-    station = Station(config, tmp_path, {}, log, is_on_time=lambda: True, folders=list)
+    station = Station(config, tmp_path, {}, log, can_tell=lambda: True, folders=list)
     bad = view(damage="record 7", spent=[Spent(view().delay_min_ns, None)])  # type: ignore[arg-type]
     views = {bad.name: bad}
     with monkeypatch.context() as spoiled:
@@ -42,3 +45,30 @@ def test_what_fails_beside_the_rules_does_not_blind_them(
     assert [fields["where"] for event, fields in log.lines if event == "a defect in the monitor"] == [where]
     bad.spent.clear()
     assert [each.rule for each in station.judge(views, config.config.monitor, NOON, MONO)] == ["journal_damaged"]
+
+
+def test_a_delivery_that_fails_is_found_and_stops_the_outgoing_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Courier, "run", refuse)
+    log, config, can_tell = Told(), loaded(), True
+    station = Station(config, tmp_path, {}, log, can_tell=lambda: can_tell, folders=list)
+    assert station.is_at_work()
+
+    async def run() -> None:
+        station.start()
+        await until(lambda: log.lines)
+        assert not station.is_at_work()
+        for _ in range(2):
+            (found,) = station.judge({}, config.config.monitor, NOON, MONO)
+            assert (found.rule, found.subject) == ("rule_failed", "the delivery of alerts")
+        with monkeypatch.context() as later:
+            later.setattr("myquant.monitor.station.STEADY_S", 0.0)  # it has gone on for long
+            assert station.is_at_work()
+            assert station.judge({}, config.config.monitor, NOON, MONO) == []
+        monkeypatch.setattr("myquant.monitor.station.LEAVE_S", 0.0)
+        await station.aclose()
+
+    asyncio.run(run())
+    can_tell = False
+    assert not station.is_at_work()

@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from monitor.made_views import CALM, MONO, NOON, SECOND, SYMBOL, found, held, view
+from monitor.made_views import CALM, MONO, NOON, SECOND, SYMBOL, found, held, order, view
 from monitor.test_monitor_rules import GONE, LIMIT, LONG_GONE, NEW, OLD, SHORT, STOPPED, stands, told
 from myquant.monitor.faults import Memory
 from myquant.monitor.finding import CRITICAL, WARNING
 from myquant.monitor.rules import RULES
-from myquant.monitor.view import InstrumentView, LogLine
+from myquant.monitor.view import InstrumentView, LogLine, OrderView
 
 
 def test_of_simulated_fills_nothing_is_at_the_broker_and_no_money_at_stake() -> None:
@@ -20,6 +20,25 @@ def test_of_simulated_fills_nothing_is_at_the_broker_and_no_money_at_stake() -> 
     assert dead.stand == f"holds 1,125 {SYMBOL} at 268.81 on paper; nothing is at the broker"
     (cut,) = found(view(kind="paper", telemetry=told(channel_down_ns=3 * SECOND), instruments=held_for_long))
     assert cut.severity == WARNING
+
+
+def test_a_dead_engine_is_another_matter_where_it_holds_something_and_where_nothing_protects_that() -> None:
+    def state(**facts: Any) -> str:
+        (dead,) = found(view(process=GONE, **facts))
+        return dead.state
+
+    def stop(**facts: Any) -> dict[int, OrderView]:
+        return {7: order(trigger=9_000, **facts)}
+
+    bare, safe = f"holds 75 {SYMBOL}, not protected", f"holds 75 {SYMBOL}, protected"
+    assert state() == ""
+    assert state(instruments=held()) == bare
+    assert state(instruments=held(), orders=stop(state="sent")) == bare
+    assert state(instruments=held(), orders=stop(state="working", quantity=50)) == bare
+    assert state(instruments=held(), orders=stop(state="working")) == safe
+    assert state(instruments=held(), kind="paper") == f"holds 75 {SYMBOL}"
+    left = [found(view(stopped_code=1, process=GONE, instruments=each))[0] for each in (held(0), held())]
+    assert [each.state for each in left] == ["", f"; IT HOLDS 75 {SYMBOL}"]
 
 
 def test_a_journal_without_telemetry_has_its_log_for_the_order_channel() -> None:

@@ -96,9 +96,9 @@ def _alerts() -> "list[Alert]":
 
 
 def _state(alert: "Alert") -> str:
-    if alert.resolved_ns is not None:
+    if alert.resolved_ns is not None and not alert.end:
         return "resolved"
-    if not alert.is_firing:
+    if not alert.is_firing:  # lately, and it may come back; or nobody has resolved it
         return "ended"
     return "firing" if alert.acknowledged_ns is None else "acknowledged"
 
@@ -111,6 +111,8 @@ def _line(alert: "Alert", zone: "ZoneInfo") -> str:
     facts = [f"since {date_time(alert.since_ns, zone)}"]
     if alert.ended_ns is not None:
         facts.append(f"over {date_time(alert.ended_ns, zone)}")
+    if alert.end:
+        facts.append(alert.end)
     if alert.comebacks:
         facts.append(f"came back {alert.comebacks} times")
     if alert.note:

@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
-from myquant.monitor.finding import Finding
+from myquant.monitor.finding import CRITICAL, SEVERITIES, Finding
+from myquant.monitor.message import Message
 
 # What is told of an alert.
 RAISED: Final = "raised"
@@ -42,6 +43,8 @@ class Alert:
     kind: str = ""  # of the session
     stand: str = ""  # what it holds, and what protects it
     states: list[str] = field(default_factory=list)  # that were told, the last one last
+    end: str = ""  # why it is over though nobody has resolved it; "": it is resolved, or there
+    routing: str = ""  # the channels of the settings when it was last seen to that those of its severity know of it
 
     @classmethod
     def of(cls, number: int, found: Finding, now_ns: int) -> Self:
@@ -59,6 +62,18 @@ class Alert:
     def is_firing(self) -> bool:
         """Whether the fault is there."""
         return self.ended_ns is None
+
+    def what_is_new(self, found: Finding) -> str:
+        """Return what is to be told of its fault as it is found now; "": nothing.
+
+        What is critical and comes back is told where it is otherwise than when it was told last, or somebody saw to it.
+        """
+        if SEVERITIES.index(found.severity) > SEVERITIES.index(self.severity):
+            return RISEN
+        is_grave = not self.is_firing and found.severity == CRITICAL
+        if not self.is_firing and (self.is_over_told or (is_grave and self.acknowledged_ns is not None)):
+            return AGAIN
+        return "" if found.state in (self.states[-1:] if is_grave else self.states) else CHANGED
 
 
 @dataclass
@@ -107,3 +122,11 @@ def outbox_of(text: str) -> Outbox:
     """Return an outbox from its JSON."""
     table = json.loads(text)
     return Outbox([Notice(**each) for each in table["waiting"]], table["sent_ns"], table["dropped"])
+
+
+def message_of(text: str) -> Message:
+    """Return a message from its JSON. Raises ValueError, TypeError or KeyError for one that can't be told."""
+    table = json.loads(text)
+    if table["severity"] not in SEVERITIES:
+        raise ValueError(table["severity"])
+    return Message(**{**table, "alert_ids": tuple(table["alert_ids"])})

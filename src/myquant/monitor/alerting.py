@@ -17,8 +17,6 @@ from myquant.config.watching import AlertSettings
 from myquant.errors import ConfigError, MyquantError
 from myquant.monitor import book as books
 from myquant.monitor.alert import (
-    AGAIN,
-    CHANGED,
     ENDED,
     OVER,
     RAISED,
@@ -30,6 +28,7 @@ from myquant.monitor.alert import (
     Outbox,
     alert_of,
     as_text,
+    message_of,
     outbox_of,
 )
 from myquant.monitor.book import Book, Row
@@ -45,10 +44,14 @@ KEPT_NS: Final = 30 * 86_400 * 10**9  # an alert that is over stands in the book
 KEPT_MAX: Final = 5_000  # and so many
 REWRITE_NS: Final = 10 * 10**9  # an alert's text has figures: so old they may be in the book
 NEWS_MAX: Final = 500  # of which it is known that they were told
+STATES_MAX: Final = 100  # of an alert, likewise
 SWITCHES: Final = {"entry": "entries", "exit": "exits", "day_start": "days", "day_end": "days"}
 
+CHANNEL_DOWN: Final = "channel_down"  # a rule, of which each subject is a channel
 ASKED: Final = Unasked()
 GONE: Final = Unasked(end="it is watched no more: its folder is gone, or old")
+OFF: Final = Unasked(end="the rule is switched off")
+REMOVED: Final = Unasked(end="the channel is configured no more")
 ALL_ASKED: Final[Mapping[tuple[str, str], Unasked]] = MappingProxyType({})
 
 T = TypeVar("T")
@@ -82,7 +85,7 @@ class Alerting:
         self._alerts = {alert.number: alert for alert in self._understood(books.ALERT, alert_of).values()}
         self._open = {alert.key: alert for alert in self._alerts.values() if alert.resolved_ns is None}
         self._boxes = self._understood(books.WAITING, outbox_of)
-        self._ready = self._understood(books.READY, _message_of)
+        self._ready = self._understood(books.READY, message_of)
         state: dict[str, Any] = self._understood(books.STATE, json.loads)
         self._last = max((int(state.get("last_number", 0)), *self._alerts))
         self._news: list[str] = state.get("news", [])
@@ -91,6 +94,9 @@ class Alerting:
         self._touched: set[int] = set()
         self._written_ns: dict[int, int] = {}  # when the text of an alert was, by its number
         self._filled: set[str] = set()  # channels whose box has changed
+        self._routing = json.dumps([getattr(settings, severity) for severity in SEVERITIES])
+        self._known = {channel for severity in SEVERITIES for channel in getattr(settings, severity)}
+        self._forget_channels()
 
     def take(
         self,
@@ -111,8 +117,7 @@ class Alerting:
         for finding in found.values():
             self._follow(finding, now_ns)
         for alert in [alert for key, alert in self._open.items() if key not in found]:
-            asked = GONE if _is_gone(alert, watched) else ASKED
-            self._miss(alert, None if unasked is None else unasked.get((alert.rule, alert.session), asked), now_ns)
+            self._miss(alert, self._unasked(alert, unasked, watched), now_ns)
         for each in news:
             self._tell_news(each, now_ns)
         self._gather(now_ns)
@@ -145,36 +150,50 @@ class Alerting:
                 self.not_understood.append(f"{kind} {key}")
         return found
 
+    def _forget_channels(self) -> None:
+        """Forget that channels know of alerts that the settings have no more: one that is there again is told anew."""
+        for alert in self._open.values():
+            told = [channel for channel in alert.told if channel in self._known]
+            if told != alert.told:
+                alert.told = told
+                self._touched.add(alert.number)
+
+    def _unasked(
+        self, alert: Alert, unasked: Mapping[tuple[str, str], Unasked] | None, watched: Container[str] | None
+    ) -> Unasked | None:
+        """Return why an alert is not found, where that is not that its fault is gone; None: nobody knows."""
+        if alert.rule in self._settings.off:
+            return OFF
+        if alert.rule == CHANNEL_DOWN and alert.subject not in self._known:
+            return REMOVED
+        if unasked is None:
+            return None
+        return unasked.get((alert.rule, alert.session), GONE if _is_gone(alert, watched) else ASKED)
+
     def _follow(self, found: Finding, now_ns: int) -> None:
         """Raise an alert, or bring the one that there is up to date."""
         alert = self._open.get(found.key)
         if alert is None:
             self._last += 1
             alert = self._alerts[self._last] = self._open[found.key] = Alert.of(self._last, found, now_ns)
+            alert.routing = self._routing
             self._put((books.STATE, "last_number"), str(self._last))
             self._tell(alert, RAISED, now_ns)
             return
-        has_risen = SEVERITIES.index(found.severity) > SEVERITIES.index(alert.severity)
+        what = alert.what_is_new(found)
         self._renew(alert, found, now_ns)
-        is_told = found.state in alert.states
-        if not is_told:
-            alert.states.append(found.state)
         if alert.severity != found.severity:
             alert.severity = found.severity
             self._touched.add(alert.number)
         if not alert.is_firing:
-            alert.ended_ns = None
+            alert.ended_ns, alert.end = None, ""
             alert.comebacks += 1
             self._touched.add(alert.number)
-            if alert.is_over_told and not has_risen:
-                alert.is_over_told, is_told = False, True
-                self._tell(alert, AGAIN, now_ns)
-        if has_risen:
+        if what:
+            told = [each for each in alert.states if each != found.state]
+            alert.states = [*told, found.state][-STATES_MAX:]
             alert.acknowledged_ns, alert.is_over_told = None, False
-            self._tell(alert, RISEN, now_ns)
-        elif not is_told:
-            alert.acknowledged_ns = None
-            self._tell(alert, CHANGED, now_ns)
+            self._tell(alert, what, now_ns)
         else:
             self._repeat(alert, now_ns)
 
@@ -187,13 +206,26 @@ class Alerting:
             self._touched.add(alert.number)
 
     def _repeat(self, alert: Alert, now_ns: int) -> None:
-        if self._is_to_repeat(alert, now_ns):
+        """Tell an alert again when it is time; and those of its channels that know nothing of it, as they are new."""
+        if alert.told_ns is not None and alert.told_ns > now_ns:  # the clock was set back: the wait begins anew
+            alert.told_ns = now_ns
+            self._touched.add(alert.number)
+        if alert.acknowledged_ns is not None:
+            return
+        is_due = self._is_to_repeat(alert, now_ns)
+        strangers = [channel for channel in self._channels(alert.severity) if channel not in alert.told]
+        if is_due:
             alert.repeats += 1
             self._tell(alert, REPEATED, now_ns)
+        if is_due or alert.routing != self._routing:
+            alert.routing = self._routing
+            alert.told += strangers
+            self._touched.add(alert.number)
+            self._send(alert, RAISED, now_ns, strangers)
 
     def _is_to_repeat(self, alert: Alert, now_ns: int) -> bool:
         spacing_ns = int(self._settings.repeat_s * 10**9)
-        if not spacing_ns or alert.acknowledged_ns is not None or alert.severity == INFO or alert.told_ns is None:
+        if not spacing_ns or alert.severity == INFO or alert.told_ns is None:
             return False
         return now_ns - alert.told_ns >= spacing_ns
 
@@ -201,35 +233,41 @@ class Alerting:
         """Take that a fault was not found: it is over, or nothing is known of it now and it holds on."""
         if alert.is_firing and (unasked is None or unasked.holds(alert.severity)):
             self._repeat(alert, now_ns)
-        else:
-            self._end(alert, unasked.end if unasked else "", now_ns)
+        elif unasked is not None:
+            self._end(alert, unasked.end, now_ns)
 
     def _end(self, alert: Alert, why: str, now_ns: int) -> None:
         """Note that a fault is gone. The first end is told at once; after a comeback only one that has lasted."""
         if alert.is_firing:
-            alert.ended_ns = now_ns
+            alert.ended_ns, alert.end = now_ns, why
             self._touched.add(alert.number)
         calm_ns = now_ns - (alert.ended_ns or now_ns)
-        if not 0 <= calm_ns < CALM_NS:
+        if calm_ns < 0:  # the clock was set back: the wait begins anew
+            alert.ended_ns = now_ns
+            self._touched.add(alert.number)
+        elif calm_ns >= CALM_NS:
             alert.resolved_ns = now_ns
             del self._open[alert.key]
             self._written_ns.pop(alert.number, None)
             self._touched.add(alert.number)
         if not alert.is_over_told and (alert.comebacks == 0 or alert.resolved_ns is not None):
             alert.is_over_told = True
-            self._tell(alert, ENDED if why else RESOLVED, now_ns, why)
+            self._tell(alert, ENDED if alert.end else RESOLVED, now_ns)
 
-    def _tell(self, alert: Alert, what: str, now_ns: int, why: str = "") -> None:
+    def _tell(self, alert: Alert, what: str, now_ns: int) -> None:
         """Let a notice wait: a raise on the channels of its severity, all else on those that know of the alert."""
         self._touched.add(alert.number)
         if what in {RAISED, RISEN}:
             alert.told = list(dict.fromkeys([*alert.told, *self._channels(alert.severity)]))
         if what not in OVER:
             alert.told_ns = now_ns
-        over = why or RULES[alert.rule].over if alert.rule in RULES else why
+        self._send(alert, what, now_ns, alert.told)
+
+    def _send(self, alert: Alert, what: str, now_ns: int, channels: Iterable[str]) -> None:
+        over = alert.end or RULES[alert.rule].over if alert.rule in RULES else alert.end
         text = alert.text if what not in OVER else f"it was: {alert.text}{f'; {over}' if over else ''}"
         notice = (alert.number, alert.rule, alert.session, alert.severity, text, alert.remedy, alert.since_ns, now_ns)
-        for channel in alert.told:
+        for channel in channels:
             self._wait(channel, Notice(what, *notice, kind=alert.kind, stand=alert.stand))
 
     def _tell_news(self, news: News, now_ns: int) -> None:
@@ -257,8 +295,9 @@ class Alerting:
 
     def _gather(self, now_ns: int) -> None:
         """Make messages of what is due."""
-        known = {channel for severity in SEVERITIES for channel in self._channels(severity)}
-        for channel in [channel for channel in self._boxes if channel not in known]:  # the settings have it no more
+        for channel in [
+            channel for channel in self._boxes if channel not in self._known
+        ]:  # the settings have it no more
             del self._boxes[channel]
             self._filled.discard(channel)
             self._put((books.WAITING, channel), None)
@@ -310,11 +349,18 @@ class Alerting:
         return now_ns - (alert.resolved_ns or now_ns) > KEPT_NS
 
     def _hand_over(self, now_ns: int) -> None:
-        """Hand what is ready to the courier; each leaves the book once it is there."""
+        """Hand what is ready to the courier; each leaves the book once it is there. One that fails keeps no other."""
+        failure: Exception | None = None
         for key in list(self._ready):
-            self._post(self._ready[key])
+            try:
+                self._post(self._ready[key])
+            except Exception as error:  # noqa: BLE001  (raised below, once the others are there)
+                failure = error
+                continue
             del self._ready[key]
             self._book.write({(books.READY, key): None}, now_ns)
+        if failure is not None:
+            raise failure
 
 
 def refuse_unknown(name: str) -> None:
@@ -329,8 +375,3 @@ def _is_gone(alert: Alert, watched: Container[str] | None) -> bool:
     """Whether an alert is of a session that nobody looks at any more; a session that is missing has no folder to look at."""
     rule = RULES.get(alert.rule)
     return watched is not None and rule is not None and rule.of_session is not None and alert.session not in watched
-
-
-def _message_of(text: str) -> Message:
-    table = json.loads(text)
-    return Message(**{**table, "alert_ids": tuple(table["alert_ids"])})

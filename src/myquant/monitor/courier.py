@@ -6,6 +6,7 @@ message is written to the spool, and the rest is up to the lanes.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
@@ -22,6 +23,7 @@ from myquant.monitor.worker import Worker
 
 LOOK_S: Final = 1.0
 CLEAN_S: Final = 3600.0
+STRANGER: Final = "its channel is configured no more"
 NOTICE_S: Final = 600.0  # from one notice of what a channel gave up to the next
 
 
@@ -43,6 +45,7 @@ class Courier:
         log: where receipts and failures go.
         environ: of this process.
         clock_ns: the machine's clock, UTC.
+        mono_ns: its monotonic clock.
         rng: chance in the waits.
         worker: makes the process of a channel.
     """
@@ -56,6 +59,7 @@ class Courier:
         environ: Mapping[str, str],
         *,
         clock_ns: Callable[[], int] = time.time_ns,
+        mono_ns: Callable[[], int] = time.monotonic_ns,
         rng: Random | None = None,
         worker: Callable[[Channel, Redactor, float, Mapping[str, str]], Carrying] = Worker,
     ) -> None:
@@ -65,13 +69,14 @@ class Courier:
         self._clock_ns = clock_ns
         self._stopped = asyncio.Event()
         self._is_in_trouble = False
+        self._strangers: Counter[tuple[str, str]] = Counter()  # by channel and result, which is that they are given up
         self._noticed_s: dict[str, float] = {}
         chance = rng if rng is not None else Random()  # noqa: S311  (spreads retries, no secret)
         self._lanes = {
             each.name: Lane(
                 each,
                 worker(each, self.redactor, float(settings.attempt_s), environ),
-                *(spool, settings, self.redactor, log, clock_ns, chance),
+                *(spool, settings, self.redactor, log, clock_ns, mono_ns, chance),
             )
             for each in channels
         }
@@ -79,11 +84,14 @@ class Courier:
     def post(self, message: Message) -> None:
         """Take a message. It is on the disk when this returns, or, where that can't be, in memory: see `trouble`.
 
-        One that was posted before, equal in all fields, is not sent again. Raises KeyError for a channel that is unknown.
+        One that was posted before, equal in all fields, is not sent again. One for a channel that is unknown, as a monitor with
+        other settings may have left it, is given up.
         """
-        lane = self._lanes[message.channel]
-        if self._spool.add(message) is not None:
-            lane.wake(message.severity)
+        lane = self._lanes.get(message.channel)
+        if lane is None:
+            self._give_up_stranger(message)
+        elif (delivery := self._spool.add(message)) is not None:
+            lane.wake(delivery)
         self._count_overflow()
         self._tell_trouble()
 
@@ -118,7 +126,8 @@ class Courier:
         """Return what was done, and what is left to do."""
         down = self.down()
         return CourierCounts(
-            {(name, result): n for name, lane in self._lanes.items() for result, n in lane.results.items()},
+            {(name, result): n for name, lane in self._lanes.items() for result, n in lane.results.items()}
+            | self._strangers,
             dict.fromkeys(self._lanes, 0) | self._spool.lengths(),
             {name: name not in down for name in self._lanes},
         )
@@ -139,7 +148,10 @@ class Courier:
     def _count_overflow(self) -> None:
         while self._spool.overflow:
             each = self._spool.overflow.pop()
-            self._lanes[each.message.channel].count_given_up(each)
+            if (lane := self._lanes.get(each.message.channel)) is not None:
+                lane.count_given_up(each)
+            else:
+                self._give_up_stranger(each.message)
 
     def _tell_trouble(self) -> None:
         trouble = self._spool.trouble
@@ -153,9 +165,15 @@ class Courier:
         """Give up what waits for channels that are configured no more."""
         for name in set(self._spool.lengths()) - set(self._lanes):
             for each in self._spool.waiting(name):
-                each.state, each.ended_ns, each.answer = GIVEN_UP, self._clock_ns(), "its channel is configured no more"
+                each.state, each.ended_ns, each.answer = GIVEN_UP, self._clock_ns(), STRANGER
                 self._spool.note(each)
-                self._log.error("alert given up", channel=name, title=each.message.title, why=each.answer)
+                self._give_up_stranger(each.message)
+
+    def _give_up_stranger(self, message: Message) -> None:
+        self._strangers[message.channel, GIVEN_UP] += 1
+        self._log.error(
+            "alert given up", channel=message.channel, title=self.redactor.line(message.title), why=STRANGER
+        )
 
     def _tell_given_up(self) -> None:
         """Tell the other channels of what one gave up: those that are up, or all where none is."""
@@ -178,8 +196,9 @@ class Courier:
             f"{count:,} {noun} could not be delivered through channel {failed} and will not be tried again.\n"
             f"Look: myquant alerts list --all\nTry the channel: myquant alerts test {failed}"
         )
-        if self._spool.add(Message(channel, WARNING, title, body, (), self._clock_ns()), is_notice=True) is not None:
-            self._lanes[channel].wake(WARNING)
+        notice = Message(channel, WARNING, title, body, (), self._clock_ns())
+        if (delivery := self._spool.add(notice, is_notice=True)) is not None:
+            self._lanes[channel].wake(delivery)
 
 
 async def stop_in_order(courier: Courier, running: "asyncio.Task[None]", grace_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The dead-man switch: as long as the monitor looks in time it says so to a service outside.
+"""The dead-man switch: as long as the monitor looks in time, and can tell people, it says so to a service outside.
 
 That raises the alarm when it hears nothing, so somebody notices when the machine is gone, and the monitor with it.
 """
@@ -26,7 +26,7 @@ TIMEOUT_S: Final = 10.0
 TELL_AFTER: Final = 2  # failures in a row: a single one happens, and the service outside is as patient
 SENT: Final = "sent"
 FAILED: Final = "failed"
-SKIPPED: Final = "skipped"  # the looks came late: silence is the message
+SKIPPED: Final = "skipped"  # the looks came late, or nobody can be told: silence is the message
 
 
 def read_heartbeat(environ: Mapping[str, str], keyring: Keyring | None = None) -> str:
@@ -51,7 +51,7 @@ class Heartbeat:
     Args:
         url: of the service outside; a secret.
         every_s: spacing.
-        is_on_time: whether the monitor looks in time.
+        is_at_work: whether the monitor looks in time and can tell of what it finds.
         log: where the first failure in a row goes, and its end.
         clock_ns: the machine's clock, UTC.
         timeout_s: of a beat.
@@ -64,7 +64,7 @@ class Heartbeat:
         self,
         url: str,
         every_s: float,
-        is_on_time: Callable[[], bool],
+        is_at_work: Callable[[], bool],
         log: Log,
         *,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -74,7 +74,7 @@ class Heartbeat:
         self.redactor = Redactor((*secret_parts(url), urlsplit(url).path))
         self._url = url
         self._every_s = every_s
-        self._is_on_time = is_on_time
+        self._is_at_work = is_at_work
         self._log = log
         self._clock_ns = clock_ns
         self._timeout_s = timeout_s
@@ -94,7 +94,7 @@ class Heartbeat:
             loop = asyncio.get_running_loop()
             while True:
                 due_s = loop.time() + self._every_s
-                if self._is_on_time():
+                if self._is_at_work():
                     self._note(await self._beat(session))
                 else:
                     self.counts[SKIPPED] += 1

@@ -70,6 +70,7 @@ class Lane:
     redactor: Redactor
     log: Log
     clock_ns: Callable[[], int] = time.time_ns
+    mono_ns: Callable[[], int] = time.monotonic_ns
     rng: Random = field(default_factory=Random)
     results: Counter[str] = field(default_factory=Counter)
     untold: int = 0
@@ -79,6 +80,7 @@ class Lane:
     _unready: bool = False
     _stopping: bool = False
     _aside_until_s: dict[str, float] = field(default_factory=dict)  # by digest: what this channel alone won't take
+    _overdue_mono_ns: dict[str, int] = field(default_factory=dict)  # by digest: when it is given up, if it fails then
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _is_idle: bool = False
 
@@ -87,9 +89,10 @@ class Lane:
         is_down = self._unready or self._failures >= self.settings.down_after
         return (self._failing_since_ns, self._why) if is_down else None
 
-    def wake(self, severity: str) -> None:
+    def wake(self, delivery: Delivery) -> None:
         """Say that a message has come: what is critical does not wait for the next attempt."""
-        if self._is_idle or severity == CRITICAL:
+        self._overdue_ns(delivery)
+        if self._is_idle or delivery.message.severity == CRITICAL:
             self._wake.set()
 
     def stop(self) -> None:
@@ -99,6 +102,8 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver what waits and what comes, until it is stopped or cancelled."""
+        for each in self.spool.waiting(self.channel.name):
+            self._overdue_ns(each)
         try:
             while not self._is_over():
                 if problem := self.channel.problem or await self.worker.ready():
@@ -179,6 +184,7 @@ class Lane:
     def _delivered(self, delivery: Delivery) -> None:
         delivery.state, delivery.ended_ns = DELIVERED, delivery.tried_ns
         self._aside_until_s.pop(delivery.digest, None)
+        self._overdue_mono_ns.pop(delivery.digest, None)
         self.spool.note(delivery)
         if self._failures:  # what went before it and failed is what the channel won't take
             for each in self.spool.waiting(self.channel.name):
@@ -221,10 +227,20 @@ class Lane:
 
     def _give_up_overdue(self, only: Delivery | None) -> None:
         """Give up what was posted too long ago: all that waits (None), or one message."""
-        limit_ns = self.clock_ns() - int(self.settings.give_up_s * 1_000_000_000)
+        now_ns = self.mono_ns()
         for each in [only] if only is not None else self.spool.waiting(self.channel.name):
-            if each.posted_ns <= limit_ns and each.state == WAITING:
+            if self._overdue_ns(each) <= now_ns and each.state == WAITING:
                 self.give_up(each, each.answer or self._why)
+
+    def _overdue_ns(self, delivery: Delivery) -> int:
+        """Return when a message is given up, by the monotonic clock: setting the machine's changes nothing.
+
+        How old it is when it is met first, as after a restart, only the machine's clock knows.
+        """
+        if delivery.digest not in self._overdue_mono_ns:
+            age_ns = max(0, self.clock_ns() - delivery.posted_ns)  # below 0: the clock was set back meanwhile
+            self._overdue_mono_ns[delivery.digest] = self.mono_ns() + int(self.settings.give_up_s * 10**9) - age_ns
+        return self._overdue_mono_ns[delivery.digest]
 
     def give_up(self, delivery: Delivery, why: str) -> None:
         """Try a message no more."""
@@ -235,6 +251,7 @@ class Lane:
     def count_given_up(self, delivery: Delivery) -> None:
         """Count and log a message that was given up, by the lane or by the spool."""
         self._aside_until_s.pop(delivery.digest, None)
+        self._overdue_mono_ns.pop(delivery.digest, None)
         self.results[GIVEN_UP] += 1
         self.untold += 0 if delivery.is_notice else 1
         self.log.error(

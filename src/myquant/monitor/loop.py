@@ -30,6 +30,9 @@ LATE_LOOKS: Final = 8  # looks come late when one takes as long as so many shoul
 LATE_MIN_NS: Final = 2 * SECOND_NS
 LOOK_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
+JUDGING: Final = "judging"
+ALERTING: Final = "alerting"
+
 Judge = Callable[[Mapping[str, SessionView], MonitorSettings, int, int], list[Finding]]
 Alerting = Callable[[Sequence[Finding], Sequence[News]], None]
 
@@ -182,6 +185,11 @@ class Monitor:
         limit_ns = max(LATE_MIN_NS, int(LATE_LOOKS * self.settings.look_s * SECOND_NS))
         return self._mono_ns() - last_ns > limit_ns
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether looks come in time, and what they find is judged and handed to those who tell people."""
+        return not self.is_late() and self._failing.isdisjoint({JUDGING, ALERTING})
+
     def summary(self) -> str:
         """Return in a line what is watched and found."""
         running = sum(view.runs for view in self.views.values())
@@ -228,7 +236,7 @@ class Monitor:
         wall_ns, mono_ns = self._wall_ns(), self._mono_ns()
         views = self.views
         judged: list[Finding] = []
-        self._guarded("judging", lambda: judged.extend(self._judge(views, self.settings, wall_ns, mono_ns)))
+        self._guarded(JUDGING, lambda: judged.extend(self._judge(views, self.settings, wall_ns, mono_ns)))
         known = {each.key for each in judged}
         own = [each for each in self._own_findings(wall_ns) if each.key not in known]
         before, self.findings = self.findings, judged + own
@@ -241,7 +249,7 @@ class Monitor:
     def _hand_on(self, wall_ns: int, mono_ns: int) -> None:
         """Hand findings and news to those who tell people."""
         news = sorted((each for view in self.views.values() for each in view.news), key=lambda each: each.wall_ns)
-        if self._guarded("alerting", lambda: self._alerting(self.findings, news)):
+        if self._guarded(ALERTING, lambda: self._alerting(self.findings, news)):
             for followed in self.discovery.followed.values():
                 followed.note_told()
         if news or mono_ns - self._saved_ns >= SAVE_NS:

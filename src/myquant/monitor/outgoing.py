@@ -1,7 +1,8 @@
 """What goes out on a channel, and when: gathered, held back in quiet hours, limited by the hour. Time is an argument."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import datetime, time, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Final
 
 from myquant.config.watching import AlertSettings
@@ -38,7 +39,7 @@ class Outgoing:
         if not self.settings.quiet_from:
             return False
         begin, end = time.fromisoformat(self.settings.quiet_from), time.fromisoformat(self.settings.quiet_to)
-        now = datetime.fromtimestamp(now_ns // 10**9, self.zone).time()
+        now = _furthest(now_ns // 10**9, self.zone).time()
         return begin <= now < end if begin < end else now >= begin or now < end
 
     def waits_for_morning(self, notice: Notice, now_ns: int) -> bool:
@@ -102,6 +103,21 @@ class Outgoing:
         numbers = dict.fromkeys(str(each.number) for each in notices if each.number)
         text = wording.body(notices, self.zone, held_back=held_back, dropped=dropped)
         return Message(channel, wording.severity_of(notices), wording.title(notices), text, tuple(numbers), now_ns)
+
+
+def _furthest(now_s: int, zone: tzinfo) -> datetime:
+    """Return how far the clock on the wall has come: it stands still while it shows an hour for the second time.
+
+    Else quiet hours that began within the first of the two would break off in the second, or begin anew.
+    """
+    now = datetime.fromtimestamp(now_s, zone)
+    if not now.fold:
+        return now
+    first = now.replace(fold=0).utcoffset() or timedelta()
+    repeated_s = round((first - (now.utcoffset() or timedelta())).total_seconds())
+    seconds = range(now_s - repeated_s, now_s + 1)  # within them it was set back
+    back_s = seconds[bisect_left(seconds, 1, key=lambda each: datetime.fromtimestamp(each, zone).fold)]
+    return datetime.fromtimestamp(back_s - 1, zone)
 
 
 def _with_their_own(notices: list[Notice], box: Outbox) -> list[Notice]:

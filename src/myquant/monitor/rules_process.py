@@ -17,7 +17,7 @@ from myquant.monitor.faults import (
     told_s,
 )
 from myquant.monitor.finding import CRITICAL, INFO, WARNING
-from myquant.monitor.standing import protection
+from myquant.monitor.standing import is_protected, protection
 from myquant.monitor.view import LogLine, SessionView
 from myquant.session.halts import HALTS, RESUME
 from myquant.session.taking_up import segment_records_of
@@ -58,10 +58,11 @@ def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
         return
     if is_simulated(view):
         text = f"its process {process.pid} is gone without a word{began}; it holds {held} on paper; nothing is at the broker"
-        yield Fault(text, since_ns)
+        yield Fault(text, since_ns, state=f"holds {held}")
         return
+    state = f"holds {held}, {'protected' if is_protected(view) else 'not protected'}"
     cover = "; ".join(protection(view, symbol, units) for symbol, units in view.holds.items())
-    yield Fault(f"its process is gone{began} and it holds {held}: {cover}".upper(), since_ns)
+    yield Fault(f"its process is gone{began} and it holds {held}: {cover}".upper(), since_ns, state=state)
 
 
 def engine_frozen(view: SessionView, look: Look) -> Iterator[Fault]:
@@ -92,7 +93,7 @@ def session_failed(view: SessionView, look: Look) -> Iterator[Fault]:
     if view.stopped_code and (view.holds or look.is_of_today(view)):
         held = _held(view)
         error = f": {_quoted(view.last_error)}" if view.last_error else ""
-        yield Fault(f"it left with exit code {view.stopped_code}{error}{held}", last_word_ns(view))
+        yield Fault(f"it left with exit code {view.stopped_code}{error}{held}", last_word_ns(view), state=held)
 
 
 def journal_damaged(view: SessionView, look: Look) -> Iterator[Fault]:

@@ -83,7 +83,7 @@ class _Service:
                 state.folder,
                 self._environ,
                 log,
-                is_on_time=lambda: not monitor.is_late(),
+                can_tell=lambda: monitor.can_tell,
                 folders=lambda: [
                     state.folder,
                     *recordings.folders(),

@@ -33,6 +33,12 @@ def protection(view: SessionView, symbol: str, units: int) -> str:
     return f"{what} is protected by {told}" + (f", which covers only {rest:,} of {units:,}" if rest < units else "")
 
 
+def is_protected(view: SessionView) -> bool:
+    """Whether stop orders that are at the exchange cover all that a session holds."""
+    at_rest = {symbol: [order for order in _stops(view, symbol) if order.state in RESTS] for symbol in view.holds}
+    return all(_units(at_rest[symbol]) >= units for symbol, units in view.holds.items())
+
+
 def _position(each: InstrumentView) -> str:
     price = "" if each.entry_price is None else f" at {each.entry_price / 100:.2f}"
     return f"{each.quantity:,} {each.symbol}{price}"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from myquant.config.loading import LoadedConfig
@@ -32,9 +32,18 @@ from myquant.session.log_files import start_packing
 
 LEAVE_S: Final = 5.0  # at the end: for what waits to be delivered
 AGAIN_S: Final = 5.0  # from a defect in what runs beside the looks to its next start
+STEADY_S: Final = 60.0  # one that has not failed for so long is at work
 PACK_S: Final = 60.0
 PACKER_S: Final = 1.0  # from the start of one packer to the next: a hundred at once would take the machine
 REPORT: Final = "keep the monitor's log and report it"
+DELIVERY: Final = "the delivery of alerts"
+
+
+class Stumble(NamedTuple):
+    """When something failed: first, by the machine's clock, and last, by the monotonic one."""
+
+    since_ns: int
+    last_s: float
 
 
 class Station:
@@ -45,7 +54,7 @@ class Station:
         folder: the monitor's own.
         environ: where the addresses of channels are, which are secrets.
         log: the monitor's.
-        is_on_time: whether the looks come in time.
+        can_tell: whether the looks come in time, and what they find gets here.
         folders: returns the folders whose logs are packed, and sent where that is wished.
 
     Attributes:
@@ -62,12 +71,12 @@ class Station:
         environ: Mapping[str, str],
         log: Log,
         *,
-        is_on_time: Callable[[], bool],
+        can_tell: Callable[[], bool],
         folders: Callable[[], Sequence[Path]],
     ) -> None:
         config = loaded.config
         alerts, self._settings = config.alerts, config.monitor
-        self._log, self._folders = log, folders
+        self._log, self._folders, self._can_tell = log, folders, can_tell
         channels = read_channels(channel_names(alerts), environ)
         if channels and all(each.problem for each in channels):
             raise ConfigError("; ".join(["no alert could be delivered", *(each.problem for each in channels)]))
@@ -78,7 +87,7 @@ class Station:
         if rows := self._alerting.not_understood:
             log.error("rows of alerts.sqlite can't be understood and are left out", rows=rows)
         url = read_heartbeat(environ)
-        self._heartbeat = Heartbeat(url, float(config.monitor.heartbeat_s), is_on_time, log) if url else None
+        self._heartbeat = Heartbeat(url, float(config.monitor.heartbeat_s), self.is_at_work, log) if url else None
         self._export = export_of(config.logs, folders, folder / "export.json", log, environ)
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="baseline")
         self._drift = DriftWatch(folder, self._workers) if config.monitor.drift else None
@@ -86,6 +95,7 @@ class Station:
         self._memory, self._expected = Memory(), Expected(config)
         self._is_judged = False  # else nothing that was found before is over
         self._failing: dict[str, int] = {}  # since when, by what
+        self._stumbled: dict[str, Stumble] = {}  # what runs beside the looks and has failed, by what
         self._beside: list[asyncio.Task[None]] = []
         self._delivering: asyncio.Task[None] | None = None
         self.channels = [each.name for each in channels]
@@ -101,7 +111,7 @@ class Station:
             Finding(
                 RULE_FAILED, "", where, CRITICAL, f"the monitor has a defect in {where}: see its log", REPORT, since_ns
             )
-            for where, since_ns in self._compare(views, now_wall_ns, now_mono_ns).items()
+            for where, since_ns in {**self._compare(views, now_wall_ns, now_mono_ns), **self._fallen()}.items()
         ]
         around = Around(
             expected=self._expected,
@@ -139,6 +149,16 @@ class Station:
         unasked = self._memory.unasked if self._is_judged else None
         self._alerting.take(findings, news, time.time_ns(), unasked, self._memory.watched)
 
+    def is_at_work(self) -> bool:
+        """Return whether looks come in time, are judged and alerted, and alerts are delivered."""
+        return self._can_tell() and DELIVERY not in self._fallen()
+
+    def _fallen(self) -> dict[str, int]:
+        """Return what beside the looks has failed lately, and since when (ns)."""
+        now_s = time.monotonic()
+        self._stumbled = {name: each for name, each in self._stumbled.items() if now_s - each.last_s < STEADY_S}
+        return {name: each.since_ns for name, each in self._stumbled.items()}
+
     def counts(self) -> AlertCounts:
         """Return what became of alerts."""
         counts = self._courier.counts()
@@ -146,7 +166,7 @@ class Station:
 
     def start(self) -> None:
         """Begin what runs beside the looks."""
-        self._delivering = asyncio.create_task(self._kept_up("the delivery of alerts", self._courier.run))
+        self._delivering = asyncio.create_task(self._kept_up(DELIVERY, self._courier.run))
         works: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [("the packing of logs", self._pack)]
         if self._heartbeat is not None:
             works.append(("the outgoing heartbeat", self._heartbeat.run))
@@ -174,6 +194,8 @@ class Station:
                 await work()
             except Exception as error:  # noqa: BLE001  (whatever fails here, the looks go on, and so does the rest)
                 self._log.error("a defect in the monitor", where=name, exc_info=error)
+                since_ns = self._fallen().get(name, time.time_ns())
+                self._stumbled[name] = Stumble(since_ns, time.monotonic())
                 await asyncio.sleep(AGAIN_S)
             else:
                 return

@@ -203,6 +203,20 @@ def test_one_message_that_a_channel_never_takes_holds_up_no_other(tmp_path: Path
     asyncio.run(run())
 
 
+def test_what_failed_with_all_else_goes_out_once_the_channel_works_again(tmp_path: Path) -> None:
+    """A message behind it is the first that gets through: that says nothing against the one before."""
+
+    async def run() -> None:
+        post = Post(lambda _: "connection refused" if len(post.tried) <= PROBE_EVERY else "")
+        async with Office(tmp_path, {"mail": post}, retry_max_s=3_000) as office:
+            office.courier.post(message_of("dead", severity="critical"))
+            office.courier.post(message_of("news", severity="info"))
+            await until(lambda: len(post.got) == 2)
+            assert post.tried == ["dead"] * PROBE_EVERY + ["news", "dead"]
+
+    asyncio.run(run())
+
+
 def test_a_critical_message_does_not_wait_for_the_next_attempt(tmp_path: Path) -> None:
     async def run() -> None:
         is_down = True

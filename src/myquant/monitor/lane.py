@@ -151,7 +151,8 @@ class Lane:
         return self._aside_until_s.get(delivery.digest, 0.0)
 
     def _next_aside_s(self) -> float | None:
-        return max(0.0, min(self._aside_until_s.values()) - time.monotonic()) if self._aside_until_s else None
+        waiting = [self._aside_s(each) for each in self.spool.waiting(self.channel.name)]
+        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
     async def _attempt(self, delivery: Delivery) -> bool:
         started_ns = time.monotonic_ns()
@@ -186,10 +187,10 @@ class Lane:
         self._aside_until_s.pop(delivery.digest, None)
         self._overdue_mono_ns.pop(delivery.digest, None)
         self.spool.note(delivery)
-        if self._failures:  # what went before it and failed is what the channel won't take
+        if self._failures:  # what went before it and failed may be what the channel won't take: once more, and it is known
             for each in self.spool.waiting(self.channel.name):
                 if each.urgency < delivery.urgency and each.attempts >= self.settings.down_after:
-                    self._set_aside(each)
+                    self._aside_until_s[each.digest] = 0.0
             self._recover()
 
     def _failed(self, delivery: Delivery) -> None:

@@ -15,6 +15,7 @@ from myquant.session.operator import COMPILING_S
 
 SECOND_NS: Final = 10**9
 CALM_NS: Final = 60 * SECOND_NS  # what has risen is a fault for so long after it rose last
+READ_LATE_NS: Final = 10 * SECOND_NS  # so long after a process began its first note is read, at most
 
 
 class Fault(NamedTuple):
@@ -47,7 +48,11 @@ class Rise(NamedTuple):
 
     value: int
     risen: int = 0  # by how much, since it was calm
-    rose_ns: int = 0
+    rose_mono_ns: int = 0
+    since_ns: int = 0  # what made it rise happened after that
+    process: int = 0  # whose it is: when that began; 0: of all processes of its session
+    looked_ns: int = 0  # when it was followed last, by both clocks
+    looked_mono_ns: int = 0
 
 
 @dataclass
@@ -65,6 +70,7 @@ class Memory:
     unasked: dict[tuple[str, str], Unasked] = field(default_factory=dict)  # by rule and session, likewise
     reached: dict[str, Decimal] = field(default_factory=dict)  # by session: the share of its day's loss, percent
     funded: dict[str, LogLine] = field(default_factory=dict)  # by session: the last lack of funds that is over
+    began_mono_ns: int | None = None  # when anybody looked first
     looked_mono_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
     was_late_ns: int | None = None
@@ -132,21 +138,50 @@ class Look:
             return 0
         return self.mono_ns - since.setdefault(key, self.mono_ns)
 
-    def risen(self, view: SessionView, name: str, value: int, before: int | None = None) -> Rise | None:
-        """Follow a counter; return its rise, for a minute after the last one.
+    def risen(self, view: SessionView, name: str, value: int) -> Rise | None:
+        """Follow a counter that each process of a session begins anew; return its rise, for a minute after the last one.
 
-        A counter that is met first counts from 0 where the session has just begun, else from `before`, which is `value` where it
-        is not given: what rose while nobody watched is not new. One that falls is of a new process.
+        That of a process that has just begun, or that began while somebody looked, counts from 0; any other from what it is when
+        it is met first: what rose while nobody watched is not new.
         """
-        key = view.name, name
+        process = view.process
+        if process is None:
+            return None
+        key, began_ns = (view.name, name), process.started_wall_ns
+        known = self.memory.counters.get(key)
+        if known is None:
+            is_new = view.runs and self.age_ns(process) < max(CALM_NS, self._looked_for_ns())
+            known = Rise(0 if is_new else value, process=began_ns, looked_ns=began_ns)
+        elif known.process != began_ns:
+            is_new = self.age_ns(process) < self.mono_ns - known.looked_mono_ns + READ_LATE_NS
+            known = known._replace(value=0 if is_new else value, process=began_ns)
+        return self._follow(key, known, value)
+
+    def risen_in_all(self, view: SessionView, name: str, value: int, before: int) -> Rise | None:
+        """Do so with a counter of all processes of a session.
+
+        It counts from 0 where a process has just begun, else from `before` where it is met first.
+        """
         is_new = view.runs and view.process is not None and self.age_ns(view.process) < CALM_NS
-        known = self.memory.counters.get(key, Rise(0 if is_new else value if before is None else before))
+        first = Rise(0 if is_new else before, looked_ns=self.wall_ns)
+        return self._follow((view.name, name), self.memory.counters.get((view.name, name), first), value)
+
+    def _looked_for_ns(self) -> int:
+        """Return for how long somebody has looked."""
+        began_ns = self.memory.began_mono_ns
+        return 0 if began_ns is None else self.mono_ns - began_ns
+
+    def _follow(self, key: tuple[str, str], known: Rise, value: int) -> Rise | None:
+        """Follow a counter from what is known of it."""
         if value != known.value:
             step = value - known.value if value > known.value else value
-            known = Rise(value, known.risen + step, self.wall_ns if step else known.rose_ns)
-        is_calm = not 0 <= self.wall_ns - known.rose_ns < CALM_NS
-        self.memory.counters[key] = Rise(known.value) if is_calm else known
-        return None if is_calm or not known.risen else known
+            since_ns = known.since_ns if known.risen else min(known.looked_ns, self.wall_ns)
+            rose_ns = self.mono_ns if step else known.rose_mono_ns
+            known = known._replace(value=value, risen=known.risen + step, rose_mono_ns=rose_ns, since_ns=since_ns)
+        if known.risen and self.mono_ns - known.rose_mono_ns >= CALM_NS:
+            known = known._replace(risen=0)
+        self.memory.counters[key] = known._replace(looked_ns=self.wall_ns, looked_mono_ns=self.mono_ns)
+        return known if known.risen else None
 
 
 SessionRule = Callable[[SessionView, Look], Iterable[Fault]]

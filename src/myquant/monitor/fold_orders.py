@@ -151,8 +151,7 @@ class OrderBook:
 
     def _note_foreign(self, event: Event) -> None:
         """Note which trade was not the session's own; quantity and value are of what was sold."""
-        units, symbols = event.quantity, self._view.symbols
-        symbol = symbols[event.instrument] if 0 <= event.instrument < len(symbols) else f"instrument {event.instrument}"
+        units, symbol = event.quantity, self._view.symbol_of(event.instrument)
         at = f" at {event.value / units / 100:.2f}" if units and event.value else ""
         self._view.foreign = f"{'sold' if units >= 0 else 'bought'} {abs(units):,} {symbol}{at}"
 
@@ -270,4 +269,5 @@ class OrderBook:
         )
         if len(own):
             return int(rows[own[-1], _PRICE])
-        return self._view.instruments[command.instrument].last_price
+        known = 0 <= command.instrument < len(self._view.instruments)
+        return self._view.instruments[command.instrument].last_price if known else None

@@ -160,7 +160,7 @@ def log_errors(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new errors in its log."""
     count = max(0, view.log_lines["error"] + view.log_lines["critical"] - view.halt_lines)  # `halted` says the others
     is_fresh = view.last_error is not None and 0 <= look.wall_ns - view.last_error.wall_ns < CALM_NS
-    if rise := look.risen(view, "errors", count, count - 1 if is_fresh else count):
+    if rise := look.risen_in_all(view, "errors", count, count - 1 if is_fresh else count):
         last = f"; the last: {_quoted(view.last_error)}" if view.last_error else ""
         yield Fault(f"{rise.risen:,} new error line{'s' if rise.risen > 1 else ''} in its log{last}")
 

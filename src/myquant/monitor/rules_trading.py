@@ -101,7 +101,7 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
     ages = [(_sent_ago_ns(order, look), order) for order in unanswered]
     late = [each for each in ages if each[0] >= longest_ns]
     for age_ns, order in islice(late, ORDERS_MAX):
-        side, symbol = "buy" if order.is_buy else "sell", view.instruments[order.instrument].symbol
+        side, symbol = "buy" if order.is_buy else "sell", view.symbol_of(order.instrument)
         text = f"order {order.order_id} ({side} {order.quantity:,} {symbol}) has had no answer for {told_s(age_ns)}"
         yield Fault(text, look.wall_ns - age_ns, subject=str(order.order_id))
     if len(late) > ORDERS_MAX:

@@ -180,6 +180,11 @@ class SessionView:
     config_hash: str = ""  # as session.json has it
     exchanges: tuple[str | None, ...] = ()
 
+    def symbol_of(self, instrument: int) -> str:
+        """Return the symbol of an instrument, by its number; of one that is not there, its number in words."""
+        known = 0 <= instrument < len(self.instruments)
+        return self.instruments[instrument].symbol if known else f"instrument {instrument}"
+
     @property
     def holds(self) -> dict[str, int]:
         """Units held, by symbol, where there are any."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.watched import view_of
+from myquant.core import codes
 from myquant.monitor.log_tail import LogTail, parsed, time_ns_of
 from myquant.session.log_files import FILE
 from myquant.session.reconciliation import Kind
@@ -65,7 +66,7 @@ def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("event", "fields", "foreign", "differs"),
+    ("event", "fields", "trade", "other"),
     [
         (
             Kind.FOREIGN_TRADE,
@@ -83,17 +84,24 @@ def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> 
             "",
             f"{Kind.ORDER_DIFFERS}: order 5, 150, not 75",
         ),
+        (Kind.STRANGE_ORDER, {"symbol": "A", "quantity": -75}, "", f"{Kind.STRANGE_ORDER}: sell 75 A"),
+        (Kind.ORPHAN, {"order_id": 5, "quantity": 75, "symbol": "A"}, "", f"{Kind.ORPHAN}: order 5 buy 75 A"),
+        (Kind.LOST_ENTRY, {"order_id": 5, "quantity": 75, "symbol": "A"}, "", f"{Kind.LOST_ENTRY}: order 5 75 A"),
+        (Kind.FOREIGN_SALE, {"symbol": "A", "quantity": 75}, "", ""),
         ("feed", {"symbol": "A", "healthy": True}, "", ""),
     ],
 )
 def test_what_the_brokers_books_have_is_named(
-    tmp_path: Path, event: str, fields: dict[str, Any], foreign: str, differs: str
+    tmp_path: Path, event: str, fields: dict[str, Any], trade: str, other: str
 ) -> None:
     view = view_of(tmp_path)
     tail = LogTail(view)
     (tmp_path / FILE).write_text(line(event, "error", **fields))
     tail.look()
-    assert (view.foreign, view.differs) == (foreign, differs)
+    trades = [each.text for each in view.differences if each.halts_by == codes.BY_FOREIGN_TRADE]
+    others = [each.text for each in view.differences if each.halts_by != codes.BY_FOREIGN_TRADE]
+    assert (trades, others) == ([trade] if trade else [], [other] if other else [])
+    assert {each.wall_ns for each in view.differences} <= {time_ns_of("2025-10-03T03:51:07.120400300")}
     tail.close()
 
 

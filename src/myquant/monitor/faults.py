@@ -241,6 +241,23 @@ def is_cut_off(view: SessionView) -> bool:
     return view.telemetry.channel_down_ns > 0
 
 
+def differences_named(view: SessionView, since_ns: int, code: int | None = None) -> str:
+    """Return what the broker's books have had since, or a little before; `code`: only what halts entries for that reason.
+
+    The log says it before the journal says what came of it, and the two are read one after the other.
+    """
+    named = [
+        each.text
+        for each in view.differences
+        if each.wall_ns >= since_ns - NAMED_BEFORE_NS and code in (None, each.halts_by)
+    ]
+    named = list(dict.fromkeys(named))
+    more = f"; and {len(named) - NAMED_MAX} more" if len(named) > NAMED_MAX else ""
+    return "; ".join(named[-NAMED_MAX:]) + more
+
+
+NAMED_MAX: Final = 3  # in one text
+NAMED_BEFORE_NS: Final = 5 * SECOND_NS
 SIMULATED: Final = "paper"  # the kind of such a session
 FIRST_BEAT_NS: Final = 10 * SECOND_NS  # a process has beaten once by then
 DOING_NS: Final = COMPILING_S * SECOND_NS  # or by then, where it says that it is at something else

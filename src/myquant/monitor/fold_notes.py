@@ -34,7 +34,9 @@ def take_note(view: SessionView, note: Note, number: int, desk: NewsDesk) -> Non
 
 
 def set_halt(view: SessionView, name: str, wall_ns: int) -> None:
-    """Note what halts entries, and since when."""
+    """Note what halts entries, and since when. Whoever lifts that has seen to what the broker's books had."""
+    if view.halt and not name:
+        view.differences = [each for each in view.differences if each.wall_ns > wall_ns]
     if name != view.halt:
         view.halt, view.halt_since_ns = name, wall_ns if name else None
 

@@ -153,7 +153,9 @@ class OrderBook:
         """Note which trade was not the session's own; quantity and value are of what was sold."""
         units, symbol = event.quantity, self._view.symbol_of(event.instrument)
         at = f" at {event.value / units / 100:.2f}" if units and event.value else ""
-        self._view.foreign = f"{'sold' if units >= 0 else 'bought'} {abs(units):,} {symbol}{at}"
+        text = f"{'sold' if units >= 0 else 'bought'} {abs(units):,} {symbol}{at}"
+        wall_ns = event.receive_ns or self._view.written_wall_ns or 0
+        self._view.note_difference(wall_ns, codes.BY_FOREIGN_TRADE, text)
 
     def _lost(self, event: Event) -> OrderView:
         """Return the order of a fill that the journal has no order of: an entry that was lost."""

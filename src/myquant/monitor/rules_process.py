@@ -9,6 +9,7 @@ from myquant.monitor.faults import (
     Fault,
     Look,
     beat_age_ns,
+    differences_named,
     holding,
     is_silent,
     is_simulated,
@@ -185,13 +186,12 @@ def halted(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (
     code = next((code for code, name in codes.HALT_NAMES.items() if name == view.halt), None)
     known = HALTS.get(code) if code is not None else None
     why, remedy = known or (_FLATTEN if view.halt == "flatten" else ("", ""))
-    if code == codes.BY_FOREIGN_TRADE and view.foreign:
-        why = f"{why}: {view.foreign}"
-    if code == codes.BY_BOOKS and view.differs:
-        why = f"{why}: {view.differs}"
+    since_ns = view.halt_since_ns
+    if code is not None and since_ns is not None and (named := differences_named(view, since_ns, code)):
+        why = f"{why}: {named}"
     text = f"entries are halted ({view.halt}){f': {why}' if why else ''}"
     severity = _SEVERITIES.get(view.halt, WARNING)
-    yield Fault(text, view.halt_since_ns, severity=severity, remedy=remedy, state=view.halt)
+    yield Fault(text, since_ns, severity=severity, remedy=remedy, state=view.halt)
 
 
 def _quoted(line: LogLine) -> str:

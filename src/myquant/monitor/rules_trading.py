@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from myquant.monitor.faults import Fault, Look, is_cut_off, is_silent, seconds_ns, told_s
+from myquant.monitor.faults import Fault, Look, differences_named, is_cut_off, is_silent, seconds_ns, told_s
 from myquant.monitor.finding import CRITICAL, WARNING
 from myquant.monitor.view import OrderView, SessionView
 from myquant.results.text import counted, grouped
@@ -183,7 +183,7 @@ def books_differ(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new differences between the broker's books and the session's. That it halted for them, `halted` says."""
     if view.telemetry is not None and (rise := look.risen(view, "differences", view.telemetry.differences)):
         text = f"{counted(rise.risen, 'new difference')} between the broker's books and the session's"
-        named = "; ".join(filter(None, (view.foreign, view.differs)))
+        named = differences_named(view, rise.since_ns)
         yield Fault(f"{text}{f': {named}' if named else ''}", subject="books")
 
 

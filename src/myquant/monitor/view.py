@@ -7,7 +7,7 @@ share; `time_ns`: the exchange's clock. None: not known.
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,18 @@ class Spent(NamedTuple):
     reference_ns: int | None
 
 
+class Difference(NamedTuple):
+    """Something that the broker's books have and the session has not, or has otherwise."""
+
+    wall_ns: int
+    halts_by: int  # why that halts entries, a code of `core.codes`; `NO_HALT`: it does not
+    text: str  # in words
+
+
+NO_HALT: Final = -1
+DIFFERENCES_MAX: Final = 10  # kept
+
+
 @dataclass
 class SessionView:
     """One session, as it stands by all that was read of it. Counters are of all its processes, but where said otherwise."""
@@ -125,8 +137,9 @@ class SessionView:
     ledger: Ledger | None = None
     halt: str = ""  # name of what halts entries (`codes.HALT_NAMES`, or "flatten"); "": nothing
     halt_since_ns: int | None = None
-    foreign: str = ""  # the last trade of the account that was not its own, in words
-    differs: str = ""  # the last order or position that is another one in the broker's books, in words
+    differences: list["Difference"] = field(
+        default_factory=list
+    )  # what the broker's books had that was not its own, or otherwise: the last few
 
     # the feed
     feed_stale: bool = True
@@ -184,6 +197,10 @@ class SessionView:
         """Return the symbol of an instrument, by its number; of one that is not there, its number in words."""
         known = 0 <= instrument < len(self.instruments)
         return self.instruments[instrument].symbol if known else f"instrument {instrument}"
+
+    def note_difference(self, wall_ns: int, halts_by: int, text: str) -> None:
+        """Note what the broker's books have."""
+        self.differences = [*self.differences, Difference(wall_ns, halts_by, text)][-DIFFERENCES_MAX:]
 
     @property
     def holds(self) -> dict[str, int]:

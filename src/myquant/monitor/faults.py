@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -115,14 +115,9 @@ class Look:
     around: Around
     views: Mapping[str, SessionView]
 
-    def day_of(self, time_ns: int, view: SessionView) -> date:
-        """Return the calendar day of a time where the session trades."""
-        return datetime.fromtimestamp(time_ns // SECOND_NS, ZoneInfo(view.config.config.session.timezone)).date()
-
     def is_of_today(self, view: SessionView) -> bool:
         """Whether the session runs, or was heard of today."""
-        last_ns = last_word_ns(view)
-        return view.runs or (last_ns is not None and self.day_of(last_ns, view) == self.day_of(self.wall_ns, view))
+        return is_of_today(view, self.wall_ns)
 
     def age_ns(self, process: ProcessView) -> int:
         """Return for how long a process has run: a clock that is set changes nothing."""
@@ -195,6 +190,20 @@ def last_word_ns(view: SessionView) -> int | None:
     lost = view.lost_start.started_wall_ns if view.lost_start else None
     known = [each for each in (died, lost, view.written_wall_ns, view.beat_wall_ns) if each is not None]
     return max(known, default=process.started_wall_ns if process else None)
+
+
+def is_of_today(view: SessionView, wall_ns: int) -> bool:
+    """Whether the session runs, or was heard of on the same calendar day, where it trades."""
+    last_ns, zone = last_word_ns(view), ZoneInfo(view.config.config.session.timezone)
+    days = [datetime.fromtimestamp(each // SECOND_NS, zone).date() for each in (last_ns, wall_ns) if each is not None]
+    return view.runs or (last_ns is not None and days[0] == days[-1])
+
+
+def is_lost(view: SessionView, wall_ns: int) -> bool:
+    """Whether a process went without a word, and that still matters: it holds something, or was heard of today."""
+    if not view.is_dead or view.ended_code is not None:
+        return False
+    return bool(view.holds) or is_of_today(view, wall_ns)
 
 
 def beat_age_ns(view: SessionView, look: Look) -> int | None:

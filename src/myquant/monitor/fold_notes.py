@@ -50,6 +50,8 @@ def _start(view: SessionView, note: Note) -> None:
     view.beat_wall_ns = view.beat_mono_ns = view.exchange_ns = view.records_left = view.packet_mono_ns = None
     view.telemetry = view.telemetry_wall_ns = view.ledger = None
     view.frames = 0
+    if view.order_channel_wall_ns < note.wall_ns:
+        view.order_channel_up = None
     view.feed_stale, view.feed_since_ns = True, note.wall_ns
     view.connections.clear()
     view.unused_before, view.unused_now = view.unused_before + view.unused_now, type(view.unused_now)()

@@ -115,8 +115,11 @@ class LogTail:
         elif line.event in DIFFERENCES:
             said = in_short(line) if line.event == Kind.FOREIGN_TRADE else f"{line.event}: {in_short(line)}"
             view.note_difference(line.wall_ns, DIFFERENCES[line.event], said)
-        if line.event == ORDER_CHANNEL and isinstance(line.fields.get("up"), bool):
-            self._view.order_channel_up = bool(line.fields["up"])
+        began_ns = (
+            0 if view.process is None else view.process.started_wall_ns
+        )  # a line of an earlier process says nothing
+        if line.event == ORDER_CHANNEL and isinstance(fields.get("up"), bool) and line.wall_ns >= began_ns:
+            view.order_channel_up, view.order_channel_wall_ns = bool(fields["up"]), line.wall_ns
 
 
 def in_short(line: LogLine) -> str:

@@ -11,6 +11,7 @@ from myquant.monitor.faults import (
     beat_age_ns,
     differences_named,
     holding,
+    is_lost,
     is_silent,
     is_simulated,
     last_word_ns,
@@ -47,11 +48,9 @@ _FLATTEN: Final = ("every position is closed, and nothing is entered", RESUME)
 def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a process that went without a word."""
     process = view.lost_start or view.process
-    if process is None or not view.is_dead or view.ended_code is not None:
+    if process is None or not is_lost(view, look.wall_ns):
         return
     held = holding(view)
-    if not held and not look.is_of_today(view):
-        return
     since_ns = last_word_ns(view)
     began = ", it died while it began" if view.lost_start is not None else ""
     if not held:

@@ -180,7 +180,8 @@ class SessionView:
     halt_lines: int = 0  # errors that say it
     short_of_funds: LogLine | None = None  # the last entry that was denied as the broker's funds buy no lot
     feed_reason: str = ""  # why the feed is stale, by the log's last line about it
-    order_channel_up: bool | None = None  # by the log's last line about it; None: none was said
+    order_channel_up: bool | None = None  # by the log's last line of the present process about it; None: none was said
+    order_channel_wall_ns: int = 0  # of that line
 
     # what other work found
     drift_percent: float | None = None  # how much slower than its baseline; None: it is not

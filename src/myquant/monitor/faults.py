@@ -72,8 +72,11 @@ class Memory:
     funded: dict[str, LogLine] = field(default_factory=dict)  # by session: the last lack of funds that is over
     began_mono_ns: int | None = None  # when anybody looked first
     looked_mono_ns: int | None = None
+    looked_wall_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
-    was_late_ns: int | None = None
+    was_late_mono_ns: int | None = None
+    stepped_ns: int = 0  # how far the machine's clock last went beyond the monotonic one, and when that was
+    has_stepped_mono_ns: int | None = None
 
     def forget(self, sessions: Iterable[str]) -> None:
         """Forget the sessions that are not among these."""

@@ -52,7 +52,7 @@ def _start(view: SessionView, note: Note) -> None:
     view.frames = 0
     if view.order_channel_wall_ns < note.wall_ns:
         view.order_channel_up = None
-    view.feed_stale, view.feed_since_ns = True, note.wall_ns
+    view.feed_stale, view.feed_since_ns, view.feed_since_mono_ns = True, note.wall_ns, note.monotonic_ns
     view.connections.clear()
     view.unused_before, view.unused_now = view.unused_before + view.unused_now, type(view.unused_now)()
 

@@ -17,7 +17,7 @@ from myquant.monitor.fold_orders import AT_WORK
 from myquant.monitor.histogram import Histogram
 from myquant.monitor.loop import Monitor
 from myquant.monitor.metrics_table import COUNTER, GAUGE, METRICS, Metric
-from myquant.monitor.view import SessionView
+from myquant.monitor.view import SessionView, passed_ns
 
 SECOND_NS: Final = 1_000_000_000
 PAISE: Final = 100
@@ -117,7 +117,7 @@ def session_samples(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[S
         singles.append(_seen(view, wall_ns))
     if view.runs and not is_unseen:
         singles.append(_single_now(view, wall_ns, mono_ns))
-        labelled.append(_by_label_now(view, wall_ns))
+        labelled.append(_by_label_now(view, wall_ns, mono_ns))
     for metric, value in chain(*singles):
         if value is not None:
             yield Sample(f"myquant_{metric}", (name,), value)
@@ -224,12 +224,18 @@ def _by_label(view: SessionView) -> Iterator[tuple[str, Mapping[str, Value]]]:
         )
 
 
-def _by_label_now(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
+def _by_label_now(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """Yield what is so only as long as a process of it runs, by a label."""
     healthy = sum(view.connections.values())
     yield "feed_connections", {"healthy": healthy, "stale": len(view.connections) - healthy}
-    bare = {each.symbol: each.bare_since_ns for each in view.instruments if each.bare_since_ns is not None}
-    yield "position_unprotected_seconds", {who: max(0, wall_ns - ns) / SECOND_NS for who, ns in bare.items()}
+    yield (
+        "position_unprotected_seconds",
+        {
+            each.symbol: passed_ns(each.bare_since_ns, each.bare_since_mono_ns, wall_ns, mono_ns) / SECOND_NS
+            for each in view.instruments
+            if each.bare_since_ns is not None
+        },
+    )
     yield "halted", {view.halt: 1} if view.halt else {}
     yield "limit_used_ratio", limits_used(view)
     if (process := view.process) is not None:

@@ -32,7 +32,7 @@ class OrderView:
     filled: int = 0
     value: int = 0  # of what was filled, paise
     sent_wall_ns: int = 0
-    sent_mono_ns: int = 0  # when the input arrived that led to it; 0: not known, as of an answer or a timer
+    sent_mono_ns: int = 0  # 0: not known
     ended_wall_ns: int | None = None
     sent_time_ns: int = 0
     last_price: int | None = None  # the last one at the decision, paise
@@ -50,6 +50,7 @@ class InstrumentView:
     entry_price: int | None = None  # of what is held
     opened_wall_ns: int | None = None
     bare_since_ns: int | None = None  # wall clock; held without a protective stop order at work, where one is wanted
+    bare_since_mono_ns: int = 0  # likewise; 0: not known
 
 
 @dataclass
@@ -67,6 +68,16 @@ class ProcessView:
     )
     cpu_s: dict[str, float] = field(default_factory=dict)  # by component; "session" is the process itself
     rss_bytes: dict[str, int] = field(default_factory=dict)
+
+
+def passed_ns(then_wall_ns: int, then_mono_ns: int, wall_ns: int, mono_ns: int) -> int:
+    """Return how long ago something was, by the monotonic clock: one that is set changes nothing.
+
+    Where that says nothing, as after the machine's restart, the machine's clock does: not before now.
+    """
+    if 0 < then_mono_ns <= mono_ns:
+        return mono_ns - then_mono_ns
+    return max(0, wall_ns - then_wall_ns)
 
 
 @dataclass
@@ -144,6 +155,7 @@ class SessionView:
     # the feed
     feed_stale: bool = True
     feed_since_ns: int | None = None  # wall clock
+    feed_since_mono_ns: int = 0  # 0: not known
     connections: dict[int, bool] = field(default_factory=dict)  # by number, whether healthy
     packet_mono_ns: int | None = None  # when the last packet came
     is_market_open: bool | None = None  # by the exchange's clock and the session's calendar

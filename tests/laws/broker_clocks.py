@@ -16,7 +16,6 @@ from myquant.brokers.angelone.tokens import Token, TokenTable
 from myquant.core import codes
 from myquant.lab.angelone.faults import parse_faults
 from myquant.lab.angelone.order_service import Terms
-from myquant.session.supervisor import _way_of
 from session.virtual import VirtualLoop, run_virtually
 
 MINUTE_S: Final = 60
@@ -71,7 +70,7 @@ class Clocked(Process):
         vars(self._packets).update(
             take=decoder.take, connect=decoder.connect, words=decoder.words, counts=decoder.counts
         )
-        self.supervisor._ways = [_way_of(self._packets)]
+        self.supervisor._ways = [(self._packets.take, self._packets.words, self._packets.words.reshape(-1).data)]
         if self.recovered is not None:
             for last in self.recovered.last_inputs.values():
                 decoder.recall(last)

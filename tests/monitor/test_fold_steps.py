@@ -14,6 +14,7 @@ from myquant.journal import record
 from myquant.journal.record import COMMAND, INPUT, NOTE, WORDS, Note, Origin
 from myquant.journal.segment import Rows
 from myquant.monitor.fold import Fold
+from myquant.monitor.fold_notes import set_halt
 from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import SessionView
 
@@ -232,6 +233,21 @@ def test_an_order_without_an_answer_becomes_unknown_and_an_answer_ends_that() ->
     assert journal.folded().orders[1].state == "unknown"
     journal.event(codes.ORDER_ACK, 6, order_id=1)
     assert journal.folded().orders[1].state == "working"
+
+
+def test_trades_that_are_not_ours_are_named_until_a_resume_that_came_after_them() -> None:
+    journal = Journal()
+    journal.event(codes.FOREIGN_TRADE, 1, quantity=75, value=75 * 9_900)
+    journal.command(codes.HALTED, reason=codes.BY_FOREIGN_TRADE)
+    (trade,) = journal.folded().differences
+    assert trade == (BEGAN_NS + SECOND_NS, codes.BY_FOREIGN_TRADE, "sold 75 NIFTY at 99.00")
+    journal.event(codes.OPERATOR, 5, code=codes.ASK_RESUME)
+    assert journal.folded().differences == []
+    view = view_of(Path("s"))
+    view.halt = "foreign_trade"
+    view.note_difference(BEGAN_NS + 9 * SECOND_NS, codes.BY_BOOKS, "by the log, which is ahead of the journal")
+    set_halt(view, "", BEGAN_NS + 5 * SECOND_NS)
+    assert len(view.differences) == 1
 
 
 def test_an_entry_that_the_journal_has_lost_is_held() -> None:

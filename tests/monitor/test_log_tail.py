@@ -4,10 +4,16 @@ from typing import Any
 
 import pytest
 
-from monitor.watched import view_of
+from monitor.watched import note, view_of
+from myquant.core import codes
+from myquant.journal.record import STARTED
+from myquant.monitor.fold_notes import take_note
 from myquant.monitor.log_tail import LogTail, parsed, time_ns_of
+from myquant.monitor.news import NewsDesk
 from myquant.session.log_files import FILE
 from myquant.session.reconciliation import Kind
+
+LINE_NS = 1_759_463_467_120_400_300  # of each line
 
 
 def line(event: str, level: str = "info", **fields: Any) -> str:
@@ -55,17 +61,27 @@ def test_a_file_that_is_renamed_is_read_to_its_end_first(tmp_path: Path) -> None
 def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> None:
     view = view_of(tmp_path)
     tail = LogTail(view)
-    tail.look()
-    before = view.order_channel_up
-    assert before is None
-    (tmp_path / FILE).write_text(line("order channel", "warning", up=False, why="refused") + line("feed", up=True))
-    tail.look()
-    assert view.order_channel_up is False
+
+    def is_up(text: str = "") -> bool | None:
+        with (tmp_path / FILE).open("a") as file:
+            file.write(text)
+        tail.look()
+        return view.order_channel_up
+
+    assert is_up() is None
+    assert is_up(line("order channel", "warning", up=False, why="refused") + line("feed", up=True)) is False
+    take_note(
+        view, note(STARTED, 0, 7, wall_ns=LINE_NS - 1), 1, NewsDesk(view)
+    )  # the journal may be read behind the log
+    assert is_up() is False
+    take_note(view, note(STARTED, 0, 8, wall_ns=LINE_NS + 1), 2, NewsDesk(view))
+    assert is_up() is None  # that was the process before
+    assert is_up(line("order channel", up=False)) is None
     tail.close()
 
 
 @pytest.mark.parametrize(
-    ("event", "fields", "foreign", "differs"),
+    ("event", "fields", "trade", "other"),
     [
         (
             Kind.FOREIGN_TRADE,
@@ -83,17 +99,24 @@ def test_the_order_channel_is_as_the_last_line_about_it_says(tmp_path: Path) -> 
             "",
             f"{Kind.ORDER_DIFFERS}: order 5, 150, not 75",
         ),
+        (Kind.STRANGE_ORDER, {"symbol": "A", "quantity": -75}, "", f"{Kind.STRANGE_ORDER}: sell 75 A"),
+        (Kind.ORPHAN, {"order_id": 5, "quantity": 75, "symbol": "A"}, "", f"{Kind.ORPHAN}: order 5 buy 75 A"),
+        (Kind.LOST_ENTRY, {"order_id": 5, "quantity": 75, "symbol": "A"}, "", f"{Kind.LOST_ENTRY}: order 5 75 A"),
+        (Kind.FOREIGN_SALE, {"symbol": "A", "quantity": 75}, "", ""),
         ("feed", {"symbol": "A", "healthy": True}, "", ""),
     ],
 )
 def test_what_the_brokers_books_have_is_named(
-    tmp_path: Path, event: str, fields: dict[str, Any], foreign: str, differs: str
+    tmp_path: Path, event: str, fields: dict[str, Any], trade: str, other: str
 ) -> None:
     view = view_of(tmp_path)
     tail = LogTail(view)
     (tmp_path / FILE).write_text(line(event, "error", **fields))
     tail.look()
-    assert (view.foreign, view.differs) == (foreign, differs)
+    trades = [each.text for each in view.differences if each.halts_by == codes.BY_FOREIGN_TRADE]
+    others = [each.text for each in view.differences if each.halts_by != codes.BY_FOREIGN_TRADE]
+    assert (trades, others) == ([trade] if trade else [], [other] if other else [])
+    assert {each.wall_ns for each in view.differences} <= {LINE_NS}
     tail.close()
 
 

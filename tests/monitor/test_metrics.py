@@ -13,12 +13,13 @@ from prometheus_client.registry import Collector
 from monitor.watched import view_of
 from myquant.journal.record import Ledger, Telemetry
 from myquant.monitor.histogram import LATENCY_S, Histogram
-from myquant.monitor.metrics import Family, _add, _buckets, _family, limits_used, session_samples
+from myquant.monitor.metrics import Family, _add, _buckets, _family, channel_up, limits_used, session_samples
 from myquant.monitor.metrics_table import COUNTER, METRICS, SESSION_METRICS
 from myquant.monitor.view import InstrumentView, OrderView, ProcessView, SessionView
 
 PAGE = Path(__file__).parents[2] / "docs" / "monitoring.md"
 NOW_NS, MONO_NS = 10**18, 10**12
+DAY_NS = 86_400 * 10**9
 UNITS = ("_seconds", "_bytes", "_rupees", "_total", "_ratio", "_info")
 PLAIN = {  # counts of things, that have no unit
     "myquant_session_up", "myquant_feed_stale", "myquant_feed_connections", "myquant_queue_depth", "myquant_queue_capacity",
@@ -147,6 +148,41 @@ def test_a_session_that_left_in_order_is_not_down(tmp_path: Path) -> None:
             [each.value for each in session_samples(view, NOW_NS, MONO_NS) if each.name == "myquant_session_up"]
         )
     assert found == [[1], [0], []]
+
+
+def test_one_that_died_on_another_day_is_down_only_while_it_holds_something(tmp_path: Path) -> None:
+    """As the monitor's own rule has it."""
+    view = full_view(tmp_path)
+    assert view.process is not None
+    view.process.is_alive, view.process.started_wall_ns = False, NOW_NS - 4 * DAY_NS
+    view.beat_wall_ns = view.process.died_wall_ns = NOW_NS - 3 * DAY_NS
+    found = []
+    for quantity, ended_code in ((0, None), (75, None), (75, 4)):
+        view.instruments[0].quantity, view.ended_code = quantity, ended_code
+        found.append(
+            [each.value for each in session_samples(view, NOW_NS, MONO_NS) if each.name == "myquant_session_up"]
+        )
+    assert found == [[], [0], []]
+
+
+def test_while_nobody_knows_whether_its_process_lives_nothing_is_told_as_of_now(tmp_path: Path) -> None:
+    """Its journal is being read: it may have died long ago."""
+    view = full_view(tmp_path)
+    assert view.process is not None
+    view.process.is_unseen = True
+    names = {each.name for each in session_samples(view, NOW_NS, MONO_NS)}
+    now = ("session_up", "heartbeat", "feed_age", "order_channel", "unprotected", "halted", "differences", "day_pnl")
+    assert [name for name in names if any(part in name for part in now)] == []
+
+
+def test_whether_orders_can_be_sent_is_of_the_present_process(tmp_path: Path) -> None:
+    view = full_view(tmp_path)
+    assert view.telemetry is not None
+    view.order_channel_up, up = False, view.telemetry._replace(channel_down_ns=0)
+    found = []
+    for view.telemetry in (up, up._replace(channel_down_ns=1), None):
+        found.append(channel_up(view))
+    assert found == [True, False, False]
 
 
 def test_names_and_units_are_as_prometheus_wants_them() -> None:

@@ -170,7 +170,7 @@ def test_metrics_are_parsed_whatever_is_accepted(monitor: Monitor) -> None:
             async with client.get(address + "/metrics", headers={**KEY, "Accept": accepted}) as answer:
                 assert answer.headers["Content-Type"].startswith("text/plain; version=")
                 found = {each.name: each for each in text_string_to_metric_families(await answer.text())}
-            assert found["myquant_session_up"].samples[0].value == 0
+            assert found["myquant_session_info"].samples[0].value == 1
             assert found["myquant_findings"].samples[0].labels == {"rule": "engine_dead", "severity": "critical"}
 
     serving(monitor, use)

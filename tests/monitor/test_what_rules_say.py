@@ -6,10 +6,16 @@ from typing import Any
 
 from monitor.made_views import CALM, MONO, NOON, SECOND, SYMBOL, found, held, order, view
 from monitor.test_monitor_rules import GONE, LIMIT, LONG_GONE, NEW, OLD, SHORT, STOPPED, stands, told
+from myquant.core import codes
 from myquant.monitor.faults import Memory
 from myquant.monitor.finding import CRITICAL, WARNING
 from myquant.monitor.rules import RULES
-from myquant.monitor.view import InstrumentView, LogLine, OrderView
+from myquant.monitor.view import Difference, InstrumentView, LogLine, OrderView
+
+DIFFERENCES = [
+    Difference(NOON - SECOND, codes.BY_FOREIGN_TRADE, "sold 75 A, sell 75 at 99.00 (order 7)"),
+    Difference(NOON, codes.BY_BOOKS, "an order of ours is another one: order 5"),
+]
 
 
 def test_of_simulated_fills_nothing_is_at_the_broker_and_no_money_at_stake() -> None:
@@ -94,16 +100,36 @@ def test_errors_are_quoted_and_halts_among_them_are_told_by_their_own_rule() -> 
 
 
 def test_what_the_brokers_books_have_is_named() -> None:
-    strange: dict[str, Any] = {
-        "foreign": "sold 75 A, sell 75 at 99.00 (order 7)",
-        "differs": "an order of ours is another one: order 5",
-    }
-    (trade,) = found(view(halt="foreign_trade", **strange))
-    (books,) = found(view(halt="books_differ", **strange))
-    (rise,) = found(view(process=NEW, telemetry=told(differences=1), **strange))
+    facts: dict[str, Any] = {"differences": DIFFERENCES, "halt_since_ns": NOON}
+    (trade,) = found(view(halt="foreign_trade", **facts))
+    (books,) = found(view(halt="books_differ", **facts))
+    (rise,) = found(view(process=NEW, telemetry=told(differences=1), differences=DIFFERENCES))
     assert trade.text.endswith(": the account has a trade that is not ours: sold 75 A, sell 75 at 99.00 (order 7)")
     assert books.text.endswith(": an order of ours is another one: order 5")
     assert rise.text.endswith(": sold 75 A, sell 75 at 99.00 (order 7); an order of ours is another one: order 5")
+    (flat,) = found(view(halt="flatten", **facts))
+    assert "order" not in flat.text
+
+
+def test_what_the_brokers_books_had_long_before_is_not_named() -> None:
+    memory = Memory()
+
+    def look(differences: int, after_s: float) -> list[str]:
+        facts: dict[str, Any] = {"telemetry": told(differences=differences), "differences": DIFFERENCES}
+        books = {"books_differ": RULES["books_differ"]}
+        return [each.text for each in found(view(**facts), after_s=after_s, memory=memory, rules=books)]
+
+    assert look(2, 100) == []
+    assert look(3, 101) == ["1 new difference between the broker's books and the session's"]
+    assert look(4, 130)[0].startswith("2 new")
+    (halt,) = found(view(halt="books_differ", differences=DIFFERENCES, halt_since_ns=NOON + 10 * SECOND))
+    assert "order 5" not in halt.text
+
+
+def test_of_many_differences_the_last_are_named_and_the_others_counted() -> None:
+    many = [Difference(NOON, codes.BY_BOOKS, f"order {number}") for number in (1, 1, 2, 3, 4, 5)]
+    (each,) = found(view(halt="books_differ", differences=many, halt_since_ns=NOON))
+    assert each.text.endswith(": order 3; order 4; order 5; and 2 more")
 
 
 def test_of_what_nothing_is_known_what_was_found_holds_on() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from myquant.session.operator import COMPILING_S
 
 SECOND_NS: Final = 10**9
 CALM_NS: Final = 60 * SECOND_NS  # what has risen is a fault for so long after it rose last
+READ_LATE_NS: Final = 10 * SECOND_NS  # so long after a process began its first note is read, at most
 
 
 class Fault(NamedTuple):
@@ -47,7 +48,11 @@ class Rise(NamedTuple):
 
     value: int
     risen: int = 0  # by how much, since it was calm
-    rose_ns: int = 0
+    rose_mono_ns: int = 0
+    since_ns: int = 0  # what made it rise happened after that
+    process: int = 0  # whose it is: when that began; 0: of all processes of its session
+    looked_ns: int = 0  # when it was followed last, by both clocks
+    looked_mono_ns: int = 0
 
 
 @dataclass
@@ -65,9 +70,13 @@ class Memory:
     unasked: dict[tuple[str, str], Unasked] = field(default_factory=dict)  # by rule and session, likewise
     reached: dict[str, Decimal] = field(default_factory=dict)  # by session: the share of its day's loss, percent
     funded: dict[str, LogLine] = field(default_factory=dict)  # by session: the last lack of funds that is over
+    began_mono_ns: int | None = None  # when anybody looked first
     looked_mono_ns: int | None = None
+    looked_wall_ns: int | None = None
     late_ns: int = 0  # of the last look that came late, and when that was
-    was_late_ns: int | None = None
+    was_late_mono_ns: int | None = None
+    stepped_ns: int = 0  # how far the machine's clock last went beyond the monotonic one, and when that was
+    has_stepped_mono_ns: int | None = None
 
     def forget(self, sessions: Iterable[str]) -> None:
         """Forget the sessions that are not among these."""
@@ -109,14 +118,9 @@ class Look:
     around: Around
     views: Mapping[str, SessionView]
 
-    def day_of(self, time_ns: int, view: SessionView) -> date:
-        """Return the calendar day of a time where the session trades."""
-        return datetime.fromtimestamp(time_ns // SECOND_NS, ZoneInfo(view.config.config.session.timezone)).date()
-
     def is_of_today(self, view: SessionView) -> bool:
         """Whether the session runs, or was heard of today."""
-        last_ns = last_word_ns(view)
-        return view.runs or (last_ns is not None and self.day_of(last_ns, view) == self.day_of(self.wall_ns, view))
+        return is_of_today(view, self.wall_ns)
 
     def age_ns(self, process: ProcessView) -> int:
         """Return for how long a process has run: a clock that is set changes nothing."""
@@ -132,21 +136,50 @@ class Look:
             return 0
         return self.mono_ns - since.setdefault(key, self.mono_ns)
 
-    def risen(self, view: SessionView, name: str, value: int, before: int | None = None) -> Rise | None:
-        """Follow a counter; return its rise, for a minute after the last one.
+    def risen(self, view: SessionView, name: str, value: int) -> Rise | None:
+        """Follow a counter that each process of a session begins anew; return its rise, for a minute after the last one.
 
-        A counter that is met first counts from 0 where the session has just begun, else from `before`, which is `value` where it
-        is not given: what rose while nobody watched is not new. One that falls is of a new process.
+        That of a process that has just begun, or that began while somebody looked, counts from 0; any other from what it is when
+        it is met first: what rose while nobody watched is not new.
         """
-        key = view.name, name
+        process = view.process
+        if process is None:
+            return None
+        key, began_ns = (view.name, name), process.started_wall_ns
+        known = self.memory.counters.get(key)
+        if known is None:
+            is_new = view.runs and self.age_ns(process) < max(CALM_NS, self._looked_for_ns())
+            known = Rise(0 if is_new else value, process=began_ns, looked_ns=began_ns)
+        elif known.process != began_ns:
+            is_new = self.age_ns(process) < self.mono_ns - known.looked_mono_ns + READ_LATE_NS
+            known = known._replace(value=0 if is_new else value, process=began_ns)
+        return self._follow(key, known, value)
+
+    def risen_in_all(self, view: SessionView, name: str, value: int, before: int) -> Rise | None:
+        """Do so with a counter of all processes of a session.
+
+        It counts from 0 where a process has just begun, else from `before` where it is met first.
+        """
         is_new = view.runs and view.process is not None and self.age_ns(view.process) < CALM_NS
-        known = self.memory.counters.get(key, Rise(0 if is_new else value if before is None else before))
+        first = Rise(0 if is_new else before, looked_ns=self.wall_ns)
+        return self._follow((view.name, name), self.memory.counters.get((view.name, name), first), value)
+
+    def _looked_for_ns(self) -> int:
+        """Return for how long somebody has looked."""
+        began_ns = self.memory.began_mono_ns
+        return 0 if began_ns is None else self.mono_ns - began_ns
+
+    def _follow(self, key: tuple[str, str], known: Rise, value: int) -> Rise | None:
+        """Follow a counter from what is known of it."""
         if value != known.value:
             step = value - known.value if value > known.value else value
-            known = Rise(value, known.risen + step, self.wall_ns if step else known.rose_ns)
-        is_calm = not 0 <= self.wall_ns - known.rose_ns < CALM_NS
-        self.memory.counters[key] = Rise(known.value) if is_calm else known
-        return None if is_calm or not known.risen else known
+            since_ns = known.since_ns if known.risen else min(known.looked_ns, self.wall_ns)
+            rose_ns = self.mono_ns if step else known.rose_mono_ns
+            known = known._replace(value=value, risen=known.risen + step, rose_mono_ns=rose_ns, since_ns=since_ns)
+        if known.risen and self.mono_ns - known.rose_mono_ns >= CALM_NS:
+            known = known._replace(risen=0)
+        self.memory.counters[key] = known._replace(looked_ns=self.wall_ns, looked_mono_ns=self.mono_ns)
+        return known if known.risen else None
 
 
 SessionRule = Callable[[SessionView, Look], Iterable[Fault]]
@@ -160,6 +193,20 @@ def last_word_ns(view: SessionView) -> int | None:
     lost = view.lost_start.started_wall_ns if view.lost_start else None
     known = [each for each in (died, lost, view.written_wall_ns, view.beat_wall_ns) if each is not None]
     return max(known, default=process.started_wall_ns if process else None)
+
+
+def is_of_today(view: SessionView, wall_ns: int) -> bool:
+    """Whether the session runs, or was heard of on the same calendar day, where it trades."""
+    last_ns, zone = last_word_ns(view), ZoneInfo(view.config.config.session.timezone)
+    days = [datetime.fromtimestamp(each // SECOND_NS, zone).date() for each in (last_ns, wall_ns) if each is not None]
+    return view.runs or (last_ns is not None and days[0] == days[-1])
+
+
+def is_lost(view: SessionView, wall_ns: int) -> bool:
+    """Whether a process went without a word, and that still matters: it holds something, or was heard of today."""
+    if not view.is_dead or view.ended_code is not None:
+        return False
+    return bool(view.holds) or is_of_today(view, wall_ns)
 
 
 def beat_age_ns(view: SessionView, look: Look) -> int | None:
@@ -206,6 +253,23 @@ def is_cut_off(view: SessionView) -> bool:
     return view.telemetry.channel_down_ns > 0
 
 
+def differences_named(view: SessionView, since_ns: int, code: int | None = None) -> str:
+    """Return what the broker's books have had since, or a little before; `code`: only what halts entries for that reason.
+
+    The log says it before the journal says what came of it, and the two are read one after the other.
+    """
+    named = [
+        each.text
+        for each in view.differences
+        if each.wall_ns >= since_ns - NAMED_BEFORE_NS and code in (None, each.halts_by)
+    ]
+    named = list(dict.fromkeys(named))
+    more = f"; and {len(named) - NAMED_MAX} more" if len(named) > NAMED_MAX else ""
+    return "; ".join(named[-NAMED_MAX:]) + more
+
+
+NAMED_MAX: Final = 3  # in one text
+NAMED_BEFORE_NS: Final = 5 * SECOND_NS
 SIMULATED: Final = "paper"  # the kind of such a session
 FIRST_BEAT_NS: Final = 10 * SECOND_NS  # a process has beaten once by then
 DOING_NS: Final = COMPILING_S * SECOND_NS  # or by then, where it says that it is at something else

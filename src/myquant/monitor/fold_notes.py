@@ -34,7 +34,9 @@ def take_note(view: SessionView, note: Note, number: int, desk: NewsDesk) -> Non
 
 
 def set_halt(view: SessionView, name: str, wall_ns: int) -> None:
-    """Note what halts entries, and since when."""
+    """Note what halts entries, and since when. Whoever lifts that has seen to what the broker's books had."""
+    if view.halt and not name:
+        view.differences = [each for each in view.differences if each.wall_ns > wall_ns]
     if name != view.halt:
         view.halt, view.halt_since_ns = name, wall_ns if name else None
 
@@ -48,12 +50,10 @@ def _start(view: SessionView, note: Note) -> None:
     view.beat_wall_ns = view.beat_mono_ns = view.exchange_ns = view.records_left = view.packet_mono_ns = None
     view.telemetry = view.telemetry_wall_ns = view.ledger = None
     view.frames = 0
-    view.feed_stale, view.feed_since_ns = True, note.wall_ns
-    view.connections.clear()
-    if (
-        view.order_channel_wall_ns < note.wall_ns
-    ):  # else the log was read sooner than the journal, and it is of this process
+    if view.order_channel_wall_ns < note.wall_ns:  # else the log was read sooner than the journal
         view.order_channel_up = None
+    view.feed_stale, view.feed_since_ns, view.feed_since_mono_ns = True, note.wall_ns, note.monotonic_ns
+    view.connections.clear()
     view.unused_before, view.unused_now = view.unused_before + view.unused_now, type(view.unused_now)()
 
 

@@ -13,9 +13,10 @@ from myquant.monitor.fold_latency import ROUND_TRIP_S, SECOND_NS, SLIPPAGE_RUPEE
 from myquant.monitor.fold_notes import FLATTEN, set_halt
 from myquant.monitor.histogram import Histogram
 from myquant.monitor.news import NewsDesk
-from myquant.monitor.view import InstrumentView, OrderView, SessionView
+from myquant.monitor.view import InstrumentView, OrderView, SessionView, passed_ns
 
 ORDERS_MAX: Final = 1000
+EVEN_MAX_NS: Final = 10 * SECOND_NS  # a process that runs has an input each second
 NEAR: Final = 512  # inputs before a decision that can tell when it was
 SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
     orders.STATE_NAMES[state]
@@ -38,6 +39,9 @@ _SEQUENCE, _KIND, _INSTRUMENT, _PRICE, _RECEIVE_NS, _ARRIVED_NS = (
 )
 
 
+Clocks = tuple[int, int]  # the machine's clock and its monotonic one, ns; 0: not known
+
+
 class OrderBook:
     """Takes events and commands, one by one and in order, into the orders and positions of a view.
 
@@ -57,13 +61,15 @@ class OrderBook:
         self._bought: dict[
             int, tuple[int, int]
         ] = {}  # by instrument, since it was flat: units, and what they cost, paise
-        self._covered: dict[int, tuple[int, int]] = {}  # by instrument: since when, and since when it had been bare
+        # By instrument: since when it is covered, and since when it had been bare, each by both clocks.
+        self._covered: dict[int, tuple[Clocks | None, Clocks]] = {}
 
     def take_event(self, event: Event, origin: Origin, number: int) -> None:
         """Take an input."""
         view = self._view
         if event.kind == codes.FEED_STATUS:
             view.feed_stale, view.feed_since_ns = event.code == codes.FEED_IS_STALE, event.receive_ns or None
+            view.feed_since_mono_ns = self._mono_at(event.sequence)
             if not view.feed_stale:
                 self._desk.healthy(number, event.receive_ns)
         elif event.kind == codes.OPERATOR:
@@ -116,7 +122,7 @@ class OrderBook:
             trigger=command.stop,
             reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
             sent_wall_ns=receive_ns or self._last_known(command, _RECEIVE_NS),
-            sent_mono_ns=arrived_ns or self._last_known(command, _ARRIVED_NS),
+            sent_mono_ns=self._mono_at(command.event_sequence),
             sent_time_ns=command.time_ns,
             last_price=self._price_at(command),
         )
@@ -147,14 +153,15 @@ class OrderBook:
             self._end(order, REJECTED, REJECTED_BY.get(event.code, REJECTED), event)
         else:
             self._end(order, CANCELLED, CANCELLED, event)
-        self._look_for_stop(event.instrument if event.instrument >= 0 else order.instrument, event.receive_ns)
+        self._look_for_stop(event.instrument if event.instrument >= 0 else order.instrument, event)
 
     def _note_foreign(self, event: Event) -> None:
         """Note which trade was not the session's own; quantity and value are of what was sold."""
-        units, symbols = event.quantity, self._view.symbols
-        symbol = symbols[event.instrument] if 0 <= event.instrument < len(symbols) else f"instrument {event.instrument}"
+        units, symbol = event.quantity, self._view.symbol_of(event.instrument)
         at = f" at {event.value / units / 100:.2f}" if units and event.value else ""
-        self._view.foreign = f"{'sold' if units >= 0 else 'bought'} {abs(units):,} {symbol}{at}"
+        text = f"{'sold' if units >= 0 else 'bought'} {abs(units):,} {symbol}{at}"
+        wall_ns = event.receive_ns or self._view.written_wall_ns or 0
+        self._view.note_difference(wall_ns, codes.BY_FOREIGN_TRADE, text)
 
     def _lost(self, event: Event) -> OrderView:
         """Return the order of a fill that the journal has no order of: an entry that was lost."""
@@ -198,9 +205,9 @@ class OrderBook:
             each.opened_wall_ns = event.receive_ns or None
         elif each.quantity == 0:
             each.opened_wall_ns = None
-        self._look_for_stop(who, event.receive_ns)
+        self._look_for_stop(who, event)
 
-    def _look_for_stop(self, who: int, wall_ns: int) -> None:
+    def _look_for_stop(self, who: int, event: Event) -> None:
         """Note since when orders that the exchange is known to have protect or sell less than all that is held."""
         if not self._wants_stop or not 0 <= who < len(self._view.instruments):
             return
@@ -210,17 +217,18 @@ class OrderBook:
             for order in self._view.orders.values()
             if order.instrument == who and not order.is_buy and order.state in (WORKING, PARTIAL)
         )
-        now_ns = wall_ns or self._view.written_wall_ns or 0
+        now = event.receive_ns or self._view.written_wall_ns or 0, self._mono_at(event.sequence)
         if each.quantity <= 0:
-            each.bare_since_ns = None
+            each.bare_since_ns, each.bare_since_mono_ns = None, 0
             self._covered.pop(who, None)
         elif sum(resting) >= each.quantity:
             if each.bare_since_ns is not None:
-                self._covered[who] = now_ns, each.bare_since_ns
-            each.bare_since_ns = None
+                self._covered[who] = now, (each.bare_since_ns, each.bare_since_mono_ns)
+            each.bare_since_ns, each.bare_since_mono_ns = None, 0
         elif each.bare_since_ns is None:
-            covered_ns, before_ns = self._covered.pop(who, (0, now_ns))
-            each.bare_since_ns = before_ns if now_ns - covered_ns < STEADY_NS else now_ns
+            covered, before = self._covered.pop(who, (None, now))
+            was_brief = covered is not None and _is_brief(covered, now)
+            each.bare_since_ns, each.bare_since_mono_ns = before if was_brief else now
 
     def _note_round_trip(self, event: Event, origin: Origin) -> None:
         """Note how long the first answer to an order took: by the monotonic clock, else by the machine's."""
@@ -254,6 +262,22 @@ class OrderBook:
         """Return the machine's clock about when a command was decided: an input that an answer led to may have none."""
         return self._last_known(command, _RECEIVE_NS) or self._view.written_wall_ns or 0
 
+    def _mono_at(self, sequence: int) -> int:
+        """Return the monotonic clock at an input, by the last packet up to it; 0: not known.
+
+        What has come since, timers and answers, has a wall clock only, which counts as long as it goes on evenly.
+        """
+        at = int(np.searchsorted(self.recent[:, _SEQUENCE], sequence, side="right"))
+        near = self.recent[max(0, at - NEAR) : at]
+        packets = np.flatnonzero((near[:, _ARRIVED_NS] > 0) & (near[:, _RECEIVE_NS] > 0))
+        if not len(packets):
+            return 0
+        wall_ns = near[packets[-1] :, _RECEIVE_NS]
+        steps = np.diff(wall_ns[wall_ns > 0])
+        if ((steps < 0) | (steps > EVEN_MAX_NS)).any():  # it was set, or the process did not run
+            return 0
+        return int(near[packets[-1], _ARRIVED_NS] + steps.sum())
+
     def _last_known(self, command: Command, column: int) -> int:
         """Return the last stamp that an input up to the one of a command has; 0: none has one."""
         at = int(np.searchsorted(self.recent[:, _SEQUENCE], command.event_sequence, side="right"))
@@ -270,4 +294,11 @@ class OrderBook:
         )
         if len(own):
             return int(rows[own[-1], _PRICE])
-        return self._view.instruments[command.instrument].last_price
+        known = 0 <= command.instrument < len(self._view.instruments)
+        return self._view.instruments[command.instrument].last_price if known else None
+
+
+def _is_brief(covered: Clocks, now: Clocks) -> bool:
+    """Whether something was covered for so short that it was not; where only a clock that was set back says so, it is not."""
+    is_known = now[0] >= covered[0] or min(now[1], covered[1]) > 0
+    return is_known and passed_ns(*covered, *now) < STEADY_NS

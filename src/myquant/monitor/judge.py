@@ -18,7 +18,7 @@ from myquant.monitor.faults import (
     is_silent,
     is_simulated,
 )
-from myquant.monitor.finding import CRITICAL, SEVERITIES, WARNING, Finding
+from myquant.monitor.finding import CRITICAL, SEVERITIES, WARNING, Finding, plain
 from myquant.monitor.rules import ALL, HEARD, RULE_FAILED, RULES, RUNNING, Rule
 from myquant.monitor.standing import standing
 from myquant.monitor.view import SessionView
@@ -55,6 +55,7 @@ def judge(
     """
     memory = Memory() if memory is None else memory
     memory.forget(view.name for view in views.values())
+    memory.began_mono_ns = now_mono_ns if memory.began_mono_ns is None else memory.began_mono_ns
     look = Look(settings, now_wall_ns, now_mono_ns, memory, around, views)
     found: dict[tuple[str, str, str], Finding] = {}
     memory.unasked = {
@@ -121,11 +122,16 @@ def _unasked(name: str, rule: Rule, view: SessionView, look: Look) -> Unasked | 
 def _findings(
     name: str, rule: Rule, session: str, question: Callable[[], Iterable[Fault]], look: Look
 ) -> Iterator[Finding]:
+    view, under_way = look.views.get(session), None
     try:
         for fault in question():
-            yield _finding(name, rule, session, fault, look)
+            under_way = _finding(name, rule, session, fault, look)
+            yield under_way if view is None else _of_session(under_way, view)
+            under_way = None
     except Exception as error:  # noqa: BLE001  (a defect in one rule must not blind the others)
         look.memory.unasked[name, session] = HELD
+        if under_way is not None:  # what the session holds can't be said; the fault is told all the same
+            yield under_way
         failed = Fault(f"rule {name} failed: {type(error).__name__}", subject=name)
         yield _finding(RULE_FAILED, RULES[RULE_FAILED], session, failed, look)
 
@@ -134,9 +140,10 @@ def _finding(name: str, rule: Rule, session: str, fault: Fault, look: Look) -> F
     key = name, session, fault.subject
     since_ns = look.memory.first_ns.get(key, look.wall_ns) if fault.since_ns is None else fault.since_ns
     severity, remedy = fault.severity or rule.severity, fault.remedy or rule.remedy
-    made = Finding(name, session, fault.subject, severity, fault.text, remedy, since_ns, state=fault.state)
-    view = look.views.get(session)
-    return (made if view is None else _of_session(made, view)).made_plain()
+    kind = look.views[session].kind if session in look.views else ""
+    return Finding(
+        name, session, fault.subject, severity, fault.text, remedy, since_ns, kind, state=fault.state
+    ).made_plain()
 
 
 def _of_session(found: Finding, view: SessionView) -> Finding:
@@ -148,4 +155,4 @@ def _of_session(found: Finding, view: SessionView) -> Finding:
     elif is_cut_off(view):
         remedy = remedy.replace(FLATTEN, BY_HAND)
     stand = standing(view) if severity == CRITICAL or view.holds else ""
-    return found._replace(severity=severity, remedy=remedy, kind=view.kind, stand=stand)
+    return found._replace(severity=severity, remedy=remedy, stand=plain(stand))

@@ -187,7 +187,9 @@ class Lane:
         self._aside_until_s.pop(delivery.digest, None)
         self._overdue_mono_ns.pop(delivery.digest, None)
         self.spool.note(delivery)
-        if self._failures:  # what went before it and failed may be what the channel won't take: once more, and it is known
+        if (
+            self._failures
+        ):  # what went before it and failed may be what the channel won't take: once more, and it is known
             for each in self.spool.waiting(self.channel.name):
                 if each.urgency < delivery.urgency and each.attempts >= self.settings.down_after:
                     self._aside_until_s[each.digest] = 0.0

@@ -2,13 +2,15 @@
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from myquant.core import codes
 from myquant.monitor.finding import plain
-from myquant.monitor.view import LogLine, SessionView
+from myquant.monitor.view import NO_HALT, LogLine, SessionView
 from myquant.session.log_files import FILE, earlier_files
 from myquant.session.reconciliation import Kind
 from myquant.session.telling import TOO_SMALL
@@ -21,7 +23,25 @@ LEVELS: Final = frozenset(("debug", "info", "warning", "error", "critical"))
 HALTED: Final = codes.COMMAND_NAMES[codes.HALTED]
 FEED: Final = "feed"
 ORDER_CHANNEL: Final = "order channel"
-DIFFERENCES: Final = frozenset((Kind.LOST_ORDER, Kind.ORDER_DIFFERS, Kind.POSITION_DIFFERS))
+# What the broker's books have, and why that halts entries. Of what was sold the journal has an input, which says it better.
+DIFFERENCES: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        Kind.FOREIGN_TRADE: codes.BY_FOREIGN_TRADE,
+        Kind.LOST_ORDER: codes.BY_BOOKS,
+        Kind.ORDER_DIFFERS: codes.BY_BOOKS,
+        Kind.POSITION_DIFFERS: codes.BY_BOOKS,
+        Kind.LOST_ENTRY: NO_HALT,
+        Kind.ORPHAN: NO_HALT,
+        Kind.STRANGE_ORDER: NO_HALT,
+    }
+)
+_SIDES: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        Kind.FOREIGN_TRADE: ("bought", "sold", "traded"),
+        Kind.ORPHAN: ("buy", "sell", ""),
+        Kind.STRANGE_ORDER: ("buy", "sell", ""),
+    }
+)
 WORDS_MAX: Final = 100
 _HEAD: Final = frozenset(("time", "level", "event", "session"))
 _SECOND_NS: Final = 1_000_000_000
@@ -119,10 +139,9 @@ class LogTail:
             view.short_of_funds = line
         elif line.event == FEED and isinstance(fields.get("healthy"), bool):
             view.feed_reason = "" if fields["healthy"] else str(fields.get("reason", ""))
-        elif line.event == Kind.FOREIGN_TRADE:
-            view.foreign = in_short(line)
         elif line.event in DIFFERENCES:
-            view.differs = f"{line.event}: {in_short(line)}"
+            said = in_short(line) if line.event == Kind.FOREIGN_TRADE else f"{line.event}: {in_short(line)}"
+            view.note_difference(line.wall_ns, DIFFERENCES[line.event], said)
         if line.event == ORDER_CHANNEL and isinstance(line.fields.get("up"), bool):
             self._take_order_channel(line, is_up=bool(line.fields["up"]))
 
@@ -139,10 +158,11 @@ def in_short(line: LogLine) -> str:
     quantity = fields.get("quantity")
     units = quantity if isinstance(quantity, int) else 0
     side = ""
-    if line.event == Kind.FOREIGN_TRADE:
-        side, units = "bought" if units > 0 else "sold" if units < 0 else "traded", abs(units)
+    if line.event in _SIDES:
+        bought, sold, neither = _SIDES[line.event]
+        side, units = bought if units > 0 else sold if units < 0 else neither, abs(units)
     order = f"order {fields['order_id']}" if fields.get("order_id") else ""
-    words = [side, order, f"{units:,}" if units else "", plain(str(fields.get("symbol") or fields.get("token") or ""))]
+    words = [order, side, f"{units:,}" if units else "", plain(str(fields.get("symbol") or fields.get("token") or ""))]
     said = plain(str(fields.get("words") or ""))[:WORDS_MAX]
     return ", ".join(filter(None, (" ".join(filter(None, words)), said)))
 

@@ -3,6 +3,7 @@
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -11,11 +12,12 @@ from prometheus_client.registry import Collector
 
 import myquant
 from myquant.journal.record import Ledger
+from myquant.monitor.faults import is_cut_off, is_lost
 from myquant.monitor.fold_orders import AT_WORK
 from myquant.monitor.histogram import Histogram
 from myquant.monitor.loop import Monitor
 from myquant.monitor.metrics_table import COUNTER, GAUGE, METRICS, Metric
-from myquant.monitor.view import SessionView
+from myquant.monitor.view import SessionView, passed_ns
 
 SECOND_NS: Final = 1_000_000_000
 PAISE: Final = 100
@@ -101,13 +103,21 @@ class SessionCollector(Collector):
 
 
 def session_samples(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[Sample]:
-    """Yield all that is known of a session: of how its process does only while there is one."""
+    """Yield all that is known of a session: of how its process does only while there is one.
+
+    Of one whose journal is still being read, nobody knows yet whether it lives.
+    """
     name = view.name
+    is_unseen = view.process is not None and view.process.is_unseen
+    if is_unseen:
+        view = replace(view, telemetry=None, ledger=None)
     yield Sample("myquant_session_info", (name, view.kind, view.strategy, view.config_hash, view.engine_hash), 1)
     singles, labelled = [_single(view)], [_by_label(view)]
-    if view.runs:
+    if not is_unseen:
+        singles.append(_seen(view, wall_ns))
+    if view.runs and not is_unseen:
         singles.append(_single_now(view, wall_ns, mono_ns))
-        labelled.append(_by_label_now(view, wall_ns))
+        labelled.append(_by_label_now(view, wall_ns, mono_ns))
     for metric, value in chain(*singles):
         if value is not None:
             yield Sample(f"myquant_{metric}", (name,), value)
@@ -141,15 +151,12 @@ def journal_lag_s(view: SessionView, wall_ns: int) -> float:
 
 def channel_up(view: SessionView) -> bool | None:
     """Return whether orders can be sent to the broker; None: not known, or they go to none."""
-    if view.order_channel_up is None:
-        return None
-    return view.order_channel_up and (view.telemetry is None or view.telemetry.channel_down_ns == 0)
+    return None if view.order_channel_up is None else not is_cut_off(view)
 
 
 def _single(view: SessionView) -> Iterator[tuple[str, Value | None]]:
     """Yield what stands whether a process of it runs or not."""
     process = view.process
-    yield "session_up", 1 if view.runs else 0 if view.is_dead else None
     yield "session_start_time_seconds", None if process is None else process.started_wall_ns / SECOND_NS
     yield "journal_free_records", view.records_left
     yield "disk_free_bytes", view.disk_free_bytes
@@ -170,6 +177,11 @@ def _single(view: SessionView) -> Iterator[tuple[str, Value | None]]:
         yield "gc_pauses_total", telemetry.collections
         yield "gc_pause_seconds_total", telemetry.collection_ns / SECOND_NS
         yield "books_differences_total", telemetry.differences
+
+
+def _seen(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Value | None]]:
+    """Yield whether it lives, as the rule `engine_dead` has it: of one that died long ago, and held nothing, none is told."""
+    yield "session_up", 1 if view.runs else 0 if is_lost(view, wall_ns) else None
 
 
 def _single_now(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str, Value | None]]:
@@ -212,12 +224,18 @@ def _by_label(view: SessionView) -> Iterator[tuple[str, Mapping[str, Value]]]:
         )
 
 
-def _by_label_now(view: SessionView, wall_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
+def _by_label_now(view: SessionView, wall_ns: int, mono_ns: int) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """Yield what is so only as long as a process of it runs, by a label."""
     healthy = sum(view.connections.values())
     yield "feed_connections", {"healthy": healthy, "stale": len(view.connections) - healthy}
-    bare = {each.symbol: each.bare_since_ns for each in view.instruments if each.bare_since_ns is not None}
-    yield "position_unprotected_seconds", {who: max(0, wall_ns - ns) / SECOND_NS for who, ns in bare.items()}
+    yield (
+        "position_unprotected_seconds",
+        {
+            each.symbol: passed_ns(each.bare_since_ns, each.bare_since_mono_ns, wall_ns, mono_ns) / SECOND_NS
+            for each in view.instruments
+            if each.bare_since_ns is not None
+        },
+    )
     yield "halted", {view.halt: 1} if view.halt else {}
     yield "limit_used_ratio", limits_used(view)
     if (process := view.process) is not None:

@@ -29,7 +29,7 @@ SESSION_METRICS: Final = (
         "",
         GAUGE,
         {
-            "session_up": "1: a process of it runs; 0: it died without a word; no sample: it left",
+            "session_up": "1: a process of it runs; 0: it died without a word; no sample: it left, or died on another day and held nothing",
             "session_start_time_seconds": "When its present process began, Unix time in seconds",
             "session_heartbeat_age_seconds": "Age of its last heartbeat, which comes each second, in seconds",
             "feed_age_seconds": "Time since the last packet of the feed, in seconds",
@@ -61,7 +61,7 @@ SESSION_METRICS: Final = (
             "gc_pauses_total": "Garbage collections, of the present process",
             "gc_pause_seconds_total": "Time that they took, of the present process, in seconds",
             "journal_records_total": "Records of the journal that were read",
-            "books_differences_total": "Differences found between the broker's books and ours",
+            "books_differences_total": "Differences found between the broker's books and ours, of the present process",
         },
     ),
     *_of("stage", HISTOGRAM, {"tick_latency_seconds": "Time a tick took, by stage: decode, decide, order, total, in seconds"}),

@@ -220,7 +220,7 @@ RULES: Final = MappingProxyType(
         ),
         "monitor_late": Rule(
             WARNING,
-            "the monitor itself came too late to look, within the last minute",
+            "the monitor itself came too late to look within the last minute, or the machine slept or its clock was set by a minute or more",
             "what else uses this machine?",
             of_monitor=rules_monitor.monitor_late,
         ),

@@ -6,6 +6,7 @@ from typing import Final
 from myquant.monitor.faults import CALM_NS, Fault, Look, told_s
 
 LATE_NS: Final = 2 * 10**9  # from one look to the next, at most: so soon a death is noticed
+STEP_NS: Final = 60 * 10**9  # by so much the two clocks may drift apart from one look to the next
 
 
 def session_missing(look: Look) -> Iterator[Fault]:
@@ -44,14 +45,27 @@ def spool_failed(look: Look) -> Iterator[Fault]:
 
 
 def monitor_late(look: Look) -> Iterator[Fault]:
-    """Find looks that come late, for a minute after the last one."""
+    """Find looks that come late, and a machine that slept or whose clock was set: each for a minute after the last one."""
     memory = look.memory
-    if memory.looked_mono_ns is not None:
+    if memory.looked_mono_ns is not None and memory.looked_wall_ns is not None:
         gap_ns = look.mono_ns - memory.looked_mono_ns
         if gap_ns >= max(LATE_NS, int(4 * look.settings.look_s * 10**9)):
-            memory.late_ns, memory.was_late_ns = gap_ns, look.wall_ns
-    memory.looked_mono_ns = look.mono_ns
-    if memory.was_late_ns is not None and 0 <= look.wall_ns - memory.was_late_ns < CALM_NS:
+            memory.late_ns, memory.was_late_mono_ns = gap_ns, look.mono_ns
+        step_ns = (
+            look.wall_ns - memory.looked_wall_ns - gap_ns
+        )  # the monotonic clock stands still while a machine sleeps
+        if abs(step_ns) >= STEP_NS:
+            memory.stepped_ns, memory.has_stepped_mono_ns = step_ns, look.mono_ns
+    memory.looked_mono_ns, memory.looked_wall_ns = look.mono_ns, look.wall_ns
+    if _is_recent(memory.was_late_mono_ns, look):
         yield Fault(f"the monitor looked at nothing for {told_s(memory.late_ns)}: this machine is overloaded, or slept")
-    else:
-        memory.was_late_ns = None
+    if _is_recent(memory.has_stepped_mono_ns, look):
+        step_ns = memory.stepped_ns
+        what = (
+            "this machine slept, or its clock was set forward," if step_ns > 0 else "this machine's clock was set back"
+        )
+        yield Fault(f"{what} by {told_s(abs(step_ns))}: meanwhile nobody looked, or times are wrong", subject="clock")
+
+
+def _is_recent(mono_ns: int | None, look: Look) -> bool:
+    return mono_ns is not None and look.mono_ns - mono_ns < CALM_NS

@@ -9,7 +9,9 @@ from myquant.monitor.faults import (
     Fault,
     Look,
     beat_age_ns,
+    differences_named,
     holding,
+    is_lost,
     is_silent,
     is_simulated,
     last_word_ns,
@@ -46,11 +48,9 @@ _FLATTEN: Final = ("every position is closed, and nothing is entered", RESUME)
 def engine_dead(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find a process that went without a word."""
     process = view.lost_start or view.process
-    if process is None or not view.is_dead or view.ended_code is not None:
+    if process is None or not is_lost(view, look.wall_ns):
         return
     held = holding(view)
-    if not held and not look.is_of_today(view):
-        return
     since_ns = last_word_ns(view)
     began = ", it died while it began" if view.lost_start is not None else ""
     if not held:
@@ -173,7 +173,7 @@ def log_errors(view: SessionView, look: Look) -> Iterator[Fault]:
         return
     count = max(0, view.log_lines["error"] + view.log_lines["critical"] - view.halt_lines)  # `halted` says the others
     is_fresh = view.last_error is not None and 0 <= look.wall_ns - view.last_error.wall_ns < CALM_NS
-    if rise := look.risen(view, "errors", count, count - 1 if is_fresh else count):
+    if rise := look.risen_in_all(view, "errors", count, count - 1 if is_fresh else count):
         last = f"; the last: {_quoted(view.last_error)}" if view.last_error else ""
         yield Fault(f"{rise.risen:,} new error line{'s' if rise.risen > 1 else ''} in its log{last}")
 
@@ -198,13 +198,12 @@ def halted(view: SessionView, look: Look) -> Iterator[Fault]:  # noqa: ARG001  (
     code = next((code for code, name in codes.HALT_NAMES.items() if name == view.halt), None)
     known = HALTS.get(code) if code is not None else None
     why, remedy = known or (_FLATTEN if view.halt == "flatten" else ("", ""))
-    if code == codes.BY_FOREIGN_TRADE and view.foreign:
-        why = f"{why}: {view.foreign}"
-    if code == codes.BY_BOOKS and view.differs:
-        why = f"{why}: {view.differs}"
+    since_ns = view.halt_since_ns
+    if code is not None and since_ns is not None and (named := differences_named(view, since_ns, code)):
+        why = f"{why}: {named}"
     text = f"entries are halted ({view.halt}){f': {why}' if why else ''}"
     severity = _SEVERITIES.get(view.halt, WARNING)
-    yield Fault(text, view.halt_since_ns, severity=severity, remedy=remedy, state=view.halt)
+    yield Fault(text, since_ns, severity=severity, remedy=remedy, state=view.halt)
 
 
 def _quoted(line: LogLine) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from myquant.monitor.faults import Fault, Look, is_cut_off, is_silent, seconds_ns, told_s
+from myquant.monitor.faults import Fault, Look, differences_named, is_cut_off, is_silent, seconds_ns, told_s
 from myquant.monitor.finding import CRITICAL, WARNING
-from myquant.monitor.view import OrderView, SessionView
+from myquant.monitor.view import OrderView, SessionView, passed_ns
 from myquant.results.text import counted, grouped
 
 UNANSWERED: Final = ("sent", "unknown")
@@ -44,7 +44,9 @@ def feed_stale(view: SessionView, look: Look) -> Iterator[Fault]:
     if trades_ns is None or not is_so or trades_ns < seconds_ns(look.settings.feed_age_s):
         return
     since_ns = look.wall_ns if view.feed_since_ns is None else view.feed_since_ns
-    if max(lasts_ns, look.wall_ns - since_ns) < seconds_ns(look.settings.feed_stale_s):
+    if max(lasts_ns, passed_ns(since_ns, view.feed_since_mono_ns, look.wall_ns, look.mono_ns)) < seconds_ns(
+        look.settings.feed_stale_s
+    ):
         return
     stale = [str(number) for number, is_healthy in sorted(view.connections.items()) if not is_healthy]
     which = f" (connection {', '.join(stale)})" if stale else ""
@@ -79,13 +81,16 @@ def position_bare(view: SessionView, look: Look) -> Iterator[Fault]:
     longest_ns = seconds_ns(look.settings.bare_s)
     named = False
     for each in view.instruments:
-        if not each.quantity or each.bare_since_ns is None:
+        since_ns = each.bare_since_ns
+        seen_ns = look.lasts_ns(view, f"bare {each.symbol}", is_so=since_ns is not None and each.quantity != 0)
+        if not each.quantity or since_ns is None:
             continue
-        bare_ns = look.wall_ns - each.bare_since_ns
+        bare_ns = max(seen_ns, passed_ns(since_ns, each.bare_since_mono_ns, look.wall_ns, look.mono_ns))
         if bare_ns >= longest_ns:
             named = True
             text = f"{each.quantity:,} {each.symbol} have had no stop order at work for {told_s(bare_ns)}"
-            yield Fault(text, each.bare_since_ns, subject=each.symbol)
+            since_ns = since_ns if since_ns <= look.wall_ns else look.wall_ns - bare_ns
+            yield Fault(text, since_ns, subject=each.symbol)
     # By the exchange's clock, which a lab may turn faster: so long it has to last by ours, too.
     told = view.telemetry
     lasts_ns = look.lasts_ns(view, "bare", is_so=told is not None and told.bare_ns > 0)
@@ -101,7 +106,7 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
     ages = [(_sent_ago_ns(order, look), order) for order in unanswered]
     late = [each for each in ages if each[0] >= longest_ns]
     for age_ns, order in islice(late, ORDERS_MAX):
-        side, symbol = "buy" if order.is_buy else "sell", view.instruments[order.instrument].symbol
+        side, symbol = "buy" if order.is_buy else "sell", view.symbol_of(order.instrument)
         text = f"order {order.order_id} ({side} {order.quantity:,} {symbol}) has had no answer for {told_s(age_ns)}"
         yield Fault(text, look.wall_ns - age_ns, subject=str(order.order_id))
     if len(late) > ORDERS_MAX:
@@ -112,10 +117,7 @@ def order_unknown(view: SessionView, look: Look) -> Iterator[Fault]:
 
 
 def _sent_ago_ns(order: OrderView, look: Look) -> int:
-    """Return how long ago an order was sent: by the machine's clock where the other one says nothing, as after its restart."""
-    if 0 < order.sent_mono_ns <= look.mono_ns:
-        return look.mono_ns - order.sent_mono_ns
-    return look.wall_ns - order.sent_wall_ns if order.sent_wall_ns else 0
+    return passed_ns(order.sent_wall_ns or look.wall_ns, order.sent_mono_ns, look.wall_ns, look.mono_ns)
 
 
 def rejects_in_a_row(view: SessionView, look: Look) -> Iterator[Fault]:
@@ -183,7 +185,7 @@ def books_differ(view: SessionView, look: Look) -> Iterator[Fault]:
     """Find new differences between the broker's books and the session's. That it halted for them, `halted` says."""
     if view.telemetry is not None and (rise := look.risen(view, "differences", view.telemetry.differences)):
         text = f"{counted(rise.risen, 'new difference')} between the broker's books and the session's"
-        named = "; ".join(filter(None, (view.foreign, view.differs)))
+        named = differences_named(view, rise.since_ns)
         yield Fault(f"{text}{f': {named}' if named else ''}", subject="books")
 
 

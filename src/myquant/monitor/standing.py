@@ -65,7 +65,7 @@ def _stops(view: SessionView, symbol: str) -> list[OrderView]:
     return [
         order
         for order in view.orders.values()
-        if order.trigger > 0 and order.state in at_work and view.instruments[order.instrument].symbol == symbol
+        if order.trigger > 0 and order.state in at_work and view.symbol_of(order.instrument) == symbol
     ]
 
 

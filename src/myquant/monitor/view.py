@@ -7,7 +7,7 @@ share; `time_ns`: the exchange's clock. None: not known.
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class OrderView:
     filled: int = 0
     value: int = 0  # of what was filled, paise
     sent_wall_ns: int = 0
-    sent_mono_ns: int = 0  # when the input arrived that led to it; 0: not known, as of an answer or a timer
+    sent_mono_ns: int = 0  # 0: not known
     ended_wall_ns: int | None = None
     sent_time_ns: int = 0
     last_price: int | None = None  # the last one at the decision, paise
@@ -50,6 +50,7 @@ class InstrumentView:
     entry_price: int | None = None  # of what is held
     opened_wall_ns: int | None = None
     bare_since_ns: int | None = None  # wall clock; held without a protective stop order at work, where one is wanted
+    bare_since_mono_ns: int = 0  # likewise; 0: not known
 
 
 @dataclass
@@ -69,6 +70,16 @@ class ProcessView:
     rss_bytes: dict[str, int] = field(default_factory=dict)
 
 
+def passed_ns(then_wall_ns: int, then_mono_ns: int, wall_ns: int, mono_ns: int) -> int:
+    """Return how long ago something was, by the monotonic clock: one that is set changes nothing.
+
+    Where that says nothing, as after the machine's restart, the machine's clock does: not before now.
+    """
+    if 0 < then_mono_ns <= mono_ns:
+        return mono_ns - then_mono_ns
+    return max(0, wall_ns - then_wall_ns)
+
+
 @dataclass
 class LogLine:
     """A line of a session's log."""
@@ -84,6 +95,18 @@ class Spent(NamedTuple):
 
     spent_ns: NDArray[np.int64]
     reference_ns: int | None
+
+
+class Difference(NamedTuple):
+    """Something that the broker's books have and the session has not, or has otherwise."""
+
+    wall_ns: int
+    halts_by: int  # why that halts entries, a code of `core.codes`; `NO_HALT`: it does not
+    text: str  # in words
+
+
+NO_HALT: Final = -1
+DIFFERENCES_MAX: Final = 10  # kept
 
 
 @dataclass
@@ -126,12 +149,14 @@ class SessionView:
     ledger: Ledger | None = None
     halt: str = ""  # name of what halts entries (`codes.HALT_NAMES`, or "flatten"); "": nothing
     halt_since_ns: int | None = None
-    foreign: str = ""  # the last trade of the account that was not its own, in words
-    differs: str = ""  # the last order or position that is another one in the broker's books, in words
+    differences: list["Difference"] = field(
+        default_factory=list
+    )  # what the broker's books had that was not its own, or otherwise: the last few
 
     # the feed
     feed_stale: bool = True
     feed_since_ns: int | None = None  # wall clock
+    feed_since_mono_ns: int = 0  # 0: not known
     connections: dict[int, bool] = field(default_factory=dict)  # by number, whether healthy
     packet_mono_ns: int | None = None  # when the last packet came
     is_market_open: bool | None = None  # by the exchange's clock and the session's calendar
@@ -169,8 +194,8 @@ class SessionView:
     halt_lines: int = 0  # errors that say it
     short_of_funds: LogLine | None = None  # the last entry that was denied as the broker's funds buy no lot
     feed_reason: str = ""  # why the feed is stale, by the log's last line about it
-    order_channel_up: bool | None = None  # by the log's last line about it; None: the present process has said none
-    order_channel_wall_ns: int = 0  # the time of that line
+    order_channel_up: bool | None = None  # by the log's last line of the present process about it; None: none was said
+    order_channel_wall_ns: int = 0  # of that line
 
     # what other work found
     drift_percent: float | None = None  # how much slower than its baseline; None: it is not
@@ -182,6 +207,15 @@ class SessionView:
     spent: list[Spent] = field(default_factory=list)  # since the last look, oldest first, likewise; in bounds
     config_hash: str = ""  # as session.json has it
     exchanges: tuple[str | None, ...] = ()
+
+    def symbol_of(self, instrument: int) -> str:
+        """Return the symbol of an instrument, by its number; of one that is not there, its number in words."""
+        known = 0 <= instrument < len(self.instruments)
+        return self.instruments[instrument].symbol if known else f"instrument {instrument}"
+
+    def note_difference(self, wall_ns: int, halts_by: int, text: str) -> None:
+        """Note what the broker's books have."""
+        self.differences = [*self.differences, Difference(wall_ns, halts_by, text)][-DIFFERENCES_MAX:]
 
     @property
     def holds(self) -> dict[str, int]:

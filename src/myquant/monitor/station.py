@@ -20,9 +20,11 @@ from myquant.monitor.expected import Expected
 from myquant.monitor.export import export_of
 from myquant.monitor.faults import Around, Memory
 from myquant.monitor.finding import CRITICAL, Finding
+from myquant.monitor.folder_watch import FolderWatch
 from myquant.monitor.heartbeat import Heartbeat, read_heartbeat
 from myquant.monitor.judge import judge
 from myquant.monitor.loop import Log
+from myquant.monitor.message import Message
 from myquant.monitor.metrics import AlertCounts
 from myquant.monitor.replay_watch import ReplayWatch
 from myquant.monitor.rules import RULE_FAILED
@@ -34,6 +36,7 @@ LEAVE_S: Final = 5.0  # at the end: for what waits to be delivered
 AGAIN_S: Final = 5.0  # from a defect in what runs beside the looks to its next start
 PACK_S: Final = 60.0
 PACKER_S: Final = 1.0  # from the start of one packer to the next: a hundred at once would take the machine
+TAKEN: Final = "CRITICAL monitor: another monitor has its state folder, and it leaves"
 REPORT: Final = "keep the monitor's log and report it"
 
 
@@ -47,6 +50,7 @@ class Station:
         log: the monitor's.
         is_on_time: whether the looks come in time.
         folders: returns the folders whose logs are packed, and sent where that is wished.
+        watch: looks after the folder; None: nobody does.
 
     Attributes:
         channels: their names.
@@ -64,10 +68,11 @@ class Station:
         *,
         is_on_time: Callable[[], bool],
         folders: Callable[[], Sequence[Path]],
+        watch: FolderWatch | None = None,
     ) -> None:
         config = loaded.config
         alerts, self._settings = config.alerts, config.monitor
-        self._log, self._folders = log, folders
+        self._log, self._folders, self._watch = log, folders, watch
         channels = read_channels(channel_names(alerts), environ)
         if channels and all(each.problem for each in channels):
             raise ConfigError("; ".join(["no alert could be delivered", *(each.problem for each in channels)]))
@@ -88,6 +93,7 @@ class Station:
         self._failing: dict[str, int] = {}  # since when, by what
         self._beside: list[asyncio.Task[None]] = []
         self._delivering: asyncio.Task[None] | None = None
+        self._loudest = tuple(alerts.critical or alerts.warning or alerts.info)
         self.channels = [each.name for each in channels]
         addresses = [*(each.address for each in channels), url]
         self.secrets = [part for address in addresses for part in secret_parts(address)]
@@ -97,6 +103,7 @@ class Station:
     ) -> list[Finding]:
         """Return what is wrong now."""
         self._is_judged = False
+        self._look_after(now_wall_ns, now_mono_ns)
         failed = [
             Finding(
                 RULE_FAILED, "", where, CRITICAL, f"the monitor has a defect in {where}: see its log", REPORT, since_ns
@@ -108,10 +115,26 @@ class Station:
             down=self._courier.down(),
             heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
             spool=self._courier.trouble() or self._book.trouble,
+            folder=self._watch.trouble if self._watch is not None else None,
         )
         found = judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
         self._is_judged = True
         return failed + found
+
+    def unready(self) -> str:
+        """Return why this monitor can't be relied upon, in a few words that anybody may read; "": it can."""
+        if self._watch is not None and not self._watch.is_whole:
+            return "its state folder is gone"
+        is_kept = self._courier.trouble() is None and self._book.trouble is None
+        return "" if is_kept and (self._watch is None or self._watch.can_write) else "its state folder can't be written"
+
+    def _look_after(self, now_wall_ns: int, now_mono_ns: int) -> None:
+        """See to the folder; where another monitor has it, tell so, as the last that this one tells."""
+        if self._watch is None or not self._watch.look(self._spool, self._book, now_wall_ns, now_mono_ns):
+            return
+        body = f"{self._watch.taken}.\nLook: myquant health"
+        for channel in self._loudest:
+            self._courier.post(Message(channel, CRITICAL, TAKEN, body, (), now_wall_ns))
 
     def _compare(self, views: Mapping[str, SessionView], now_wall_ns: int, now_mono_ns: int) -> dict[str, int]:
         """Hold sessions against their baselines and replays; return what fails of that, and since when (ns).

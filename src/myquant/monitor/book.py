@@ -51,7 +51,7 @@ class Book:
         if self._is_retired:
             return {}
         try:
-            base = self._file.connection or self._open()
+            base = self._connected()
             found = dict(base.execute("select key, value from book where kind = ?", (kind,)))
             if self._file.is_another:  # what is in it is not of this book
                 return {}
@@ -77,7 +77,7 @@ class Book:
         if self._is_retired:
             return True
         try:
-            base = self._file.connection or self._open()
+            base = self._connected()
             base.execute("begin immediate")
             if self._file.is_another:
                 base.execute("delete from book")
@@ -115,8 +115,10 @@ class Book:
         """Close it."""
         self.close()
 
-    def _open(self) -> sqlite3.Connection:
-        """Open the file; one that was open before gets all that is in memory, as it may be another now."""
+    def _connected(self) -> sqlite3.Connection:
+        """Return the open file; one that is opened again is to get all that is in memory, as it may be another now."""
+        if self._file.connection is not None:
+            return self._file.connection
         base = self._file.open()
         if self._was_open:
             self._unsaved = {**self._rows, **self._unsaved}

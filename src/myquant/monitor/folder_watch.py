@@ -12,7 +12,6 @@ from myquant.session.log_files import FILE as LOG_FILE
 
 LOOK_NS: Final = 10**9
 TOLD_NS: Final = 60 * 10**9  # so long it is told that files had to be written anew
-ABROAD: Final = "is kept in memory only"
 
 
 class FolderWatch:
@@ -45,9 +44,12 @@ class FolderWatch:
         self._lost_ns = self._lost_mono_ns = 0
 
     @property
-    def can_write(self) -> bool:
-        """Whether the folder takes what is written to it."""
-        return self._state.trouble is None
+    def unwritten(self) -> tuple[int, str] | None:
+        """Since when (ns) the folder does not take what is written to it every few seconds, and why; None: it does.
+
+        None as well where `trouble` says what is wrong with it.
+        """
+        return self._state.trouble if self.trouble is None else None
 
     def look(self, spool: Spool, book: Book, now_wall_ns: int, now_mono_ns: int) -> bool:
         """Look, where it is time, and mend what can be mended; return whether another monitor was found to have the folder."""
@@ -106,9 +108,9 @@ class FolderWatch:
         folder = self._state.folder
         text = self.taken
         if not text and self._lost:
-            rest = f"and can't be made anew, so what is told {ABROAD}: {why}" if why else "and were made anew"
+            rest = f"and can't be made anew, so what is told is in memory only: {why}" if why else "and were made anew"
             text = f"files of the monitor's state folder {folder} were removed or replaced ({', '.join(self._lost)}) {rest}"
-        elif not text and (why or self._state.trouble):
-            text = f"the monitor's state folder {folder} can't be written: {why or (self._state.trouble or (0, ''))[1]}"
+        elif not text and why:
+            text = f"the monitor's state folder {folder} can't be written: {why}"
         since_ns = self._lost_ns if self._lost else now_wall_ns
         self.trouble = (since_ns if self.trouble is None else self.trouble[0], text) if text else None

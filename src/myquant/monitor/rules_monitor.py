@@ -41,7 +41,7 @@ def spool_failed(look: Look) -> Iterator[Fault]:
     """Find alerts and messages that can't be kept on the disk, and a state folder that somebody has removed or replaced."""
     if look.around.spool is not None:
         since_ns, why = look.around.spool
-        yield Fault(f"alerts and messages are kept in memory only: {why}", since_ns)
+        yield Fault(f"what there is to tell may be kept in memory only: {why}", since_ns)
     if look.around.folder is not None:
         since_ns, what = look.around.folder
         yield Fault(what, since_ns, subject="folder", remedy=KEEP_FOLDER)

@@ -114,7 +114,7 @@ class Station:
             expected=self._expected,
             down=self._courier.down(),
             heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
-            spool=self._courier.trouble() or self._book.trouble,
+            spool=self._unkept(),
             folder=self._watch.trouble if self._watch is not None else None,
         )
         found = judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
@@ -125,8 +125,12 @@ class Station:
         """Return why this monitor can't be relied upon, in a few words that anybody may read; "": it can."""
         if self._watch is not None and not self._watch.is_whole:
             return "its state folder is gone"
-        is_kept = self._courier.trouble() is None and self._book.trouble is None
-        return "" if is_kept and (self._watch is None or self._watch.can_write) else "its state folder can't be written"
+        return "its state folder can't be written" if self._unkept() else ""
+
+    def _unkept(self) -> tuple[int, str] | None:
+        """Return since when (ns) something can't be written to the disk, and why; None: all can."""
+        unwritten = self._watch.unwritten if self._watch is not None else None
+        return self._courier.trouble() or self._book.trouble or unwritten
 
     def _look_after(self, now_wall_ns: int, now_mono_ns: int) -> None:
         """See to the folder; where another monitor has it, tell so, as the last that this one tells."""

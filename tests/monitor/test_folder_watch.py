@@ -286,6 +286,15 @@ def test_a_book_that_is_moved_away_while_it_could_not_be_written_is_written_as_a
         assert (book.rows(ALERT), book.rows(STATE)) == ({"1": "first"}, {"x": "second"})
 
 
+def test_what_is_saved_before_the_watch_has_looked_is_no_trouble_of_its_own(rig: Rig) -> None:
+    remove(rig.folder)
+    with pytest.raises(MyquantError, match="removed or replaced"):
+        rig.state.save(NOON)
+    assert rig.state.trouble is None
+    (text,) = rig.look(3, DEAD)
+    assert "made anew" in text
+
+
 def test_what_was_told_is_put_into_the_new_folder_at_once(rig: Rig) -> None:
     rig.state.told_of(rig.folder / "runs", "monday", NOON).record = 7
     remove(rig.folder)

@@ -87,7 +87,8 @@ class MonitorState:
         try:
             self._put(TOLD, table)
         except MyquantError as error:
-            self.trouble = now_wall_ns if self.trouble is None else self.trouble[0], str(error)
+            if self.has_folder():  # else whoever looks after the folder tells that, and mends it
+                self.trouble = now_wall_ns if self.trouble is None else self.trouble[0], str(error)
             raise
         self.trouble = None
 

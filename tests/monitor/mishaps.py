@@ -23,6 +23,18 @@ def small_disk(place: Path, mib: int) -> Iterator[bool]:
             subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
 
 
+@contextmanager
+def read_only(place: Path) -> Iterator[bool]:
+    """Let nothing be written to a folder; what is open in it stays so. Yields whether that could be done, as above."""
+    mounting = ["mount", "--bind", "-o", "ro", str(place), str(place)]
+    is_there = os.geteuid() == 0 and subprocess.run(mounting, check=False, capture_output=True).returncode == 0
+    try:
+        yield is_there
+    finally:
+        if is_there:
+            subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
+
+
 def fill(path: Path) -> int:
     """Take all that a disk has left; return when (the machine's clock, ns) it was full."""
     with path.open("wb", buffering=0) as file:

@@ -1,13 +1,19 @@
+import fcntl
+import json
 import os
 import socket
+import time
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from myquant.errors import MyquantError
 from myquant.monitor import ask
 from myquant.monitor.health import NO_MONITOR
-from myquant.monitor.state import CARD, DAY_NS, TOLD, MonitorCard, open_state, read_card
+from myquant.monitor.state import CARD, DAY_NS, LOCK, TOLD, MonitorCard, open_state, read_card
 
 NOW_NS = 1_759_463_467 * 10**9
 
@@ -79,3 +85,49 @@ def test_a_monitor_that_hangs_is_not_one_that_is_not_there(tmp_path: Path, monke
         assert ask.ask_monitor(tmp_path) is None
         assert f"process {os.getpid()}) does not answer" in ask.why_alone(tmp_path)
         state.close()
+        assert ask.why_alone(tmp_path) == NO_MONITOR
+
+
+def test_the_process_of_a_stale_card_is_not_taken_for_the_monitor(tmp_path: Path) -> None:
+    """Its number may be any other's by now: nobody is told to kill that."""
+    card = MonitorCard("127.0.0.1", 1, os.getpid(), "token")
+    (tmp_path / LOCK).touch()
+    (tmp_path / CARD).write_text(json.dumps(asdict(card)))
+    assert read_card(tmp_path) == card
+    assert (ask.ask_monitor(tmp_path), ask.why_alone(tmp_path)) == (None, NO_MONITOR)
+    state = open_state(tmp_path, NOW_NS)
+    assert read_card(tmp_path) is None
+    assert "its monitor.json can't be read" in ask.why_alone(tmp_path)
+    state.close()
+
+
+def test_an_answer_of_another_monitor_that_got_its_port_is_none(tmp_path: Path) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"verdict": "ok", "monitor": {"pid": pid}}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    state = open_state(tmp_path, NOW_NS)
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        state.show(MonitorCard("127.0.0.1", server.server_port, os.getpid(), "token"))
+        Thread(target=server.serve_forever, daemon=True).start()
+        pid = os.getpid()
+        assert ask.ask_monitor(tmp_path) is not None
+        pid += 1
+        assert ask.ask_monitor(tmp_path) is None
+        server.shutdown()
+    state.close()
+
+
+def test_who_only_asks_whether_a_monitor_runs_keeps_none_from_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).touch()
+    asking = os.open(tmp_path / LOCK, os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    monkeypatch.setattr(time, "sleep", lambda _: os.close(asking))  # it has asked meanwhile
+    open_state(tmp_path, NOW_NS).close()

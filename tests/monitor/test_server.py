@@ -146,6 +146,24 @@ def test_a_monitor_that_has_not_looked_or_is_late_is_not_ready(tmp_path: Path) -
     serving(monitor, use)
 
 
+def test_a_monitor_that_cannot_keep_what_it_tells_lives_and_is_not_ready(tmp_path: Path) -> None:
+    monitor, why = monitor_of(tmp_path, Told()), ["its state folder is gone"]
+
+    async def use(server: MonitorServer, client: ClientSession, address: str) -> None:
+        await monitor.look()
+        server._unready = lambda: why[0]
+        found = []
+        for path in ("/healthz", "/readyz"):
+            async with client.get(address + path) as answer:
+                found.append((answer.status, await answer.text()))
+        why[0] = ""
+        async with client.get(address + "/readyz") as answer:
+            found.append((answer.status, await answer.text()))
+        assert found == [(200, "ok\n"), (503, "its state folder is gone\n"), (200, "ok\n")]
+
+    serving(monitor, use)
+
+
 def test_health_says_all_of_a_session_and_why(monitor: Monitor) -> None:
     async def use(_: MonitorServer, client: ClientSession, address: str) -> None:
         async with client.get(address + "/health", headers=KEY) as answer:

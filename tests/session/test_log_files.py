@@ -173,6 +173,24 @@ def rotated(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("befalls", [Path.unlink, lambda path: path.rename(path.with_name("taken"))])
+def test_a_log_that_follows_its_name_goes_on_in_a_new_file(tmp_path: Path, befalls: Any) -> None:
+    log = opened(tmp_path, Clock(), MIB)
+    log.info("line", number=0)
+    assert not log.follow()
+    befalls(tmp_path / "log.jsonl")
+    assert log.follow()
+    assert not log.follow()
+    log.info("line", number=1)
+    (tmp_path / "log.jsonl").rename(tmp_path / "aside")
+    (tmp_path / "log.jsonl").mkdir()
+    assert not log.follow()  # none can be opened: the one before goes on
+    log.info("line", number=2)
+    log.close()
+    assert not log.follow()
+    assert [line["number"] for line in lines(tmp_path / "aside")] == [1, 2]
+
+
 def test_packing_loses_no_line_and_keeps_the_order(rotated: Path) -> None:
     before, times = numbers(rotated), {path.name: path.stat().st_mtime_ns for path in earlier_files(rotated)}
     done = pack(rotated)

@@ -29,10 +29,15 @@ def list_alerts(
     Without one they are as the last monitor has left them.
     """
     import json
+    import sys
     from dataclasses import asdict
 
     from myquant.cli.runs import screen_zone
+    from myquant.monitor.folder import monitor_folder
+    from myquant.monitor.state import is_taken
 
+    if not is_taken(monitor_folder()):
+        print("note: no monitor runs: alerts are as the last one has left them", file=sys.stderr)
     alerts = [alert for alert in _alerts() if every or alert.resolved_ns is None]
     if as_json:
         rows: list[dict[str, Any]] = [asdict(alert) | {"state": _state(alert)} for alert in alerts]

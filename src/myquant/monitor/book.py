@@ -6,16 +6,13 @@ written is kept, and written with the next change.
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
 from myquant.errors import MyquantError
-from myquant.monitor.folder import make_private
+from myquant.monitor.folder import Base
 
 FILE: Final = "alerts.sqlite"
-FOLDER_MODE: Final = 0o700
-WAIT_S: Final = 0.25  # for another process that writes
 
 # Kinds of rows.
 ALERT: Final = "alert"  # by number
@@ -34,6 +31,8 @@ Row = tuple[str, str]  # kind and key
 class Book:
     """Rows of text.
 
+    All but `ACK` are in memory, too: a file that was removed or replaced, or is damaged and moved away, is written anew as a whole.
+
     Attributes:
         trouble: since when (ns) it can't be written, and why; None: it can.
     """
@@ -41,42 +40,72 @@ class Book:
     def __init__(self, folder: Path) -> None:
         self.trouble: tuple[int, str] | None = None
         self.path = folder / FILE
+        self._rows: dict[Row, str] = {}
         self._unsaved: dict[Row, str | None] = {}
-        self._base: sqlite3.Connection | None = None
+        self._file = Base(self.path, _TABLE)
+        self._is_retired = False
+        self._was_open = False
 
     def rows(self, kind: str) -> dict[str, str]:
         """Return the rows of a kind by their keys. Raises MyquantError where the file can't be read."""
+        if self._is_retired:
+            return {}
         try:
-            return dict(self._connected().execute("select key, value from book where kind = ?", (kind,)))
+            base = self._connected()
+            found = dict(base.execute("select key, value from book where kind = ?", (kind,)))
+            if self._file.is_another:  # what is in it is not of this book
+                return {}
         except (sqlite3.Error, OSError, ValueError) as error:
-            self._close()
+            self._file.undo(error)
             raise MyquantError(f"{self.path}: can't be read ({error}): move it away") from error
+        if kind != ACK:
+            self._rows.update({(kind, key): value for key, value in found.items()})
+        return found
 
     def write(self, changes: Mapping[Row, str | None], now_ns: int) -> bool:
         """Write rows, None taking one away: all of them, and what is left from before, or nothing. Return whether it did."""
-        self._unsaved.update(changes)
-        if not self._unsaved:
+        for row, value in changes.items():
+            self._unsaved[row] = text = value if value is None else storable(value)
+            if text is None:
+                self._rows.pop(row, None)
+            elif row[0] != ACK:
+                self._rows[row] = text
+        return self.save(now_ns) if self._unsaved else True
+
+    def save(self, now_ns: int) -> bool:
+        """Write what could not be written before; return whether it could."""
+        if self._is_retired:
             return True
         try:
             base = self._connected()
             base.execute("begin immediate")
-            base.executemany(
-                _PUT, [(*row, storable(value)) for row, value in self._unsaved.items() if value is not None]
-            )
+            if self._file.is_another:
+                base.execute("delete from book")
+            base.executemany(_PUT, [(*row, value) for row, value in self._unsaved.items() if value is not None])
             base.executemany(_TAKE, [row for row, value in self._unsaved.items() if value is None])
             base.execute("commit")
         except (sqlite3.Error, OSError, ValueError) as error:
-            self._close()  # which rolls back
+            self._file.undo(error)
             since_ns = self.trouble[0] if self.trouble else now_ns
             self.trouble = since_ns, f"{self.path.name}: {error}"
             return False
         self._unsaved.clear()
+        self._file.is_another = False
         self.trouble = None
         return True
 
+    def is_lost(self) -> bool:
+        """Return whether the file that is written to was removed, or another one put into its place."""
+        return self._file.is_lost()
+
+    def retire(self) -> None:
+        """Write nothing any more: the file is another monitor's."""
+        self._is_retired = True
+        self.close()
+
     def close(self) -> None:
-        """Let go of the file."""
-        self._close()
+        """Let go of the file; the next `write` opens the one that is there then."""
+        self._file.close()
 
     def __enter__(self) -> Self:
         """Return the book, which is closed at the end."""
@@ -84,28 +113,17 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         """Close it."""
-        self._close()
+        self.close()
 
     def _connected(self) -> sqlite3.Connection:
-        if self._base is None:
-            self.path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-            make_private(self.path)
-            base = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
-            try:
-                base.execute("pragma journal_mode = wal")
-                base.execute("pragma synchronous = full")
-                base.execute(_TABLE)
-            except sqlite3.Error:
-                base.close()
-                raise
-            self._base = base
-        return self._base
-
-    def _close(self) -> None:
-        if self._base is not None:
-            with suppress(sqlite3.Error):
-                self._base.close()
-            self._base = None
+        """Return the open file; one that is opened again is to get all that is in memory, as it may be another now."""
+        if self._file.connection is not None:
+            return self._file.connection
+        base = self._file.open()
+        if self._was_open:
+            self._unsaved = {**self._rows, **self._unsaved}
+        self._was_open = True
+        return base
 
 
 def storable(text: str) -> str:

@@ -98,6 +98,7 @@ class Around:
         down: since when a channel delivers nothing (ns), and why, by its name.
         heartbeat: since when the outgoing heartbeat fails (ns), and why; None: it does not.
         spool: likewise, why messages can't be written to the disk.
+        folder: likewise, what is wrong with the monitor's state folder.
     """
 
     expected: Expected | None = None
@@ -105,6 +106,7 @@ class Around:
     down: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     heartbeat: tuple[int, str] | None = None
     spool: tuple[int, str] | None = None
+    folder: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)

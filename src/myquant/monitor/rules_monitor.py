@@ -5,6 +5,7 @@ from typing import Final
 
 from myquant.monitor.faults import CALM_NS, Fault, Look, told_s
 
+KEEP_FOLDER: Final = "see what removes files there or keeps them from being written; MYQUANT_STATE names another folder"
 LATE_NS: Final = 2 * 10**9  # from one look to the next, at most: so soon a death is noticed
 STEP_NS: Final = 60 * 10**9  # by so much the two clocks may drift apart from one look to the next
 
@@ -38,10 +39,13 @@ def heartbeat_failed(look: Look) -> Iterator[Fault]:
 
 
 def spool_failed(look: Look) -> Iterator[Fault]:
-    """Find alerts and messages that can't be kept on the disk."""
+    """Find alerts and messages that can't be kept on the disk, and a state folder that somebody has removed or replaced."""
     if look.around.spool is not None:
         since_ns, why = look.around.spool
-        yield Fault(f"alerts and messages are kept in memory only: {why}", since_ns)
+        yield Fault(f"what there is to tell may be kept in memory only: {why}", since_ns)
+    if look.around.folder is not None:
+        since_ns, what = look.around.folder
+        yield Fault(what, since_ns, subject="folder", remedy=KEEP_FOLDER)
 
 
 def monitor_late(look: Look) -> Iterator[Fault]:

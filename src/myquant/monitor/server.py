@@ -1,7 +1,7 @@
 """What the monitor answers over HTTP: whether it lives, how sessions do, and metrics. It takes no orders: GET is all there is.
 
 /healthz   ok, as long as the monitor's loop turns
-/readyz    ok, once all was looked at, as long as looks are on time; else 503
+/readyz    ok, once all was looked at, as long as looks are on time and what is told is kept; else 503
 /health    how sessions do, as JSON; 503 where that is failed
 /metrics   for Prometheus
 """
@@ -57,6 +57,7 @@ class MonitorServer:
         token: what `Authorization: Bearer` has to say.
         alert_counts: returns what those who alert count.
         clocks: returns the wall clock and the monotonic one, ns.
+        unready: returns why the monitor can't be relied upon, in words that anybody may read; "": it can.
 
     Attributes:
         requests: by route and code.
@@ -70,10 +71,11 @@ class MonitorServer:
         token: str,
         clocks: Callable[[], tuple[int, int]],
         alert_counts: Callable[[], AlertCounts] = AlertCounts,
+        unready: Callable[[], str] = str,
     ) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
         self.port = 0
-        self._monitor, self._settings, self._clocks = monitor, settings, clocks
+        self._monitor, self._settings, self._clocks, self._unready = monitor, settings, clocks, unready
         self._token = token.encode()
         self._registry = CollectorRegistry()
         self._registry.register(SessionCollector(monitor, alert_counts, self.requests, clocks))
@@ -174,6 +176,8 @@ class MonitorServer:
     def _ready(self, _: web.BaseRequest) -> web.Response:
         if self._monitor.is_late():
             return web.Response(status=503, text="late\n" if self._monitor.looks.count else "not looked yet\n")
+        if why := self._unready():
+            return web.Response(status=503, text=f"{why}\n")
         return web.Response(text="ok\n")
 
     def _health(self, _: web.BaseRequest) -> web.Response:

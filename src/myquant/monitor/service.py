@@ -16,11 +16,12 @@ from myquant.monitor.expected import Expected
 from myquant.monitor.faults import Around, Memory
 from myquant.monitor.finding import Finding
 from myquant.monitor.folder import monitor_folder
+from myquant.monitor.folder_watch import FolderWatch
 from myquant.monitor.judge import judge
 from myquant.monitor.loop import Manager, Monitor
 from myquant.monitor.recordings import Recordings
 from myquant.monitor.server import MonitorServer, is_wide, monitor_token
-from myquant.monitor.state import MonitorCard, MonitorState, open_state
+from myquant.monitor.state import FolderTakenError, MonitorCard, MonitorState, open_state
 from myquant.monitor.station import Station
 from myquant.monitor.view import News
 from myquant.session.log import open_log
@@ -41,7 +42,7 @@ def clocks() -> tuple[int, int]:
 def run_monitor(
     loaded: LoadedConfig, directories: Sequence[Path], environ: Mapping[str, str], manager: Manager
 ) -> None:
-    """Watch until SIGTERM or SIGINT. Raises MyquantError where it can't begin."""
+    """Watch until SIGTERM or SIGINT. Raises MyquantError where it can't begin, or another monitor has taken the folder."""
     token = monitor_token(environ)
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2
@@ -74,9 +75,11 @@ class _Service:
         return self._redactor.text(text)
 
     async def run(self, directories: Sequence[Path], manager: Manager) -> None:
-        """Watch some folders of runs until a signal ends it."""
+        """Watch some folders of runs until a signal ends it. Raises FolderTakenError where another monitor has the folder."""
         loaded, log, state = self._loaded, self._log, self._state
         settings, recordings = loaded.config.monitor, Recordings(directories)
+        end = asyncio.Event()
+        watch = FolderWatch(state, log, log.follow, end.set)
         try:
             station = Station(
                 loaded,
@@ -89,16 +92,21 @@ class _Service:
                     *recordings.folders(),
                     *(view.folder for view in monitor.views.values()),
                 ],
+                watch=watch,
             )
             self._redactor.keep(*station.secrets)
             monitor = Monitor(directories, settings, judge=station.judge, alerting=station.tell, log=log, state=state)
-            server = MonitorServer(monitor, settings, self._token, clocks, station.counts)
-            await self._serve(monitor, station, server, manager)
+            server = MonitorServer(monitor, settings, self._token, clocks, station.counts, station.unready)
+            await self._serve(monitor, station, server, manager, end)
+            if watch.taken:
+                raise FolderTakenError(watch.taken)
         finally:
             log.close()
 
-    async def _serve(self, monitor: Monitor, station: Station, server: MonitorServer, manager: Manager) -> None:
-        end, loop = asyncio.Event(), asyncio.get_running_loop()
+    async def _serve(
+        self, monitor: Monitor, station: Station, server: MonitorServer, manager: Manager, end: asyncio.Event
+    ) -> None:
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end.set)
         try:

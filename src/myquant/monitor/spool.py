@@ -16,12 +16,10 @@ from typing import Final
 from myquant.errors import cannot_write
 from myquant.monitor.book import storable
 from myquant.monitor.finding import SEVERITIES
-from myquant.monitor.folder import make_private
+from myquant.monitor.folder import Base
 from myquant.monitor.message import Message
 
 FILE: Final = "alerts.sqlite"
-FOLDER_MODE: Final = 0o700
-WAIT_S: Final = 0.25  # for another process that writes, such as `myquant alerts ack`
 WAITING_MAX: Final = 10_000
 UNSAVED_MAX: Final = 20_000
 ENDED_MAX: Final = 100_000  # receipts kept
@@ -44,6 +42,7 @@ create index if not exists deliveries_of_state on deliveries (state, ended_ns);
 """
 _WRITE: Final = f"insert or replace into deliveries values ({', '.join('?' * 15)})"  # noqa: S608  (question marks)
 _WAITING: Final = "select * from deliveries where state = 'waiting' order by id"
+_FORGET: Final = "delete from deliveries where state = 'waiting'"
 _OLD: Final = (
     "delete from deliveries where state != 'waiting' and (ended_ns < ? or id <= (select id from deliveries"
     " where state != 'waiting' order by id desc limit 1 offset ?))"
@@ -102,8 +101,8 @@ class Spool:
         self._path = folder / FILE
         self._clock_ns = clock_ns
         self._waiting_max = waiting_max
-        self._connect = connect
-        self._base: sqlite3.Connection | None = None
+        self._file = Base(self._path, _TABLE, connect)
+        self._is_retired = False
         self._was_open = False
         self._waiting: dict[int, Delivery] = {}
         self._unsaved: dict[int, Delivery] = {}
@@ -149,49 +148,61 @@ class Spool:
 
     def save(self) -> None:
         """Write what could not be written before; where it can't be, `trouble` says so."""
+        if self._is_retired:
+            return
         try:
-            base = self._open() if self._base is None else self._base
-            if self._unsaved:
-                with base:
-                    base.execute("begin immediate")
-                    base.executemany(_WRITE, [_row(each) for each in self._unsaved.values()])
+            base = self._file.connection or self._open()
+            if self._unsaved or self._file.is_another:
+                base.execute("begin immediate")
+                if self._file.is_another:  # what waits there was put there by somebody else, or was delivered meanwhile
+                    base.execute(_FORGET)
+                base.executemany(_WRITE, [_row(each) for each in self._unsaved.values()])
+                base.execute("commit")
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
         else:
             self._unsaved.clear()
+            self._file.is_another = False
             self.trouble = None
 
     def clean(self) -> None:
         """Remove receipts that are old, or too many."""
-        if self._base is not None:
+        if (base := self._base) is not None:
             with suppress(sqlite3.Error):  # another time
-                self._base.execute(_OLD, (self._clock_ns() - KEPT_NS, ENDED_MAX))
+                base.execute(_OLD, (self._clock_ns() - KEPT_NS, ENDED_MAX))
+
+    def is_lost(self) -> bool:
+        """Return whether the file that is written to was removed, or another one put into its place."""
+        return self._file.is_lost()
+
+    def retire(self) -> None:
+        """Write nothing any more: the file is another monitor's. What waits is in memory."""
+        self._is_retired = True
+        self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        if self._base is not None:
-            self._base.close()
-            self._base = None
+        """Close the file; the next `save` opens the one that is there then."""
+        self._file.close()
+
+    @property
+    def _base(self) -> sqlite3.Connection | None:
+        return self._file.connection
 
     def _open(self) -> sqlite3.Connection:
-        """Open the file, and go on with what it holds."""
-        self._path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        make_private(self._path)
-        base = self._connect(self._path, timeout=WAIT_S, isolation_level=None)
+        """Open the file, and go on with what it holds; where one was open before, with what is in memory."""
+        base = self._file.open()
         try:
-            base.execute("pragma journal_mode=wal")
-            base.execute("pragma synchronous=full")  # what was posted outlives a power cut
-            base.executescript(_TABLE)
             last = base.execute("select coalesce(max(id), 0) from deliveries").fetchone()[0]
-            found = [_delivery(row) for row in base.execute(_WAITING)]
+            found = [] if self._was_open else [_delivery(row) for row in base.execute(_WAITING)]
         except sqlite3.Error:
-            base.close()
+            self._file.close()
             raise
-        self._base = base
         if not self._was_open:
             self._was_open = True
             self._number_behind(last)
             self._waiting.update((each.number, each) for each in found)
+        else:
+            self._unsaved.update(self._waiting)
         self._next = max(self._next, last + 1)
         return base
 
@@ -209,12 +220,7 @@ class Spool:
         else:
             why = f"{self._path}: can't be written ({error}): free the disk, or move a damaged file away"
         self.trouble = (self._clock_ns() if self.trouble is None else self.trouble[0], why)
-        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-        if (
-            damaged or not self._path.exists()
-        ):  # another file may stand there the next time: it is to hold all that waits
-            self.close()
-            self._unsaved.update(self._waiting)
+        self._file.undo(error)
 
     def _is_known(self, digest: str) -> bool:
         if any(each.digest == digest for each in self._unsaved.values()):

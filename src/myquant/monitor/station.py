@@ -20,9 +20,11 @@ from myquant.monitor.expected import Expected
 from myquant.monitor.export import export_of
 from myquant.monitor.faults import Around, Memory
 from myquant.monitor.finding import CRITICAL, Finding
+from myquant.monitor.folder_watch import FolderWatch
 from myquant.monitor.heartbeat import Heartbeat, read_heartbeat
 from myquant.monitor.judge import judge
 from myquant.monitor.loop import Log
+from myquant.monitor.message import Message
 from myquant.monitor.metrics import AlertCounts
 from myquant.monitor.replay_watch import ReplayWatch
 from myquant.monitor.rules import RULE_FAILED
@@ -35,6 +37,7 @@ AGAIN_S: Final = 5.0  # from a defect in what runs beside the looks to its next 
 STEADY_S: Final = 60.0  # one that has not failed for so long is at work
 PACK_S: Final = 60.0
 PACKER_S: Final = 1.0  # from the start of one packer to the next: a hundred at once would take the machine
+TAKEN: Final = "CRITICAL monitor: another monitor has its state folder, and it leaves"
 REPORT: Final = "keep the monitor's log and report it"
 DELIVERY: Final = "the delivery of alerts"
 
@@ -56,6 +59,7 @@ class Station:
         log: the monitor's.
         can_tell: whether the looks come in time, and what they find gets here.
         folders: returns the folders whose logs are packed, and sent where that is wished.
+        watch: looks after the folder; None: nobody does.
 
     Attributes:
         channels: their names.
@@ -73,10 +77,11 @@ class Station:
         *,
         can_tell: Callable[[], bool],
         folders: Callable[[], Sequence[Path]],
+        watch: FolderWatch | None = None,
     ) -> None:
         config = loaded.config
         alerts, self._settings = config.alerts, config.monitor
-        self._log, self._folders, self._can_tell = log, folders, can_tell
+        self._log, self._folders, self._can_tell, self._watch = log, folders, can_tell, watch
         channels = read_channels(channel_names(alerts), environ)
         if channels and all(each.problem for each in channels):
             raise ConfigError("; ".join(["no alert could be delivered", *(each.problem for each in channels)]))
@@ -98,6 +103,7 @@ class Station:
         self._stumbled: dict[str, Stumble] = {}  # what runs beside the looks and has failed, by what
         self._beside: list[asyncio.Task[None]] = []
         self._delivering: asyncio.Task[None] | None = None
+        self._loudest = tuple(alerts.critical or alerts.warning or alerts.info)
         self.channels = [each.name for each in channels]
         addresses = [*(each.address for each in channels), url]
         self.secrets = [part for address in addresses for part in secret_parts(address)]
@@ -107,6 +113,7 @@ class Station:
     ) -> list[Finding]:
         """Return what is wrong now."""
         self._is_judged = False
+        self._look_after(now_wall_ns, now_mono_ns)
         failed = [
             Finding(
                 RULE_FAILED, "", where, CRITICAL, f"the monitor has a defect in {where}: see its log", REPORT, since_ns
@@ -117,11 +124,31 @@ class Station:
             expected=self._expected,
             down=self._courier.down(),
             heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
-            spool=self._courier.trouble() or self._book.trouble,
+            spool=self._unkept(),
+            folder=self._watch.trouble if self._watch is not None else None,
         )
         found = judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
         self._is_judged = True
         return failed + found
+
+    def unready(self) -> str:
+        """Return why this monitor can't be relied upon, in a few words that anybody may read; "": it can."""
+        if self._watch is not None and not self._watch.is_whole:
+            return "its state folder is gone"
+        return "its state folder can't be written" if self._unkept() else ""
+
+    def _unkept(self) -> tuple[int, str] | None:
+        """Return since when (ns) something can't be written to the disk, and why; None: all can."""
+        unwritten = self._watch.unwritten if self._watch is not None else None
+        return self._courier.trouble() or self._book.trouble or unwritten
+
+    def _look_after(self, now_wall_ns: int, now_mono_ns: int) -> None:
+        """See to the folder; where another monitor has it, tell so, as the last that this one tells."""
+        if self._watch is None or not self._watch.look(self._spool, self._book, now_wall_ns, now_mono_ns):
+            return
+        body = f"{self._watch.taken}.\nLook: myquant health"
+        for channel in self._loudest:
+            self._courier.post(Message(channel, CRITICAL, TAKEN, body, (), now_wall_ns))
 
     def _compare(self, views: Mapping[str, SessionView], now_wall_ns: int, now_mono_ns: int) -> dict[str, int]:
         """Hold sessions against their baselines and replays; return what fails of that, and since when (ns).

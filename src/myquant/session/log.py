@@ -116,6 +116,11 @@ class SessionLog(structlog.BoundLoggerBase):
     def look(self) -> None:
         """See to it that lines get written: nobody else has to."""
 
+    def follow(self) -> bool:
+        """Go on in the file that has the log's name, where the open one was removed or renamed; return whether that was so."""
+        followed: bool = self._logger.follow()
+        return followed
+
     def close(self) -> None:
         """Close the file; what is logged after that goes to stderr only."""
         self._logger.close()
@@ -285,6 +290,9 @@ class _Sink:
             self._file.append(time_ns, _json_line({**head, "level": "info", "event": REMOVED, **told}))
         if not self._show(short):
             self.unshown += 1
+
+    def follow(self) -> bool:
+        return self._file.follow()
 
     def close(self) -> None:
         self._file.close()

@@ -67,6 +67,21 @@ class LogFile:
         self._size += written
         return True
 
+    def follow(self) -> bool:
+        """Go on in the file that has the log's name, made where there is none; return whether it is another than before.
+
+        Where none can be opened the one before goes on.
+        """
+        if self._file < 0 or self._is_there():
+            return False
+        before = self._file
+        try:
+            self._open(self._path)
+        except OSError:
+            return False
+        os.close(before)
+        return True
+
     def close(self) -> None:
         """Close the file; what comes after that is lost."""
         if self._file >= 0:
@@ -106,6 +121,13 @@ class LogFile:
         try:
             return not os.path.samestat(os.fstat(self._file), self._path.stat())
         except FileNotFoundError:
+            return False
+
+    def _is_there(self) -> bool:
+        """Return whether the open file is the one with the log's name."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except OSError:
             return False
 
     def _rotate(self) -> None:

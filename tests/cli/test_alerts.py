@@ -44,6 +44,11 @@ def test_list_and_ack(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
         row, _ = json.loads(capsys.readouterr().out)
         assert (row["state"], row["note"]) == ("acknowledged", "seen")
         told.take(2, fault())
+    assert main(["alerts", "ack", "all"]) == 0  # without a note the earlier one stays
+    told.take(3, fault())
+    capsys.readouterr()
+    assert main(["alerts", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["note"] == "seen"
     told.take(100)
     told.take(200)
     assert main(["alerts", "list"]) == 0

@@ -35,6 +35,13 @@ def test_a_channel_that_is_configured_later_is_told_what_lasts(tmp_path: Path, b
     assert "sms" in channels(told.take(3))  # its end, too
 
 
+def test_a_channel_that_is_down_is_told_of_on_the_others(tmp_path: Path) -> None:
+    told = Told(tmp_path, **{**MAIL, "alerts__critical": '["mail", "phone"]', "alerts__repeat_s": 100})
+    down = fault("channel_down", CRITICAL, session="", subject="phone")
+    assert [channels(told.take(at_s, down)) for at_s in (0, 1, 100)] == [["mail"], [], ["mail"]]
+    assert channels(told.take(101)) == ["mail"]
+
+
 def test_nobody_is_told_of_what_is_seen_to_or_over_until_that_changes(tmp_path: Path) -> None:
     told = Told(tmp_path, **MAIL)
     other = fault("session_failed", CRITICAL)

@@ -195,8 +195,8 @@ def test_channels_that_are_down_hang_or_refuse(tmp_path: Path, victim: "subproce
         drill.sinks.open("gone")
         for name in broken:
             drill.sinks.of[name].trouble = ""
-        for each in down.values():
-            drill.resolved(each)
+        for name, each in down.items():
+            drill.resolved(each, channels=[other for other in drill.sinks.of if other != name])
         drill.told(dead.alert, RAISED)
         assert {each.rule for each in drill.firing()} == {"engine_dead"}
         assert_told_once(drill)

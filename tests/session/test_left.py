@@ -12,9 +12,9 @@ from session.sessions import LIMIT
 from session.supervised import Supervised, market_inputs, supervised
 
 
-def put_facts(folder: Path) -> None:
+def put_facts(folder: Path, kind: str = "live") -> None:
     folder.mkdir(exist_ok=True)
-    (folder / "session.json").write_text(json.dumps({"ended": None, "symbols": ["NIFTY"]}))
+    (folder / "session.json").write_text(json.dumps({"ended": None, "symbols": ["NIFTY"], "kind": kind}))
     (folder / "config.toml").write_text('[session]\ntimezone = "Asia/Kolkata"\n')
 
 
@@ -40,6 +40,14 @@ def test_what_was_held_and_what_protected_it_is_read_from_the_journal(tmp_path: 
         assert " IST; it has not ended: the command that started it " in head
         seen.add((bool(held), "WITHOUT" in held))
     assert {(False, False), (True, False)} <= seen
+    run.session.journal.close()
+
+
+def test_what_is_held_on_paper_has_nothing_at_the_broker(tmp_path: Path) -> None:
+    run = supervised(tmp_path / "s", {}, market_inputs(1, 3000), QUICK)
+    put_facts(run.session.folder, "paper")
+    run.take_until_open()
+    assert left_text(run.session.folder).endswith("by its journal (on paper: nothing is at the broker)")
     run.session.journal.close()
 
 

@@ -71,8 +71,11 @@ def ack(
     chosen = list(lasting) if which == ALL else [which]
     now_ns = time.time_ns()
     with Book(monitor_folder()) as book:
-        entry = json.dumps({"at_ns": now_ns, "note": note}, ensure_ascii=False)
-        if not book.write({(ACK, number): entry for number in chosen}, now_ns) and book.trouble:
+        entries = {
+            (ACK, number): json.dumps({"at_ns": now_ns, "note": note or lasting[number].note}, ensure_ascii=False)
+            for number in chosen
+        }
+        if not book.write(entries, now_ns) and book.trouble:
             raise ConfigError(f"alerts ack: could not be noted ({book.trouble[1]}); try again")
     for number in chosen:
         print(f"acknowledged: {number} {lasting[number].session or 'monitor'}: {lasting[number].rule}")
@@ -119,7 +122,7 @@ def _line(alert: "Alert", zone: "ZoneInfo") -> str:
     if alert.end:
         facts.append(alert.end)
     if alert.comebacks:
-        facts.append(f"came back {alert.comebacks} times")
+        facts.append("came back once" if alert.comebacks == 1 else f"came back {alert.comebacks} times")
     if alert.note:
         facts.append(f"note: {alert.note}")
     return f"{alert.number:>4}  {alert.severity:<8}  {_state(alert):<12}  {what}: {alert.text} ({'; '.join(facts)})"

@@ -83,7 +83,13 @@ def health(
 
 
 def _folders(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
-    return given or [Path(loaded.config.results.directory)]
+    import sys
+
+    folders = given or [Path(loaded.config.results.directory)]
+    for each in folders:
+        if not each.is_dir():
+            print(f"note: {each}: no such folder of runs yet: nothing is watched there until it comes", file=sys.stderr)
+    return folders
 
 
 def _own_look(loaded: "LoadedConfig", folders: list[Path], why_alone: str = "") -> "HealthReport":

@@ -213,7 +213,7 @@ class Alerting:
         if alert.acknowledged_ns is not None:
             return
         is_due = self._is_to_repeat(alert, now_ns)
-        strangers = [channel for channel in self._channels(alert.severity) if channel not in alert.told]
+        strangers = [channel for channel in self._whom(alert) if channel not in alert.told]
         if is_due:
             alert.repeats += 1
             self._tell(alert, REPEATED, now_ns)
@@ -258,7 +258,7 @@ class Alerting:
         """Let a notice wait: a raise on the channels of its severity, all else on those that know of the alert."""
         self._touched.add(alert.number)
         if what in {RAISED, RISEN}:
-            alert.told = list(dict.fromkeys([*alert.told, *self._channels(alert.severity)]))
+            alert.told = list(dict.fromkeys([*alert.told, *self._whom(alert)]))
         if what not in OVER:
             alert.told_ns = now_ns
         self._send(alert, what, now_ns, alert.told)
@@ -280,6 +280,11 @@ class Alerting:
         for channel in self._channels(INFO):
             told = (0, "", news.session, INFO, news.text, "", news.wall_ns, now_ns)
             self._wait(channel, Notice(news.kind, *told, kind=news.of))
+
+    def _whom(self, alert: Alert) -> list[str]:
+        """Return the channels of an alert; one that is down is told of on the others."""
+        down = alert.subject if alert.rule == CHANNEL_DOWN else ""
+        return [channel for channel in self._channels(alert.severity) if channel != down]
 
     def _channels(self, severity: str) -> tuple[str, ...]:
         """Return whom to tell: where a severity has no channel, those of the next lower one, so that nothing grave goes nowhere."""

@@ -21,6 +21,7 @@ from myquant.journal.reader import JournalReader, commands, inputs
 from myquant.journal.segment import Rows
 
 RECENT_S: Final = 86_400
+SIMULATED: Final = "paper"  # the kind of a session whose fills are
 _EVENTS: Final = (codes.FILL, codes.CANCELLED, codes.ORDER_REJECT, codes.MODIFIED, codes.FOREIGN_TRADE)
 _COMMANDS: Final = (codes.SUBMIT, codes.MODIFY)
 
@@ -46,7 +47,7 @@ def left_text(folder: Path) -> str:
         texts.append(f"it has ended (exit code {facts['ended']})")
     elif facts:
         texts.append("it has not ended: the command that started it goes on with it")
-        texts += _held(folder, facts["symbols"])
+        texts += _held(folder, facts["symbols"], is_simulated=facts["kind"] == SIMULATED)
     return "; ".join(texts)
 
 
@@ -68,7 +69,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     """Return what session.json says; nothing where there is none that can be read."""
     try:
         table = json.loads((folder / "session.json").read_bytes())
-        return {"ended": table["ended"], "symbols": list(table["symbols"])}
+        return {"ended": table["ended"], "symbols": list(table["symbols"]), "kind": table["kind"]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -97,7 +98,7 @@ def _last_written(folder: Path, zone: ZoneInfo | None) -> str:
     return f"it was last written to at {last:%Y-%m-%d %H:%M:%S} {last.tzname() if zone else f'{last:%z}'}"
 
 
-def _held(folder: Path, symbols: list[str]) -> list[str]:
+def _held(folder: Path, symbols: list[str], *, is_simulated: bool) -> list[str]:
     """Return what it held by its orders' fills, a text for each instrument; nothing where fills need no orders."""
     held: Counter[int] = Counter()
     orders: dict[int, _Order] = {}
@@ -115,8 +116,9 @@ def _held(folder: Path, symbols: list[str]) -> list[str]:
         if order.trigger and not order.has_ended and (rest := order.quantity - order.filled) > 0
     }
     texts = {who: f"its stop order: {stop}" for who, stop in stops.items()}
+    bare = "on paper: nothing is at the broker" if is_simulated else "WITHOUT a stop order"
     return [
-        f"it held {units} {symbols[who]}, by its journal ({texts.get(who, 'WITHOUT a stop order')})"
+        f"it held {units} {symbols[who]}, by its journal ({texts.get(who, bare)})"
         for who, units in sorted(held.items())
         if units > 0
     ]

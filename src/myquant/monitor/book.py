@@ -57,7 +57,9 @@ class Book:
                 return {}
         except (sqlite3.Error, OSError, ValueError) as error:
             self._file.undo(error)
-            remedy = "make room on its disk" if "full" in str(error) else "look at its disk; move it away if it is damaged"
+            remedy = (
+                "make room on its disk" if "full" in str(error) else "look at its disk; move it away if it is damaged"
+            )
             raise MyquantError(f"{self.path}: can't be read ({error}): {remedy}") from error
         if kind != ACK:
             self._rows.update({(kind, key): value for key, value in found.items()})

@@ -69,7 +69,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     """Return what session.json says; nothing where there is none that can be read."""
     try:
         table = json.loads((folder / "session.json").read_bytes())
-        return {"ended": table["ended"], "symbols": list(table["symbols"]), "kind": table["kind"]}
+        return {"ended": table["ended"], "symbols": list(table["symbols"]), "kind": table.get("kind", "")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -4,29 +4,26 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from monitor.watched import begun, put_session
 
 
-@contextmanager
-def small_disk(place: Path, mib: int) -> Iterator[bool]:
+def small_disk(place: Path, mib: int) -> AbstractContextManager[bool]:
     """Give a folder a disk of its own; yields whether that could be done: only a superuser who may mount can."""
     place.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(place)]
-    is_there = os.geteuid() == 0 and subprocess.run(mounting, check=False, capture_output=True).returncode == 0
-    try:
-        yield is_there
-    finally:
-        if is_there:
-            subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S607  (where it is differs)
+    return _mounted(place, "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs")
+
+
+def read_only(place: Path) -> AbstractContextManager[bool]:
+    """Let nothing be written to a folder; what is open in it stays so. Yields whether that could be done, as above."""
+    return _mounted(place, "--bind", "-o", "ro", str(place))
 
 
 @contextmanager
-def read_only(place: Path) -> Iterator[bool]:
-    """Let nothing be written to a folder; what is open in it stays so. Yields whether that could be done, as above."""
-    mounting = ["mount", "--bind", "-o", "ro", str(place), str(place)]
+def _mounted(place: Path, *what: str) -> Iterator[bool]:
+    mounting = ["mount", *what, str(place)]
     is_there = os.geteuid() == 0 and subprocess.run(mounting, check=False, capture_output=True).returncode == 0
     try:
         yield is_there

@@ -300,9 +300,7 @@ class Alerting:
 
     def _gather(self, now_ns: int) -> None:
         """Make messages of what is due."""
-        for channel in [
-            channel for channel in self._boxes if channel not in self._known
-        ]:  # the settings have it no more
+        for channel in self._boxes.keys() - self._known:  # the settings have it no more
             del self._boxes[channel]
             self._filled.discard(channel)
             self._put((books.WAITING, channel), None)

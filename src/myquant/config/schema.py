@@ -39,7 +39,7 @@ from myquant.config.values import (
     Zone,
     contradict,
 )
-from myquant.config.watching import AlertSettings, LogSettings, MonitorSettings
+from myquant.config.watching import AlertSettings, DashboardSettings, LogSettings, MonitorSettings
 
 
 class StrategySettings(Section):
@@ -323,6 +323,7 @@ class Config(BaseModel):
     logs: LogSettings
     monitor: MonitorSettings
     alerts: AlertSettings
+    dashboard: DashboardSettings
 
 
 SECTIONS = {name: cast("type[Section]", field.annotation) for name, field in Config.model_fields.items()}

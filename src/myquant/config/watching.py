@@ -11,7 +11,7 @@ from pydantic import Field
 from myquant.config.kinds import Allowed
 from myquant.config.values import PERCENT_DECIMALS, Address, PositivePercent, Seconds, Section
 
-WATCHING: Final = ("logs", "monitor", "alerts")  # sections
+WATCHING: Final = ("logs", "monitor", "alerts", "dashboard")  # sections
 
 Clock = Annotated[
     str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"), Allowed('a time such as 09:10, or "" for none')
@@ -28,6 +28,15 @@ WebAddress = Annotated[
     Field(pattern=r"^(https?://[A-Za-z0-9.:\[\]_-]+(/[!-~]*)?)?$", max_length=300),
     Allowed('an address: http://... or https://..., or "" for none'),
 ]
+HostName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"), Allowed("a host's name, without a port")
+]
+PasswordHash = Annotated[
+    str,
+    Field(pattern=r"^(\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+)?$", max_length=300),
+    Allowed('what `myquant dashboard password` prints, or "" for none'),
+]
+FilePath = Annotated[str, Field(max_length=4096), Allowed('a file, or "" for none')]
 LongSeconds = Annotated[Decimal, Field(gt=0, le=604_800, decimal_places=PERCENT_DECIMALS)]
 Severity = Literal["info", "warning", "critical"]
 
@@ -94,3 +103,20 @@ class AlertSettings(Section):
     retry_max_s: Seconds
     give_up_s: LongSeconds
     down_after: Annotated[int, Field(ge=1, le=100)]
+
+
+class DashboardSettings(Section):
+    """Where the pages are served, and who may do what there."""
+
+    enabled: bool
+    host: Address
+    port: Annotated[int, Field(ge=0, le=65_535)]
+    names: Annotated[tuple[HostName, ...], Field(max_length=32)]
+    password_hash: PasswordHash
+    viewer_password_hash: PasswordHash
+    controls: bool
+    login_hours: Annotated[Decimal, Field(gt=0, le=720, decimal_places=PERCENT_DECIMALS)]
+    tls_certificate: FilePath
+    tls_key: FilePath
+    update_s: Annotated[Decimal, Field(ge=Decimal("0.2"), le=10, decimal_places=PERCENT_DECIMALS)]
+    verdicts: bool

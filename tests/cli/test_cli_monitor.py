@@ -74,7 +74,10 @@ def test_folders_can_be_named(run: Run) -> None:
 def test_a_monitor_is_asked_is_alone_and_ends_in_order(run: Run, state: Path) -> None:
     put_left("left")
     process = subprocess.Popen(
-        [sys.executable, "-m", "myquant", "monitor", "--port", "0"], stderr=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-m", "myquant", "monitor", "--port", "0", "--no-dashboard"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     )
     try:
         end = time.monotonic() + WAIT_S

@@ -43,8 +43,9 @@ class Ended:
         """Why it ended, in a line."""
         if self.code is None:
             return f"can't be started: {self.said}"
-        by = f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
-        return f"{by}: {self.said}" if self.said else by
+        if self.code < 0:
+            return f"signal {-self.code}"
+        return f"exit code {self.code}: {self.said}" if self.said else f"exit code {self.code}"
 
 
 class Pages:
@@ -97,7 +98,7 @@ class Pages:
         wait_s = first_s
         while True:
             began_ns = self._mono_ns()
-            ended = await self._live()
+            ended = await self._run_one()
             if self._mono_ns() - began_ns >= STEADY_NS:
                 wait_s, self._missing = first_s, None
             wait_s = most_s if ended.code == BAD_SETTINGS else wait_s
@@ -114,7 +115,7 @@ class Pages:
         if not is_known:
             self._log.warning("the pages have ended", why=ended.why, again_in_s=wait_s)
 
-    async def _live(self) -> Ended:
+    async def _run_one(self) -> Ended:
         """Run one process to its end."""
         reading, writing = os.pipe()
         said = _Said(self._take)

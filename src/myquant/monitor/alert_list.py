@@ -197,7 +197,9 @@ def _checked(alert: Alert) -> Alert:
     times = (alert.since_ns, alert.raised_ns, alert.number, alert.comebacks)
     maybe = (alert.ended_ns, alert.resolved_ns, alert.told_ns, alert.acknowledged_ns)
     texts = (alert.rule, alert.session, alert.subject, alert.severity, alert.text, alert.remedy, alert.note, alert.end)
-    if not all(isinstance(each, int) for each in times) or not all(each is None or isinstance(each, int) for each in maybe):
+    if not all(isinstance(each, int) for each in times) or not all(
+        each is None or isinstance(each, int) for each in maybe
+    ):
         raise TypeError("a time or number is none")
     if not all(isinstance(each, str) for each in texts):
         raise TypeError("a text is none")

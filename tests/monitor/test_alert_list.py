@@ -46,7 +46,8 @@ def test_a_field_of_another_type_is_counted(tmp_path: Path) -> None:
     told = Told(tmp_path)
     told.take(0, fault())
     row = asdict(alerts_in(tmp_path).alerts[0])
-    for number, change in enumerate(({"since_ns": "now"}, {"text": None}, {"ended_ns": 1.5}), start=2):
+    changes: list[dict[str, object]] = [{"since_ns": "now"}, {"text": None}, {"ended_ns": 1.5}]
+    for number, change in enumerate(changes, start=2):
         put(tmp_path, ALERT, str(number), json.dumps(row | change))
     assert set(alerts_in(tmp_path).unreadable) == {"2", "3", "4"}
 

@@ -18,6 +18,7 @@ from myquant.cli import (
     baseline,
     compare,
     config,
+    dashboard,
     doctor,
     gate,
     journal,
@@ -78,6 +79,7 @@ app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compar
 app.command(epilog=f"{monitor.MONITOR_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.monitor)
 app.command(epilog=f"{monitor.HEALTH_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.health)
 app.command("monitor-files", epilog=monitor_files.EXAMPLES)(monitor_files.monitor_files)
+app.add_typer(dashboard.app, name="dashboard")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)

@@ -57,7 +57,7 @@ def monitor(
 
     flags = {} if port is None else {"--port": f"monitor.port={port}"}
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
-    folders = _folders(directories, loaded)
+    folders = folders_of(directories, loaded)
     if once:
         _answer(_own_look(loaded, folders), as_json=False)
         return
@@ -78,11 +78,12 @@ def health(
     report = ask_monitor(monitor_folder())
     if report is None:
         loaded = load_settings(None, config=config, assignments=assignments)
-        report = _own_look(loaded, _folders(directories, loaded), why_alone(monitor_folder()))
+        report = _own_look(loaded, folders_of(directories, loaded), why_alone(monitor_folder()))
     _answer(report, as_json=as_json)
 
 
-def _folders(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
+def folders_of(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
+    """Return the folders of runs that are given, else that of the settings; say so where one is not there yet."""
     import sys
 
     folders = given or [Path(loaded.config.results.directory)]

@@ -50,8 +50,12 @@ class Dialog:
         self._title.show(about)
         self._said.show("")
         if confirm:
-            self._confirm_text.set_text(confirm)
+            self.rename(confirm)
         self._dialog.open()
+
+    def rename(self, confirm: str) -> None:
+        """Let its button say something else."""
+        self._confirm_text.set_text(confirm)
 
     def close(self) -> None:
         """Close it."""

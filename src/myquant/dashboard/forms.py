@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 
 @contextmanager
@@ -13,9 +14,8 @@ def query_form(path: str, label: str, submit: str) -> Iterator[None]:
     form.props["action"], form.props["aria-label"] = path, label
     with form:
         yield
-        with ui.element("div").classes("actions"):
-            with ui.element("button").props("type=submit").classes("plain main"):
-                ui.label(submit)
+        with ui.element("div").classes("actions"), ui.element("button").props("type=submit").classes("plain main"):
+            ui.label(submit)
 
 
 def text_field(name: str, label: str, value: str, *, hint: str = "", most: int = 300) -> None:
@@ -30,11 +30,10 @@ def choice_field(name: str, label: str, options: Mapping[str, str], chosen: str)
     with _labelled(label), ui.element("select") as field:
         field.props["name"] = name
         for value, text in options.items():
-            with ui.element("option") as option:
-                option.props["value"] = value
-                if value == chosen:
-                    option.props["selected"] = True
-                option.text = text  # type: ignore[attr-defined]
+            option = TextElement(tag="option", text=text)
+            option.props["value"] = value
+            if value == chosen:
+                option.props["selected"] = True
 
 
 def check_field(name: str, label: str, *, value: str = "1", is_checked: bool) -> None:

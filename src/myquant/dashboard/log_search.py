@@ -111,7 +111,7 @@ class OpenSearch:
 def _checked(answer: Any) -> Found | None:
     if not isinstance(answer, dict):
         return None
-    answer["lines"] = [LineText(*line[:-1], tuple(line[-1])) for line in answer["lines"]]
+    answer["lines"] = [LineText(*map(str, texts), trace=tuple(trace)) for *texts, trace in answer["lines"]]
     return cast("Found", answer)
 
 

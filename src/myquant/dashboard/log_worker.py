@@ -169,7 +169,8 @@ def main() -> None:
         os.nice(NICE)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     search: Search | None = None
-    while select.select([sys.stdin], [], [], IDLE_S)[0] and (line := sys.stdin.buffer.raw.readline()):
+    stdin = os.fdopen(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # so that what waits is seen to wait
+    while select.select([stdin], [], [], IDLE_S)[0] and (line := stdin.readline()):
         answer = refusal("it takes more memory than there is for it: narrow it")
         with suppress(MemoryError):
             try:

@@ -146,10 +146,9 @@ def deliveries_in(folder: Path, most: int) -> Deliveries:
     def take(base: sqlite3.Connection) -> Deliveries:
         failed = {str(channel): (at_ns, _short(answer)) for channel, at_ns, answer in base.execute(_FAILED)}
         channels = [
-            ChannelState(str(row[0]), *row[1:], *failed.get(str(row[0]), (None, "")))
-            for row in base.execute(_BY_CHANNEL)
+            ChannelState._make((*row, *failed.get(str(row[0]), (None, "")))) for row in base.execute(_BY_CHANNEL)
         ]
-        return Deliveries(channels, [Sent(*row[:-1], _short(row[-1])) for row in base.execute(_LAST, (most,))])
+        return Deliveries(channels, [Sent._make((*row[:-1], _short(row[-1]))) for row in base.execute(_LAST, (most,))])
 
     return _read(folder, take) or Deliveries()
 

@@ -10,7 +10,7 @@ from myquant.errors import MyquantError
 from myquant.monitor.alert_list import AlertList, Deliveries, alerts_in, book_stamp, deliveries_in
 
 AT_LEAST_S: Final = 10.0  # read anew, whatever the file's times say
-MESSAGES: Final = 50
+MESSAGES: Final = 20
 
 
 class AlertLook:

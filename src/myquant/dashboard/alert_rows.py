@@ -87,7 +87,7 @@ def sorted_out(alerts: Sequence[Alert]) -> Sorted:
 
 def active_row(alert: Alert, zone: ZoneInfo) -> Row:
     """Return the row of an alert that lasts."""
-    state = "firing" if alert.is_firing else "over just now: it may come back"
+    state = "firing" if alert.is_firing else f"over: {alert.end or 'it may come back'}"
     return str(alert.number), (
         light(alert.severity),
         count(alert.number),

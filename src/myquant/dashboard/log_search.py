@@ -18,6 +18,7 @@ SEARCHES_MAX: Final = 4  # at a time
 LINES_MAX: Final = 2_000
 BUDGET_S: Final = 8.0  # after it the process itself says how far it got
 HARD_S: Final = 12.0  # after it it is killed: a single line holds it up
+END_S: Final = 5.0
 ANSWER_BYTES_MAX: Final = 2**26
 TOO_MANY: Final = f"{SEARCHES_MAX} searches are under way: close another page of logs, or try again"
 TOO_SLOW: Final = "the search was ended, as one line took it too long: is the expression simple? Narrow it"
@@ -39,10 +40,10 @@ class Searches:
         self._open.add(search)
         return search
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all."""
         for each in list(self._open):
-            each.close()
+            await each.close()
 
 
 class OpenSearch:
@@ -68,33 +69,44 @@ class OpenSearch:
             why = f"{GONE} ({error})"
         found = _checked(answer) or refusal(why)
         if found["refused"] or found["until"]:
-            self.close()
+            await self.close()
         return found
 
-    def close(self) -> None:
-        """End it."""
+    async def close(self) -> None:
+        """End it, and its process."""
         self._is_closed = True
         self._others.discard(self)
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S):  # one that hangs in the kernel can't be waited for
+                await process.wait()
+                if process.stdout is not None:
+                    await process.stdout.read()  # to its end: then the pipe is closed
 
     async def _ask(self) -> Any:
+        line = b"more"
         if self._process is None:
             self._process = await self._start()
             line = json.dumps(self._request).encode()
-        else:
-            line = b"more"
         stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None or self._is_closed:
-            raise OSError("it was closed meanwhile")
+        if stdin is None or stdout is None:
+            raise OSError("it has no pipes")
+        if self._is_closed:  # while it was begun
+            await self.close()
+            return None
         stdin.write(line + b"\n")
         await stdin.drain()
         return json.loads(await stdout.readline() or b"null")
 
     async def _start(self) -> asyncio.subprocess.Process:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(VARIABLE_PREFIX)}
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -103,15 +115,12 @@ class OpenSearch:
             limit=ANSWER_BYTES_MAX,
             start_new_session=True,
         )
-        if self._is_closed:  # meanwhile
-            process.kill()
-        return process
 
 
 def _checked(answer: Any) -> Found | None:
     if not isinstance(answer, dict):
         return None
-    answer["lines"] = [LineText(*map(str, texts), trace=tuple(trace)) for *texts, trace in answer["lines"]]
+    answer["lines"] = [LineText._make((*texts, tuple(trace))) for *texts, trace in answer["lines"]]
     return cast("Found", answer)
 
 

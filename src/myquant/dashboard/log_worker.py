@@ -113,6 +113,11 @@ class Search:
             refused="",
         )
 
+    def close(self) -> None:
+        """Let go of all logs."""
+        for reader in self._readers:
+            reader.close()
+
     @property
     def _zone(self) -> ZoneInfo:
         return ZoneInfo(self._request["zone"])

@@ -152,8 +152,12 @@ class _Place:
         self._dialog.open(self._headline(), action.capitalize())
 
     def _headline(self) -> str:
-        previews = [] if self._asked is None else list(self._asked.previews.values())
-        return previews[0].headline if len(previews) == 1 else f"{counted(len(previews), 'session')} that run"
+        if self._asked is None:
+            return ""
+        previews = list(self._asked.previews.values())
+        if len(previews) == 1:
+            return previews[0].headline
+        return f"{self._asked.action.capitalize()} {counted(len(previews), 'session')} that run"
 
     def _show(self, asked: Asked) -> None:
         self._asked, self._is_stale = asked, False

@@ -56,7 +56,7 @@ def register(site: Site) -> None:
         query = HistoryQuery.of(request.query_params)
         with page_frame(site, request, "Alerts") as frame:
             page = _Alerts(frame, look, query)
-            _Test(frame, test)
+            page.make_delivery(lambda: _Test(frame, test))
             update_s = float(site.loaded.config.dashboard.update_s)
             ui.timer(update_s, partial(_refresh, look, page), immediate=False)
             frame.each_update.append(page.show)
@@ -91,9 +91,13 @@ class _Alerts:
         with ui.element("div").classes("cards"):
             self._seen = LiveTable(SEEN_COLUMNS, "Alerts that somebody sees to", "None.")
         self._make_history()
+
+    def make_delivery(self, between: Callable[[], object]) -> None:
+        """Add how channels do and the last messages; `between`: adds what stands between the two."""
         heading("Delivery")
         with ui.element("div").classes("cards"):
             self._channels = LiveTable(CHANNEL_COLUMNS, "Channels, the last 30 days", "Nothing was told yet.")
+        between()
         heading("Messages", 3)
         with ui.element("div").classes("cards"):
             self._sent = LiveTable(SENT_COLUMNS, "The last messages", "Nothing was told yet.")
@@ -183,7 +187,7 @@ class _Test:
 
     def __init__(self, frame: Frame, test: ChannelTest) -> None:
         self._frame, self._test = frame, test
-        heading("Test of the channels")
+        heading("Test of the channels", 3)
         names = ", ".join(test.names) or "none"
         ui.label(f"Channels of the settings that the pages were begun with: {names}. Their addresses are not shown.")
         with ui.element("div").classes("actions"):

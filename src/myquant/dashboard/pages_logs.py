@@ -101,7 +101,7 @@ class _Results:
         self._take(found)
         if not query.follows or found["refused"] or found["until"]:
             self._say(found, chosen)
-            self._close()
+            await self._close()
             return
         self._say(found, chosen)
         ui.timer(float(self._frame.site.loaded.config.dashboard.update_s), self._follow, immediate=False)
@@ -115,7 +115,7 @@ class _Results:
             self._take(found)
             self._say(found, [])
         if found["refused"] or found["until"]:
-            self._close()
+            await self._close()
 
     def _take(self, found: Found) -> None:
         """Show lines beside those that are there; of too many, the newest stay."""
@@ -143,10 +143,10 @@ class _Results:
         troubles = troubles_of(self._damaged, found["unreadable"], len(chosen))
         self._told.show(Cell(troubles, style="degraded" if troubles else ""))
 
-    def _close(self) -> None:
-        if self._search is not None:
-            self._search.close()
-            self._search = None
+    async def _close(self) -> None:
+        search, self._search = self._search, None
+        if search is not None:
+            await search.close()
 
 
 def said_of(total: int, shown: int, until: str, *, follows: bool) -> str:

@@ -32,15 +32,18 @@ def list_alerts(
     from dataclasses import asdict
 
     from myquant.cli.runs import screen_zone
-    from myquant.monitor.acknowledge import alerts_of, state_of_alert
+    from myquant.monitor.alert_list import alerts_in, state_of
     from myquant.monitor.folder import monitor_folder
     from myquant.monitor.state import is_taken
 
     if not is_taken(monitor_folder()):
         print("note: no monitor runs: alerts are as the last one has left them", file=sys.stderr)
-    alerts = [alert for alert in alerts_of(monitor_folder()) if every or alert.resolved_ns is None]
+    found = alerts_in(monitor_folder())
+    for number, why in found.unreadable.items():
+        print(f"note: alert {number} can't be understood, as of another version or damaged: {why}", file=sys.stderr)
+    alerts = [alert for alert in found.alerts if every or alert.resolved_ns is None]
     if as_json:
-        rows: list[dict[str, Any]] = [asdict(alert) | {"state": state_of_alert(alert)} for alert in alerts]
+        rows: list[dict[str, Any]] = [asdict(alert) | {"state": state_of(alert)} for alert in alerts]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     if not alerts:
@@ -59,25 +62,24 @@ def ack(
     """Say that somebody sees to an alert: it is not told again while it lasts, unless it becomes worse."""
     import time
 
-    from myquant.monitor.acknowledge import NOTE_RULE, acknowledge, alerts_of, is_note
+    from myquant.monitor.alert_list import NOTE_RULE, acknowledge, alerts_in, is_note
     from myquant.monitor.folder import monitor_folder
 
     if not is_note(note):
-        raise ConfigError(f"--note: {NOTE_RULE}")
-    lasting = {str(alert.number): alert for alert in alerts_of(monitor_folder()) if alert.resolved_ns is None}
+        raise ConfigError(f"--note: must be {NOTE_RULE}")
+    lasting = {str(alert.number): alert for alert in alerts_in(monitor_folder()).alerts if alert.resolved_ns is None}
     if which != ALL and which not in lasting:
         raise ConfigError(f"alerts ack {which}: no such alert lasts; `myquant alerts list` has their numbers")
-    chosen = list(lasting) if which == ALL else [which]
-    if chosen:
-        acknowledge(monitor_folder(), [lasting[number] for number in chosen], note, time.time_ns())
-    for number in chosen:
-        print(f"acknowledged: {number} {lasting[number].session or 'monitor'}: {lasting[number].rule}")
-    if not chosen:
+    numbers = map(int, lasting) if which == ALL else [int(which)]
+    noted = acknowledge(monitor_folder(), numbers, note, time.time_ns())
+    for alert in noted:
+        print(f"acknowledged: {alert.number} {alert.session or 'monitor'}: {alert.rule}")
+    if not noted:
         print("no alert lasts")
 
 
 def _line(alert: "Alert", zone: "ZoneInfo") -> str:
-    from myquant.monitor.acknowledge import state_of_alert
+    from myquant.monitor.alert_list import state_of
     from myquant.results.text import date_time
 
     subject = f" {alert.subject}" if alert.subject else ""
@@ -91,4 +93,4 @@ def _line(alert: "Alert", zone: "ZoneInfo") -> str:
         facts.append("came back once" if alert.comebacks == 1 else f"came back {alert.comebacks} times")
     if alert.note:
         facts.append(f"note: {alert.note}")
-    return f"{alert.number:>4}  {alert.severity:<8}  {state_of_alert(alert):<12}  {what}: {alert.text} ({'; '.join(facts)})"
+    return f"{alert.number:>4}  {alert.severity:<8}  {state_of(alert):<12}  {what}: {alert.text} ({'; '.join(facts)})"

@@ -22,7 +22,7 @@ from myquant.dashboard.facts import Facts
 from myquant.dashboard.guard import ENTER
 from myquant.dashboard.logs import LIMIT_MAX, TEXT_MAX, LogSearch
 from myquant.errors import MyquantError
-from myquant.monitor.acknowledge import NOTE_MAX
+from myquant.monitor.alert_list import NOTE_MAX
 from myquant.monitor.view import SessionView
 
 OPENAPI: Final = "/api/openapi.json"

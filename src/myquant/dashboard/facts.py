@@ -14,8 +14,8 @@ from myquant.config.loading import LoadedConfig
 from myquant.dashboard.logs import LogFound, LogSearch, search_logs
 from myquant.errors import ConfigError, MyquantError
 from myquant.evidence.report import load
-from myquant.monitor.acknowledge import acknowledge, alerts_of, state_of_alert
 from myquant.monitor.alert import Alert
+from myquant.monitor.alert_list import acknowledge, alerts_in, state_of
 from myquant.monitor.channels import channel_names, read_channels
 from myquant.monitor.health import HealthReport, health_of
 from myquant.monitor.loop import Monitor
@@ -115,14 +115,11 @@ class MonitorFacts:
 
     def alerts(self, *, every: bool) -> list[dict[str, Any]]:
         """Return the alerts that last, or all. Raises MyquantError."""
-        return [_alert(each) for each in alerts_of(self._folder) if every or each.resolved_ns is None]
+        return [_alert(each) for each in alerts_in(self._folder).alerts if every or each.resolved_ns is None]
 
     def acknowledge(self, number: int, note: str) -> bool:
         """Say that somebody sees to an alert; False: no such alert lasts. Raises MyquantError."""
-        chosen = [each for each in alerts_of(self._folder) if each.number == number and each.resolved_ns is None]
-        if chosen:
-            acknowledge(self._folder, chosen, note, time.time_ns())
-        return bool(chosen)
+        return bool(acknowledge(self._folder, [number], note, time.time_ns()))
 
     async def test_alerts(self) -> list[dict[str, Any]]:
         """Send a message through each channel and return what became of it. Raises MyquantError where there is none."""
@@ -203,7 +200,7 @@ def _alert(each: Alert) -> dict[str, Any]:
     times = {"since": each.since_ns, "ended": each.ended_ns, "acknowledged": each.acknowledged_ns, "told": each.told_ns}
     return {
         "number": each.number,
-        "state": state_of_alert(each),
+        "state": state_of(each),
         "rule": each.rule,
         "session": each.session or None,
         "subject": each.subject or None,

@@ -12,13 +12,13 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
-from myquant.dashboard import pages_overview
+from myquant.dashboard import pages_alerts, pages_logs, pages_overview
 from myquant.dashboard.frame import Site
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
 from myquant.monitor.loop import Log
 
-PAGES = (pages_overview,)
+PAGES = (pages_overview, pages_alerts, pages_logs)
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<path d='M3 26 12 12l7 8L29 5' fill='none' stroke='#0b4f9e' stroke-width='4'/></svg>"

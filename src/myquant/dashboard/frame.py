@@ -1,0 +1,133 @@
+"""What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from nicegui import ui
+
+from myquant.config.loading import LoadedConfig
+from myquant.dashboard.components import LiveText, light
+from myquant.dashboard.figures import clock
+from myquant.dashboard.watch import NO_MONITOR, Watch
+from myquant.monitor.finding import FAILED, OK
+from myquant.monitor.health import verdict_of
+
+THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
+THEMES: Final = {"light": False, "dark": True}
+PAGES: Final = {
+    "/": "Overview",
+    "/alerts": "Alerts",
+    "/logs": "Logs",
+    "/runs": "Runs",
+    "/evidence": "Evidence",
+}
+STYLE: Final = files("myquant.dashboard").joinpath("assets", "pages.css").read_text(encoding="utf-8")
+SCRIPT: Final = files("myquant.dashboard").joinpath("assets", "pages.js").read_text(encoding="utf-8")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What pages are made of.
+
+    Attributes:
+        loaded: the settings.
+        directories: folders of runs.
+        state: the monitor's state folder.
+        watch: what is known of sessions.
+        can_act: whether who asks may act: acknowledge, test, halt, and the like.
+        who: who asks, for the log.
+    """
+
+    loaded: LoadedConfig
+    directories: Sequence[Path]
+    state: Path
+    watch: Watch
+    can_act: Callable[[Request], bool]
+    who: Callable[[Request], str]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of all times that are shown."""
+        return ZoneInfo(self.loaded.config.session.timezone)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A page for one who looks. `each_update`: called once an update, as long as he does."""
+
+    site: Site
+    can_act: bool
+    who: str
+    each_update: list[Callable[[], None]]
+
+    @property
+    def watch(self) -> Watch:
+        """What is known of sessions."""
+        return self.site.watch
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of all times that are shown."""
+        return self.site.zone
+
+
+def session_url(name: str) -> str:
+    """Return where the page of a session is."""
+    return f"/session/{quote(name)}"
+
+
+@contextmanager
+def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
+    """Make a page: what is done inside fills it. Updates begin once it is left."""
+    ui.page_title(f"{title} - myquant")
+    ui.add_css(STYLE)
+    ui.add_body_html(f"<script>{SCRIPT}</script>")
+    ui.dark_mode(THEMES.get(request.cookies.get(THEME, "")))
+    frame = Frame(site, site.can_act(request), site.who(request), [])
+    ui.element("a").props('href="#content"').classes("skip").text = "To the content"  # type: ignore[attr-defined]
+    with ui.element("header").classes("head"):
+        _head(frame, request)
+    with ui.element("main").props('id=content tabindex="-1"').classes("content"):
+        with ui.element("h1"):
+            ui.label(title)
+        yield frame
+    _update(frame)
+    ui.timer(float(site.loaded.config.dashboard.update_s), lambda: _update(frame), immediate=False)
+
+
+def _head(frame: Frame, request: Request) -> None:
+    with ui.element("nav").props('aria-label="Pages"'):
+        for path, name in PAGES.items():
+            link = ui.link(name, path)
+            if request.url.path == path:
+                link.props("aria-current=page")
+    told, looked = LiveText("span", "told"), LiveText("span", "looked")
+    with ui.element("div").classes("mine"):
+        ui.label("may act" if frame.can_act else "may look")
+        ui.element("button").props('type=button id=theme aria-label="Light or dark"').classes("plain")
+        with ui.element("form").props('method=post action="/logout"'):
+            with ui.element("button").props("type=submit").classes("plain"):
+                ui.label("Log out")
+
+    def show() -> None:
+        watch = frame.watch
+        told.show(light(OK, "monitor at work") if watch.is_told else light(FAILED, NO_MONITOR))
+        verdict = verdict_of(watch.monitor.findings)
+        looked.show(light(verdict, f"{verdict}, as of {clock(watch.looked_ns, frame.zone)}"))
+
+    frame.each_update.append(show)
+
+
+def _update(frame: Frame) -> None:
+    for update in frame.each_update:
+        update()

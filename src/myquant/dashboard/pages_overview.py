@@ -1,0 +1,92 @@
+"""The first page: all sessions, how they do and what they hold, and what is wrong."""
+
+from typing import Final
+
+from fastapi import Request
+from nicegui import ui
+
+from myquant.dashboard.components import Cell, LiveTable, Row, heading, light, pnl
+from myquant.dashboard.figures import age, count, gain, rupees
+from myquant.dashboard.frame import Frame, Site, page_frame, session_url
+from myquant.dashboard.limits import limits_used
+from myquant.monitor.faults import is_simulated
+from myquant.monitor.finding import Finding
+from myquant.monitor.health import NOT_BEGUN, RUNNING, state_of
+from myquant.monitor.metrics import feed_age_s
+from myquant.monitor.view import InstrumentView, SessionView
+
+COLUMNS: Final = (
+    "Health",
+    "Session",
+    "State",
+    "Fills",
+    "Position",
+    "#P&L of the day, Rs",
+    "Last price, Rs",
+    "#Feed age",
+    "#Orders",
+    "Limits used",
+)
+SHOWN: Final = 3  # instruments of a session that are named
+
+
+def register(site: Site) -> None:
+    """Serve the page."""
+
+    @ui.page("/")
+    def overview(request: Request) -> None:
+        with page_frame(site, request, "Overview") as frame:
+            _build(frame)
+
+
+def _build(frame: Frame) -> None:
+    with ui.element("div").classes("cards"):
+        table = LiveTable(
+            COLUMNS, "Sessions", "No session is here yet: begin one with `myquant paper` or `myquant live`."
+        )
+    heading("What is wrong")
+    with ui.element("div").classes("cards"):
+        faults = LiveTable(("Severity", "Of", "What", "What to do"), "Findings of the last look", "Nothing is wrong.")
+
+    def show() -> None:
+        watch, mono_ns = frame.watch, frame.watch.monotonic_ns()
+        views = sorted(watch.views.values(), key=lambda view: (not view.runs, -(view.began_wall_ns or 0), view.name))
+        table.show([session_row(view, watch.verdict_of(view.name), mono_ns) for view in views])
+        faults.show([finding_row(each) for each in watch.monitor.findings])
+
+    frame.each_update.append(show)
+
+
+def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:
+    """Return a session's row. `mono_ns`: the monotonic clock."""
+    state, ledger = state_of(view), view.ledger
+    is_begun = state != NOT_BEGUN
+    return view.name, (
+        light(verdict),
+        Cell(view.name, session_url(view.name)),
+        state,
+        "simulated" if is_simulated(view) else "REAL ORDERS",
+        positions(view) if is_begun else "not begun",
+        pnl(gain(None if ledger is None else ledger.day_pnl)),
+        "; ".join(map(last_price, view.instruments[:SHOWN])) + (" ..." if len(view.instruments) > SHOWN else ""),
+        age(feed_age_s(view, mono_ns)) if state == RUNNING else age(None),
+        count(view.order_ends["sent"]),
+        "; ".join(limits_used(view)) or "none is set",
+    )
+
+
+def positions(view: SessionView) -> str:
+    """Return what a session holds, in words."""
+    held = [each for each in view.instruments if each.quantity]
+    return ", ".join(f"{each.quantity:,} {each.symbol} at {rupees(each.entry_price)}" for each in held) or "flat"
+
+
+def last_price(each: InstrumentView) -> str:
+    """Return an instrument's last price with its symbol."""
+    return f"{each.symbol} {rupees(each.last_price)}"
+
+
+def finding_row(each: Finding) -> Row:
+    """Return a finding's row."""
+    of = Cell(each.session, session_url(each.session)) if each.session else Cell("the machine, the monitor")
+    return "/".join(each.key), (light(each.severity), of, each.text, each.remedy)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from myquant.config.chain import Chain
 from myquant.dashboard.runs import ListedRun
 from myquant.errors import DataError, MyquantError
 from myquant.evidence.audit import FOLDER, Trail
@@ -139,7 +140,7 @@ def read_evidence(folder: Path) -> Evidence:
     except (MyquantError, OSError) as error:
         problems.append(str(error))
     optimisations = []
-    for path in sorted((folder / FOLDER).glob(VERIFICATIONS)):
+    for path in _in_order(trail):
         try:
             if (found := _optimisation(path, report)) is not None:
                 optimisations.append(found)
@@ -157,6 +158,17 @@ def read_evidence(folder: Path) -> Evidence:
         sum(1 for pattern in ("gate_*.json", VERIFICATIONS) for _ in (folder / FOLDER).glob(pattern)),
         report.provenance,
     )
+
+
+def _in_order(trail: Trail) -> list[Path]:
+    """Return the files of verifications as they were recorded; those that the index has not come last."""
+    try:
+        entries = Chain(trail.index, REMEDY).read().entries
+    except (MyquantError, OSError):  # one of the problems
+        entries = []
+    places = {entry.get("file"): place for place, entry in enumerate(entries)}
+    paths = sorted(trail.folder.glob(VERIFICATIONS))
+    return sorted(paths, key=lambda path: places.get(path.name, len(places)))
 
 
 def _lines(judged: Judged) -> Iterator[VerdictLine]:

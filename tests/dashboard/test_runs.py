@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from dashboard.made_runs import book_of, put_baseline, put_facts, put_run
 from myquant.dashboard import runs
 from myquant.dashboard.runs import FILES, ListedRun, RunBook, Wanted, choose, kinds_of, safe_file
 from myquant.errors import MyquantError
-from myquant.results.index import RunEntry
+from myquant.results.index import Found, RunEntry, read_entry
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +63,10 @@ def test_a_folder_that_is_not_there_is_told_and_hides_no_other(folder: Path, tmp
 
 def test_only_what_has_changed_is_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    real = runs.read_entry
 
-    def counted(found: runs.Found, *rest: object) -> RunEntry:
+    def counted(found: Found, *rest: Any) -> RunEntry:
         read.append(found.folder.name)
-        return real(found, *rest)  # type: ignore[arg-type]
+        return read_entry(found, *rest)
 
     monkeypatch.setattr(runs, "read_entry", counted)
     book = RunBook([folder], is_running=lambda _: False)

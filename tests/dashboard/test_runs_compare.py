@@ -58,7 +58,9 @@ def test_a_run_and_itself_have_no_difference(folder: Path, name: str) -> None:
     json.dumps(found.as_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize(("a", "b"), [("two", "three"), ("rich", "tuned"), ("session", "two"), ("two", "next"), ("base", "two")])
+@pytest.mark.parametrize(
+    ("a", "b"), [("two", "three"), ("rich", "tuned"), ("session", "two"), ("two", "next"), ("base", "two")]
+)
 def test_swapped_sides_mirror_each_other(folder: Path, a: str, b: str) -> None:
     there, back = compared(folder, a, b), compared(folder, b, a)
     assert [(line.a, line.b) for line in there.figures] == [(line.b, line.a) for line in back.figures]

@@ -41,7 +41,7 @@ def test_trades_and_equity_are_those_of_the_results(session: Path) -> None:
     assert found.figures == {"net_pnl": pytest.approx(trades["net_pnl"].sum()), "trades": len(trades)}
 
 
-def inputs(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def inputs(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs with stamps, and what each took."""
     random = np.random.default_rng(seed)
     spent = random.lognormal(10, 1, count).astype(np.int64) + 2_000
@@ -63,7 +63,7 @@ def test_percentiles_are_those_of_what_each_tick_took(cut: int, monkeypatch: pyt
         def __init__(self, _folder: Path) -> None:
             self.rows = rows
 
-        def blocks(self) -> list[np.ndarray]:  # type: ignore[type-arg]
+        def blocks(self) -> list[np.ndarray]:
             return [self.rows[begin : begin + cut] for begin in range(0, len(self.rows), cut)]
 
     monkeypatch.setattr(runs_journal, "JournalReader", Reader)
@@ -84,7 +84,7 @@ def test_of_few_ticks_the_last_percentile_is_not_known(monkeypatch: pytest.Monke
         def __init__(self, _folder: Path) -> None:
             self.known = np.concatenate((rows[:6], order, rows[6:]))
 
-        def blocks(self) -> list[np.ndarray]:  # type: ignore[type-arg]
+        def blocks(self) -> list[np.ndarray]:
             return [self.known]
 
     monkeypatch.setattr(runs_journal, "JournalReader", Reader)

@@ -16,6 +16,7 @@ from nicegui import ui
 from myquant.config.loading import LoadedConfig
 from myquant.dashboard.components import LiveText, light
 from myquant.dashboard.figures import clock
+from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.health import verdict_of
@@ -44,6 +45,7 @@ class Site:
         directories: folders of runs.
         state: the monitor's state folder.
         watch: what is known of sessions.
+        runs: the list of runs, and verdicts on sessions that have left.
         can_act: whether who asks may act: acknowledge, test, halt, and the like.
         who: who asks, for the log.
     """
@@ -52,6 +54,7 @@ class Site:
     directories: Sequence[Path]
     state: Path
     watch: Watch
+    runs: RunsWatch
     can_act: Callable[[Request], bool]
     who: Callable[[Request], str]
 

@@ -14,6 +14,7 @@ from dashboard.made_runs import book_of, put_facts, put_run, put_session
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.verdict_worker import DIFFERS, FAILED, IDENTICAL, NOT_COMPARABLE, PARTLY, verdict
 from myquant.dashboard.verdicts import NOT_MADE, PAUSE_NS, Around, Verdicts
+from myquant.journal.record import BODY, COMMAND, HOLDS
 from myquant.monitor.replay_watch import LIMIT_NS
 from session.test_replay import segment, sign
 
@@ -182,16 +183,14 @@ def test_the_monitors_own_replay_is_shown_until_there_is_more(
 
 def change_a_price(folder: Path) -> None:
     records = segment(folder)
-    (place,) = np.flatnonzero((records[:, 3] == 2) & (records[:, 5] == 1))[:1]
-    records[place, 14] += 5
-    sign(records, int(place))
-    records.flush()
+    place = int(np.flatnonzero(records[:, HOLDS] == COMMAND)[10])
+    records[place, BODY + 10] += 5
+    sign(records, place)
 
 
 def cut_behind(folder: Path) -> None:
     records = segment(folder)
-    records[len(records) // 3 : len(records) // 3 + 2, 8] ^= 1
-    records.flush()
+    records[len(records) // 3 : len(records) // 3 + 2, BODY] ^= 1
 
 
 def of_another_engine(folder: Path) -> None:
@@ -207,6 +206,7 @@ def no_journal(folder: Path) -> None:
     ("harm", "state"),
     [
         (None, IDENTICAL),
+        (change_a_price, DIFFERS),
         (cut_behind, PARTLY),
         (of_another_engine, NOT_COMPARABLE),
         (no_journal, FAILED),

@@ -17,6 +17,7 @@ from myquant.config.loading import LoadedConfig
 from myquant.dashboard.components import LiveText, light
 from myquant.dashboard.controls import Controls
 from myquant.dashboard.figures import clock
+from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.health import verdict_of
@@ -45,6 +46,7 @@ class Site:
         directories: folders of runs.
         state: the monitor's state folder.
         watch: what is known of sessions.
+        runs: the list of runs, and verdicts on sessions that have left.
         can_act: whether who asks may act: acknowledge, test, halt, and the like.
         who: who asks, for the log.
         controls: asks sessions for what somebody wants done.
@@ -54,6 +56,7 @@ class Site:
     directories: Sequence[Path]
     state: Path
     watch: Watch
+    runs: RunsWatch
     can_act: Callable[[Request], bool]
     who: Callable[[Request], str]
     controls: Controls = field(default_factory=Controls)

@@ -12,13 +12,14 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
-from myquant.dashboard import pages_alerts, pages_logs, pages_overview
+from myquant.dashboard import pages_alerts, pages_compare, pages_evidence, pages_logs, pages_overview, pages_run, pages_runs
 from myquant.dashboard.frame import Site
+from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
 from myquant.monitor.loop import Log
 
-PAGES = (pages_overview, pages_alerts, pages_logs)
+PAGES = (pages_overview, pages_alerts, pages_logs, pages_runs, pages_run, pages_compare, pages_evidence)
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<path d='M3 26 12 12l7 8L29 5' fill='none' stroke='#0b4f9e' stroke-width='4'/></svg>"
@@ -31,10 +32,10 @@ def make_app(site: Site) -> FastAPI:
     @asynccontextmanager
     async def looking(_: FastAPI) -> AsyncIterator[None]:
         end = asyncio.Event()
-        task = asyncio.create_task(site.watch.run(end))
+        tasks = [asyncio.create_task(work(end)) for work in (site.watch.run, site.runs.run)]
         yield
         end.set()
-        await task
+        await asyncio.gather(*tasks)
         site.watch.close()
 
     app = FastAPI(title="myquant", lifespan=looking, docs_url=None, redoc_url=None, openapi_url=None)
@@ -58,6 +59,8 @@ def run_dashboard(loaded: LoadedConfig, directories: Sequence[Path], environ: Ma
     """Serve the pages until SIGTERM or SIGINT."""
     state = monitor_folder()
     log: Log = _StderrLog()
-    site = Site(loaded, directories, state, Watch(loaded, directories, state, log), lambda _: True, lambda _: "")
+    watch = Watch(loaded, directories, state, log)
+    runs = RunsWatch(loaded, directories, state, lambda: watch.views, log)
+    site = Site(loaded, directories, state, watch, runs, lambda _: True, lambda _: "")
     settings = loaded.config.dashboard
     uvicorn.run(make_app(site), host=settings.host, port=settings.port, log_level="warning")

@@ -62,7 +62,7 @@ class ReplayWatch:
     def __init__(self, folder: Path, launch: Callable[[Path], Child] | None = None) -> None:
         self._path = folder / FILE
         self._launch = launch or (lambda session: ReplayProcess(session, folder))
-        self._done: dict[str, Replay] = _load(self._path)
+        self._done: dict[str, Replay] = load_replays(self._path)
         self._child: Child | None = None
         self._of: tuple[str, int] | None = None  # the folder that is replayed, and its records
         self._began_ns = 0
@@ -112,16 +112,16 @@ class ReplayWatch:
         _save(self._path, self._done)
 
 
-class ReplayProcess:
-    """`myquant replay` in a process of its own that gives way to all others, without this one's secrets."""
+class QuietProcess:
+    """A command in a process of its own that gives way to all others, without this one's secrets. `output`: what it prints goes there."""
 
-    def __init__(self, session: Path, folder: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")) -> None:
-        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        output = os.open(folder / OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
-        os.fchmod(output, FILE_MODE)  # one that is there has another mode perhaps
-        self._output: IO[Any] = os.fdopen(output, "w+b")
+    def __init__(self, command: Sequence[str], output: Path) -> None:
+        output.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        descriptor = os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)  # one that is there has another mode perhaps
+        self._output: IO[Any] = os.fdopen(descriptor, "w+b")
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
-            [*command, "replay", str(session.absolute()), "--json"],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.DEVNULL,
@@ -149,6 +149,13 @@ class ReplayProcess:
             return str(output.read(OUTPUT_MAX), "utf-8", "replace")
 
 
+class ReplayProcess(QuietProcess):
+    """`myquant replay` in such a process."""
+
+    def __init__(self, session: Path, folder: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")) -> None:
+        super().__init__([*command, "replay", str(session.absolute()), "--json"], folder / OUTPUT)
+
+
 def _is_passed_on(name: str) -> bool:
     return not name.startswith("MYQUANT_") or name in KEPT_VARIABLES
 
@@ -167,7 +174,8 @@ def _verdict(code: int, printed: str) -> tuple[str, str]:
     return "", "only the sound records were replayed" if is_damaged else ""
 
 
-def _load(path: Path) -> dict[str, Replay]:
+def load_replays(path: Path) -> dict[str, Replay]:
+    """Return what a monitor has kept in its `FILE`, by the session's folder; nothing where it can't be read."""
     with suppress(OSError, ValueError, TypeError, AttributeError):  # none, or of another version: all is replayed again
         return {folder: Replay(**each) for folder, each in json.loads(path.read_text(encoding="utf-8")).items()}
     return {}

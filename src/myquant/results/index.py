@@ -124,7 +124,7 @@ class _DamagedError(Exception):
     """Why a file is not what it should be."""
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A folder: its mark, None where it has none, and when the mark was written, or else the folder."""
 
     folder: Path
@@ -145,6 +145,12 @@ def list_runs(
     a process runs the session of a folder; an OSError that it raises makes the state unknown. `load_report` reads a baseline's
     report; a MyquantError that it raises says what is wrong with it. Raises ConfigError where the directory can't be read.
     """
+    found = find_runs(directory)
+    return RunIndex([read_entry(each, directory, is_running, load_report) for each in found[:limit]], len(found))
+
+
+def find_runs(directory: Path) -> list[Found]:
+    """Return the folders of runs and sessions in a directory, newest first. Raises ConfigError where it can't be read."""
     try:
         found = [each for folder in directory.iterdir() for each in _look(folder)]
     except FileNotFoundError:
@@ -152,32 +158,33 @@ def list_runs(
     except OSError as error:
         raise ConfigError(f"{directory}: can't be read ({error.strerror}): name another with --directory") from None
     found.sort(key=lambda each: (-each.written_s, str(each.folder)))
-    return RunIndex([_entry(each, directory, is_running, load_report) for each in found[:limit]], len(found))
+    return found
 
 
-def _look(folder: Path, depth: int = 0) -> Iterator[_Found]:
+def _look(folder: Path, depth: int = 0) -> Iterator[Found]:
     """Yield what a folder is; of a folder of runs, what is in it."""
     try:
         if folder.name.startswith(".") or not folder.is_dir():
             return
         for name in (SESSION_MARK, RUN_MARK):
             if (folder / name).exists():
-                yield _Found(folder, folder / name, (folder / name).stat().st_mtime)
+                yield Found(folder, folder / name, (folder / name).stat().st_mtime)
                 return
         reports = sorted(folder.glob(BASELINE_MARK))
         if reports:
-            yield _Found(folder, reports[-1], reports[-1].stat().st_mtime)
+            yield Found(folder, reports[-1], reports[-1].stat().st_mtime)
             return
         inner = [each for part in sorted(folder.iterdir()) for each in _look(part, depth + 1)] if depth == 0 else []
         runs = [each for each in inner if each.mark is not None]
-        yield from runs or [_Found(folder, None, folder.stat().st_mtime)]
+        yield from runs or [Found(folder, None, folder.stat().st_mtime)]
     except OSError:  # told when it is read
-        yield _Found(folder, folder / RUN_MARK, 0.0)
+        yield Found(folder, folder / RUN_MARK, 0.0)
 
 
-def _entry(
-    found: _Found, directory: Path, is_running: Callable[[Path], bool], load_report: Callable[[Path], object]
+def read_entry(
+    found: Found, directory: Path, is_running: Callable[[Path], bool], load_report: Callable[[Path], object]
 ) -> RunEntry:
+    """Return the entry of a folder that was found in a directory; one that is damaged says so. Arguments as of `list_runs`."""
     entry = RunEntry(
         name=found.folder.relative_to(directory).as_posix(),
         folder=str(found.folder),

@@ -23,7 +23,7 @@ from myquant.journal.record import BODY, HOLDS, INPUT
 from myquant.session import archive
 from myquant.session.engine import Engine
 from myquant.session.playback import ANSWERS
-from myquant.session.replay import replay
+from myquant.session.replay import Replayed, replay
 from myquant.session.runner import Runner, Words
 from myquant.session.simulated import SimulatedOrders
 from myquant.session.under_way import RowsForgotten
@@ -90,7 +90,11 @@ def divergence(folder: Path, reference: Words | None = None) -> Divergence:
 
     Raises MyquantError where the session can't be replayed by this engine.
     """
-    found, engine = replay(folder)
+    return divergence_of(folder, *replay(folder), reference)
+
+
+def divergence_of(folder: Path, found: Replayed, engine: Engine, reference: Words | None = None) -> Divergence:
+    """Do likewise with what a replay of the session returned just now."""
     if found.difference is not None:
         raise MyquantError(f"{folder}: can't be compared: {found.difference.what}; `myquant replay` shows both sides")
     words = _inputs_of(folder)

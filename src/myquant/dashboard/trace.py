@@ -108,7 +108,7 @@ class Trace:
     def bars(self, instrument: int) -> Words:
         """Return the seconds of an instrument in order, (n, BAR_WORDS): columns of `trace_rows.INSTRUMENT`... A copy."""
         bars = self._used("bars", rows_of.BARS)
-        return bars[bars[:, rows_of.INSTRUMENT] == instrument]
+        return _where(bars, bars[:, rows_of.INSTRUMENT] == instrument)
 
     def newest_bars(self, instrument: int, since_s: int) -> Words:
         """Return those from a second on (Unix time); it costs what they are, not what is behind them."""
@@ -118,7 +118,7 @@ class Trace:
         while at and seconds[max(0, at - 256) : at].max() >= since_s:
             at = max(0, at - 256)
         newest = bars[at:]
-        return newest[(newest[:, rows_of.INSTRUMENT] == instrument) & (newest[:, rows_of.SECOND] >= since_s)]
+        return _where(newest, (newest[:, rows_of.INSTRUMENT] == instrument) & (newest[:, rows_of.SECOND] >= since_s))
 
     def ledgers(self) -> Words:
         """Return the account second by second, (n, LEDGER_WORDS): columns `trace_rows.WALL`... Not copied."""
@@ -127,12 +127,12 @@ class Trace:
     def levels(self, instrument: int) -> Words:
         """Return for how long an instrument's stop, floor and target stood where, (n, LEVEL_WORDS). A copy."""
         levels = self._used("levels", rows_of.LEVELS)
-        return levels[levels[:, rows_of.INSTRUMENT] == instrument]
+        return _where(levels, levels[:, rows_of.INSTRUMENT] == instrument)
 
     def tallies(self, what: int) -> Words:
         """Return how often something was refused by minute of exchange time, (n, TALLY_WORDS); what: DENIED or REJECTED."""
         tallies = self._used("tallies", rows_of.TALLIES)
-        return tallies[tallies[:, rows_of.WHAT] == what]
+        return _where(tallies, tallies[:, rows_of.WHAT] == what)
 
     def refused(self, what: int) -> dict[str, int]:
         """Return how often in all, by reason, most frequent first; what: DENIED (entries) or REJECTED (ticks)."""
@@ -188,7 +188,7 @@ class Trace:
             self._minutes[minute] = tuple(map(_sparse, counts))
             if len(self._minutes) > MINUTES_MAX:
                 self.forgotten += 1
-                del self._minutes[min(self._minutes)]
+                del self._minutes[next(iter(self._minutes))]
         counts[:] = 0
         memo[rows_of.MINUTE] = NO_MINUTE
 
@@ -261,6 +261,11 @@ def _begin(spans: deque[Span], time_ns: int, reason: str) -> None:
 def _end(spans: deque[Span], time_ns: int) -> None:
     if spans and spans[-1].to_ns is None:
         spans[-1] = spans[-1]._replace(to_ns=time_ns)
+
+
+def _where(table: Words, chosen: NDArray[np.bool_]) -> Words:
+    rows: Words = table[chosen]
+    return rows
 
 
 def _sparse(counts: NDArray[np.generic]) -> Sparse:

@@ -109,7 +109,7 @@ def bucket_of(value_ns: int) -> int:
     """Return the bucket of a time: its exponent and the first bits behind, as a double has them."""
     if value_ns <= 0:
         return 0
-    bits = np.float64(min(value_ns, LONGEST_NS)).view(np.int64)
+    bits: int = np.float64(min(value_ns, LONGEST_NS)).view(np.int64)  # type: ignore[assignment]
     return 1 + (bits >> _SHIFT) - _BIAS
 
 
@@ -125,26 +125,17 @@ def fold(rows: Words, begin: int, tables: Tables) -> int:
         if holds == INPUT:
             _end_wait(rows, at, tables)
             kind = rows[at, _E_KIND]
-            if kind == codes.TICK or kind == codes.QUOTE:  # noqa: PLR1714  (compiled)
+            if kind in (codes.TICK, codes.QUOTE):
                 minute = rows[at, _E_RECEIVE] // MINUTE_NS
                 if rows[at, _E_RECEIVE] > 0 and minute != memo[MINUTE]:
                     if memo[MINUTE] != NO_MINUTE:
                         return at
                     memo[MINUTE] = minute
                 _take_packet(rows, at, tables)
-            elif kind == codes.FEED_STATUS or kind == codes.OPERATOR:  # noqa: PLR1714  (compiled)
+            elif kind in (codes.FEED_STATUS, codes.OPERATOR):
                 _point_at(at, tables)
         elif holds == COMMAND:
-            kind = rows[at, _C_KIND]
-            if kind == codes.DENIED:
-                _tally(rows, at, DENIED, tables)
-            elif kind == codes.TICK_REJECTED:
-                _tally(rows, at, REJECTED, tables)
-            elif kind == codes.SUBMIT:
-                if rows[at, _C_EVENT] == memo[SEQUENCE]:
-                    memo[IS_ORDER] = 1
-            elif kind in (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED, codes.RESUMED):
-                _point_at(at, tables)
+            _take_command(rows, at, tables)
         elif holds == NOTE:
             _take_note(rows, at, tables)
     return len(rows)
@@ -201,6 +192,20 @@ def _take_packet(rows: Words, at: int, tables: Tables) -> None:
 
 
 @inlined
+def _take_command(rows: Words, at: int, tables: Tables) -> None:
+    kind = rows[at, _C_KIND]
+    if kind == codes.DENIED:
+        _tally(rows, at, DENIED, tables)
+    elif kind == codes.TICK_REJECTED:
+        _tally(rows, at, REJECTED, tables)
+    elif kind == codes.SUBMIT:
+        if rows[at, _C_EVENT] == tables.memo[SEQUENCE]:
+            tables.memo[IS_ORDER] = 1
+    elif kind in (codes.POSITION_OPENED, codes.TRADE_CLOSED, codes.HALTED, codes.RESUMED):
+        _point_at(at, tables)
+
+
+@inlined
 def _tally(rows: Words, at: int, what: int, tables: Tables) -> None:
     """Count something that was refused."""
     memo, tallies = tables.memo, tables.tallies
@@ -230,7 +235,7 @@ def _take_note(rows: Words, at: int, tables: Tables) -> None:
         ledgers[row, DRAWDOWN], ledgers[row, HALT] = rows[at, _DRAWDOWN], rows[at, _N_CODE]
     elif kind == HELD:
         _take_levels(rows, at, tables)
-    elif kind == STARTED or kind == STOPPED:  # noqa: PLR1714  (compiled)
+    elif kind in (STARTED, STOPPED):
         _point_at(at, tables)
 
 

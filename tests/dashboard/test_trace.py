@@ -58,7 +58,8 @@ def test_prices_and_refusals_are_those_of_the_oracle(seed: int) -> None:
         in_all: Counter[str] = Counter()
         for (which, reason, _), count in oracle.refused.items():
             in_all[names[reason]] += count if which == kind else 0
-        assert trace.refused(what) == dict(+in_all)
+        assert {each.reason: each.times for each in trace.refused(what)} == dict(+in_all)
+        assert all(each.last_ns for each in trace.refused(what))
     assert counted == oracle.refused
 
 

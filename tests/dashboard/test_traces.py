@@ -6,8 +6,8 @@ import pytest
 from dashboard.made_rows import session
 from dashboard.test_trace import contents, taken
 from monitor.watched import put_session
-from myquant.dashboard.traces import KEPT_NS, OPENING, TRACES_MAX, Traces
 from myquant.dashboard.trace import Trace
+from myquant.dashboard.traces import KEPT_NS, OPENING, TRACES_MAX, Traces
 from myquant.journal.record import BODY, HOLDS
 from myquant.journal.writer import JournalWriter
 

@@ -89,8 +89,12 @@ def price_series(line: Line, zone: ZoneInfo, palette: Palette, *, tail: bool = F
     return _line("price_now" if tail else "price", "Price", points(line, zone, 100), palette.price, "solid")
 
 
-def level_series(levels: Words, zone: ZoneInfo, palette: Palette) -> list[Options]:
-    """Return stop, trailing stop and target as steps; nothing is drawn between positions and where there is none."""
+def level_series(levels: Words, zone: ZoneInfo, palette: Palette, *, tail: bool = False) -> list[Options]:
+    """Return stop, trailing stop and target as steps; nothing is drawn between positions and where there is none.
+
+    `tail`: the newest part.
+    """
+    behind = "_now" if tail else ""
     stop, floor, target = levels[:, STOP], levels[:, FLOOR], levels[:, TARGET]
     kinds = (
         ("stop", "Stop", stop, palette.bad),
@@ -98,7 +102,8 @@ def level_series(levels: Words, zone: ZoneInfo, palette: Palette) -> list[Option
         ("target", "Target", target, palette.good),
     )
     return [
-        _line(name, text, _steps(levels, prices, zone), colour, DASHES[name]) for name, text, prices, colour in kinds
+        _line(f"{name}{behind}", text, _steps(levels, prices, zone), colour, DASHES[name])
+        for name, text, prices, colour in kinds
     ]
 
 
@@ -182,9 +187,17 @@ def latency_chart(stage: str, zone: ZoneInfo, palette: Palette, series: Sequence
 
 
 def latency_series(
-    quantiles: Sequence[Quantiles], zone: ZoneInfo, palette: Palette, goals_us: Mapping[str, float] | None = None
+    quantiles: Sequence[Quantiles],
+    zone: ZoneInfo,
+    palette: Palette,
+    goals_us: Mapping[str, float] | None = None,
+    *,
+    tail: bool = False,
 ) -> list[Options]:
-    """Return p50, p99 and p99.9 with the number of values beside each; `goals_us`: goals, drawn as lines, by percentile's name."""
+    """Return p50, p99 and p99.9 with the number of values beside each; `goals_us`: goals, drawn as lines, by percentile's name.
+
+    `tail`: the newest part.
+    """
     times = _ms([each.from_ns for each in quantiles], zone)
     colours = {"p50": palette.good, "p99": palette.price, "p99_9": palette.other}
     series = []
@@ -195,7 +208,7 @@ def latency_series(
             if place and quantiles[place - 1].to_ns != each.from_ns:
                 data.append([at, None, None])  # nothing came for a while
             data.append([at, None if value is None else max(1, value) / 1000, each.n])
-        line = _line(name, QUANTILE_NAMES[name], data, colour, DASHES[name])
+        line = _line(f"{name}_now" if tail else name, QUANTILE_NAMES[name], data, colour, DASHES[name])
         line |= {"dimensions": ["time", QUANTILE_NAMES[name], "n"], "encode": {"x": 0, "y": 1, "tooltip": [1, 2]}}
         line |= {"showSymbol": True, "symbol": QUANTILE_SHAPES[name], "symbolSize": 5}
         goal = (goals_us or {}).get(name)

@@ -62,6 +62,14 @@ class Span(NamedTuple):
     reason: str = ""
 
 
+class Refused(NamedTuple):
+    """How often something was refused for a reason."""
+
+    reason: str
+    times: int
+    last_ns: int | None  # exchange time; None: longer ago than what is kept
+
+
 class Start(NamedTuple):
     """A process began (code None) or left."""
 
@@ -134,12 +142,13 @@ class Trace:
         tallies = self._used("tallies", rows_of.TALLIES)
         return _where(tallies, tallies[:, rows_of.WHAT] == what)
 
-    def refused(self, what: int) -> dict[str, int]:
+    def refused(self, what: int) -> list[Refused]:
         """Return how often in all, by reason, most frequent first; what: DENIED (entries) or REJECTED (ticks)."""
         names = codes.DENIAL_NAMES if what == rows_of.DENIED else codes.REJECTION_NAMES
         totals = self._tables.totals[what]
+        last_ns = {row[rows_of.REASON]: row[rows_of.LAST] for row in self.tallies(what).tolist()}
         found = sorted(((int(totals[code]), int(code)) for code in np.flatnonzero(totals)), reverse=True)
-        return {names.get(code, f"code_{code}"): count for count, code in found}
+        return [Refused(names.get(code, f"code_{code}"), count, last_ns.get(code)) for count, code in found]
 
     def minutes(self) -> list[int]:
         """Return the minutes (Unix time / 60 s) of which latencies are known, in order."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dashboard.made_rows import SECOND_NS, Made, session
 from myquant.core import codes
 from myquant.dashboard import trace_rows as rows_of
-from myquant.dashboard.series import Line, bar_line, between, latency_lines, thinned, zoomed
+from myquant.dashboard.series import Line, bar_line, between, latency_line, thinned, zoomed
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import BAR_WORDS, BUCKETS, LONGEST_NS, STAGES, percentile_ns
 
@@ -73,8 +73,12 @@ def test_a_zoom_has_more_of_what_is_looked_at(points: list[tuple[int, int]], one
 def test_a_second_is_its_lowest_and_its_highest_in_the_order_of_its_move() -> None:
     bars = np.zeros((3, BAR_WORDS), np.int64)
     bars[:, 1:6] = [(1, 10, 15, 9, 14), (2, 14, 16, 8, 9), (3, 9, 9, 9, 9)]
-    second = SECOND_NS
-    assert points_of(bar_line(bars)) == [(second, 9), (second, 15), (2 * second, 16), (2 * second, 8), (3 * second, 9)]
+    second, half = SECOND_NS, SECOND_NS // 2
+    assert points_of(bar_line(bars)) == [
+        *((second, 9), (second + half, 15)),
+        *((2 * second, 16), (2 * second + half, 8)),
+        (3 * second, 9),
+    ]
 
 
 @given(st.lists(st.integers(0, LONGEST_NS), min_size=1, max_size=3000), st.sampled_from([500, 990, 999]))
@@ -105,7 +109,7 @@ def test_minutes_that_are_taken_together_have_the_percentiles_of_all_their_value
             made.event(codes.QUOTE, time_ns=at, receive_ns=at + value)
     trace = Trace(("NIFTY",), INDIA)
     trace.take(made.rows())
-    lines = latency_lines(trace, trace.minutes(), most=2)
+    lines = {stage: latency_line(trace, stage, trace.minutes(), most=2) for stage in STAGES}
     assert [stage for stage in STAGES if lines[stage]] == ["feed"]
     assert [(each.n, each.from_ns, each.to_ns) for each in lines["feed"]] == [
         (900, 60 * SECOND_NS, 240 * SECOND_NS),
@@ -120,7 +124,7 @@ def test_minutes_that_are_taken_together_have_the_percentiles_of_all_their_value
 def test_of_a_trace_of_nothing_there_are_no_lines() -> None:
     trace = Trace(("NIFTY",), INDIA)
     assert trace.minutes() == []
-    assert not any(latency_lines(trace, trace.minutes(), most=100).values())
+    assert latency_line(trace, "total", trace.minutes(), most=100) == []
     assert points_of(thinned(bar_line(trace.bars(0)), 100)) == []
     trace.take(session(1, seconds=3).rows())
     assert len(bar_line(trace.bars(0)).time_ns) > 0

@@ -119,6 +119,7 @@ def mark_series(marks: Sequence[Mark], zone: ZoneInfo, palette: Palette) -> list
             "type": "scatter",
             "symbol": shape_of(reason),
             "symbolSize": 13,
+            "symbolKeepAspect": True,
             "symbolRotate": 180 if reason == "trailing_stop" else 0,
             "itemStyle": {"color": palette.paper, "borderColor": _colour_of(reason, palette), "borderWidth": 2},
             "label": {
@@ -143,7 +144,7 @@ def mark_text(mark: Mark) -> str:
     """Return an entry or exit in a few words."""
     if mark.what == ENTRY:
         return f"bought {mark.quantity:,}"
-    return f"{label(mark.reason).lower()} {signed(None if mark.net is None else mark.net / 100)}"
+    return f"{label(mark.reason or mark.what).lower()} {signed(None if mark.net is None else mark.net / 100)}"
 
 
 def shape_of(reason: str) -> str:
@@ -160,7 +161,7 @@ def pnl_chart(zone: ZoneInfo, palette: Palette, series: Sequence[Options]) -> Op
         {"left": 80, "right": 24, "top": 40, "height": "46%"},
         {"left": 80, "right": 24, "top": "66%", "height": "16%"},
     ]
-    chart["xAxis"] = [clock | {"name": ""}, clock | {"gridIndex": 1}]
+    chart["xAxis"] = [clock | {"name": "", "axisLabel": {"show": False}}, clock | {"gridIndex": 1}]
     chart["yAxis"] = [_axis("P&L, Rs", palette), _axis("Drawdown, Rs", palette) | {"gridIndex": 1, "splitNumber": 2}]
     for zoom in chart["dataZoom"]:
         zoom["xAxisIndex"] = [0, 1]
@@ -210,7 +211,7 @@ def latency_series(
             data.append([at, None if value is None else max(1, value) / 1000, each.n])
         line = _line(f"{name}_now" if tail else name, QUANTILE_NAMES[name], data, colour, DASHES[name])
         line |= {"dimensions": ["time", QUANTILE_NAMES[name], "n"], "encode": {"x": 0, "y": 1, "tooltip": [1, 2]}}
-        line |= {"showSymbol": True, "symbol": QUANTILE_SHAPES[name], "symbolSize": 5}
+        line |= {"symbol": QUANTILE_SHAPES[name], "symbolSize": 5}
         goal = (goals_us or {}).get(name)
         if goal is not None:
             line["markLine"] = _goal(f"goal of {QUANTILE_NAMES[name]}", goal, colour)
@@ -292,7 +293,7 @@ def _line(name: str, text: str, data: Points, colour: str, dash: str | list[int]
         "id": name,
         "name": text,
         "type": "line",
-        "showSymbol": False,
+        "symbol": "none",
         "connectNulls": False,
         "lineStyle": {"color": colour, "width": 1.6, "type": dash},
         "itemStyle": {"color": colour},
@@ -323,7 +324,7 @@ def _chart(zone: ZoneInfo, palette: Palette, description: str) -> Options:
         "textStyle": {"color": palette.ink},
         "aria": {"enabled": True, "label": {"description": description}},
         "grid": {"left": 80, "right": 24, "top": 40, "bottom": 84},
-        "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 34},
+        "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 30},
         "tooltip": {
             "trigger": "axis",
             "backgroundColor": palette.paper,

@@ -231,7 +231,7 @@ class _Pictures:
         heading("Latency by minute")
         latency = LatencyPicture(trace.zone, palette, EVER, "total")
         stages = {stage: STAGE_TEXTS[stage] for stage in STAGES}
-        stage = ui.select(stages, value="total", label="Stage")
+        stage = ui.select(stages, value="total", label="Stage").style("max-width: 16rem")
         stage.on_value_change(lambda event: latency.show_stage(trace, str(event.value)))
         self._add(latency, trace)
 

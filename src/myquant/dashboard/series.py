@@ -46,11 +46,12 @@ class Quantiles(NamedTuple):
 
 
 def bar_line(bars: Words) -> Line:
-    """Return the prices of seconds (n, BAR_WORDS) as points: of each its lowest and its highest, the rise or the fall first."""
+    """Return the prices of seconds (n, BAR_WORDS) as points: of each its lowest and its highest, half a second apart."""
     is_rise = bars[:, CLOSE] >= bars[:, OPEN]
     first = np.where(is_rise, bars[:, LOW], bars[:, HIGH])
     second = np.where(is_rise, bars[:, HIGH], bars[:, LOW])
     times = np.repeat(bars[:, SECOND] * SECOND_NS, 2)
+    times[1::2] += SECOND_NS // 2
     values = np.stack((first, second), axis=1).reshape(-1)
     kept = np.ones(len(values), bool)
     kept[1::2] = first != second
@@ -88,19 +89,17 @@ def zoomed(line: Line, from_ns: int, to_ns: int, most: int) -> Line:
     return Line(*(np.concatenate(parts) for parts in zip(before, inner, after, strict=True)))
 
 
-def latency_lines(trace: Trace, minutes: Sequence[int], most: int) -> dict[str, list[Quantiles]]:
-    """Return the percentiles of each stage (`trace_rows.STAGES`) over some minutes, in order, at most so many points.
+def latency_line(trace: Trace, stage: str, minutes: Sequence[int], most: int) -> list[Quantiles]:
+    """Return the percentiles of a stage (of `trace_rows.STAGES`) over some minutes, in order, at most so many points.
 
     Where there are more minutes, neighbours are taken together: their counts, never their percentiles.
     """
     size = max(1, -(-len(minutes) // max(1, most)))
-    lines: dict[str, list[Quantiles]] = {stage: [] for stage in STAGES}
+    place, line = STAGES.index(stage), []
     for begin in range(0, len(minutes), size):
         group = list(minutes[begin : begin + size])
-        counts = trace.counts(group)
-        for place, stage in enumerate(STAGES):
-            n = int(counts[place].sum())
-            if n:
-                found = (percentile_ns(counts[place], per_mille) for per_mille in (P50, P99, P99_9))
-                lines[stage].append(Quantiles(group[0] * MINUTE_NS, (group[-1] + 1) * MINUTE_NS, n, *found))
-    return lines
+        counts = trace.counts(group)[place]
+        if n := int(counts.sum()):
+            found = (percentile_ns(counts, per_mille) for per_mille in (P50, P99, P99_9))
+            line.append(Quantiles(group[0] * MINUTE_NS, (group[-1] + 1) * MINUTE_NS, n, *found))
+    return line

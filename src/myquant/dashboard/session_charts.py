@@ -15,7 +15,7 @@ from myquant.dashboard import charts
 from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
 from myquant.dashboard.charts import Options, Palette
 from myquant.dashboard.components import LiveTable, Row
-from myquant.dashboard.series import Line, bar_line, between, latency_lines, thinned, zoomed
+from myquant.dashboard.series import Line, bar_line, between, latency_line, thinned, zoomed
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import (
     CLOCK,
@@ -223,7 +223,7 @@ class LatencyPicture(Picture):
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
-        return latency_rows(latency_lines(trace, trace.minutes(), MINUTES_MAX)[self._stage], self._zone)
+        return latency_rows(latency_line(trace, self._stage, trace.minutes(), MINUTES_MAX), self._zone)
 
     def show_stage(self, trace: Trace, stage: str) -> None:
         """Show another stage."""
@@ -237,12 +237,12 @@ class LatencyPicture(Picture):
     def _base(self, trace: Trace) -> list[Options]:
         minutes = trace.minutes()
         self._minute = minutes[-1] if minutes else 0
-        lines = latency_lines(trace, minutes[:-1], MINUTES_MAX)
-        return charts.latency_series(lines[self._stage], self._zone, self._palette)
+        line = latency_line(trace, self._stage, minutes[:-1], MINUTES_MAX)
+        return charts.latency_series(line, self._zone, self._palette)
 
     def _tail(self, trace: Trace) -> list[Options]:
-        lines = latency_lines(trace, trace.minutes()[-2:], 2)
-        return charts.latency_series(lines[self._stage], self._zone, self._palette, tail=True)
+        line = latency_line(trace, self._stage, trace.minutes()[-2:], 2)
+        return charts.latency_series(line, self._zone, self._palette, tail=True)
 
     def _is_base_old(self, trace: Trace) -> bool:
         return trace.minutes()[-1:] != [self._minute] and bool(trace.minutes())

@@ -88,7 +88,7 @@ class LogPart:
         self._shown: tuple[int, str, str] | None = None
         self._is_reading = False
         with ui.element("div").classes("actions"):
-            self._level = ui.select(list(LEVELS), value="info", label="Level, and worse")
+            self._level = ui.select(list(LEVELS), value="info", label="Level, and worse").style("min-width: 10rem")
             self._text = ui.input("With this text").props("clearable debounce=300")
         self._table = LiveTable(COLUMNS, "Events of the log, newest first", "No event is like that.")
         ui.timer(update_s, self._update)

@@ -41,7 +41,7 @@ class Cost(NamedTuple):
 
     n: int
     units: int
-    paise: int
+    paise: int | None  # None: of no order
     points: Spread
 
 
@@ -153,4 +153,5 @@ def totals_of(
 def _cost(slips: Iterable[tuple[int, int | None]]) -> Cost:
     known = [(units, paise) for units, paise in slips if paise is not None]
     points = spread_of(points_of(paise, units) for units, paise in known)
-    return Cost(len(known), sum(units for units, _ in known), sum(paise for _, paise in known), points)
+    paise = sum(paise for _, paise in known) if known else None
+    return Cost(len(known), sum(units for units, _ in known), paise, points)

@@ -65,7 +65,7 @@ class ExecutionReport:
     day: str  # ISO, in the session's zone
     days: tuple[str, ...]  # that the session has
     zone: str
-    is_running: bool  # some order of the day may still fill
+    ended: int | None  # the session is over, with this exit code; None: it can go on
     shadow: str  # SIMULATED, COMPARED or NOT_RUN
     records: int  # of the journal, read
     troubles: tuple[str, ...]  # what could not be read, or does not agree
@@ -119,7 +119,7 @@ def report_of(reading: Reading, day: str | None = None) -> ExecutionReport:
         day=day,
         days=days,
         zone=reading.zone,
-        is_running=reading.facts.ended is None and any(life.is_at_work for life in lives),
+        ended=reading.facts.ended,
         shadow=SIMULATED if is_simulated else COMPARED if compared else NOT_RUN,
         records=reading.records,
         troubles=tuple(troubles),

@@ -20,7 +20,7 @@ def table_of(report: ExecutionReport) -> dict[str, Any]:
         "day": report.day,
         "days": list(report.days),
         "timezone": report.zone,
-        "running": report.is_running,
+        "ended": report.ended,
         "shadow": report.shadow,
         "records": report.records,
         "troubles": list(report.troubles),

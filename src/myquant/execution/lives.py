@@ -71,6 +71,7 @@ class Lives:
         on_answered: takes an order with its first answer.
         on_filled: takes an order with each part that is filled.
         on_ended: takes an order that has ended.
+        on_unknown: takes an order that has had no answer for too long.
         orders_max: how many are kept: beyond it the oldest go that have ended. None: all.
 
     Attributes:
@@ -90,6 +91,7 @@ class Lives:
         on_answered: Callable[[OrderLife], None] | None = None,
         on_filled: Callable[[OrderLife], None] | None = None,
         on_ended: Callable[[OrderLife], None] | None = None,
+        on_unknown: Callable[[OrderLife], None] | None = None,
         orders_max: int | None = None,
     ) -> None:
         self.orders: dict[int, OrderLife] = {}
@@ -102,6 +104,7 @@ class Lives:
         self._timeout_ns = int(config.execution.order_timeout_s * SECOND_NS)
         self._scan = Scan(len(symbols), self._timeout_ns)
         self._on_answered, self._on_filled, self._on_ended = on_answered, on_filled, on_ended
+        self._on_unknown = on_unknown
         self._orders_max = orders_max
         self._waiting: dict[int, int] = {}  # by order without an answer: the exchange's time at which that is too long
         self._dates: dict[int, str] = {}  # by second
@@ -209,8 +212,9 @@ class Lives:
         """Take orders that have had no answer for too long for unknown, as the core does."""
         for order_id in [each for each, end_ns in self._waiting.items() if now_ns >= end_ns]:
             del self._waiting[order_id]
-            if order_id in self.orders:
-                self.orders[order_id].states.append((UNKNOWN, at))
+            self.orders[order_id].states.append((UNKNOWN, at))
+            if self._on_unknown is not None:
+                self._on_unknown(self.orders[order_id])
         if self._waiting:
             self._scan.wait_until(min(self._waiting.values()))
 

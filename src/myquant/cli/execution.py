@@ -30,7 +30,13 @@ def execution(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and write no file.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", show_default=False, help="Where the files go, instead of the session's folder."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            show_default=False,
+            help="Where the files go, instead of the session's folder.",
+        ),
     ] = None,
 ) -> None:
     """Say how a session's orders were executed: slippage, delays, partial fills, and what the broker has besides.
@@ -39,7 +45,7 @@ def execution(
     Nothing else is touched.
     """
     from myquant.cli.output import console
-    from myquant.cli.runs import session_folder
+    from myquant.cli.runs import WIDTH_MAX, session_folder
     from myquant.execution.files import FOLDER, json_text, write_report
     from myquant.execution.report import execution_of
 
@@ -49,6 +55,7 @@ def execution(
         print(json_text(report), end="")
         return
     screen = console()
+    screen.width = WIDTH_MAX
     print(f"{report.session}: orders of {report.day} ({_fills(report)})")
     screen.print(_counts(report.totals))
     screen.print(_slippage(report))

@@ -113,9 +113,7 @@ def points_of(paise: int, units: int) -> float:
     return round(paise / units / 100, 4)
 
 
-def totals_of(
-    lives: Iterable[OrderLife], shadow: Mapping[int, Comparison], *, is_simulated: bool
-) -> Totals:
+def totals_of(lives: Iterable[OrderLife], shadow: Mapping[int, Comparison], *, is_simulated: bool) -> Totals:
     """Return what many orders come to; `shadow`: what became of them at the simulated exchange, by their ids."""
     each = list(lives)
     steps = [delays_of(life, is_simulated=is_simulated) for life in each]

@@ -135,7 +135,7 @@ class Lives:
         second = time_ns // SECOND_NS
         found = self._dates.get(second)
         if found is None:
-            if len(self._dates) > 10_000:  # noqa: PLR2004  (a cache: any bound will do)
+            if len(self._dates) > 10_000:
                 self._dates.clear()
             found = self._dates[second] = datetime.fromtimestamp(second, self._zone).date().isoformat()
         return found

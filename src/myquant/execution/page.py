@@ -19,6 +19,7 @@ LOADER: Final = ChoiceLoader(
     [PackageLoader("myquant.execution"), PackageLoader("myquant.evidence"), PackageLoader("myquant.results")]
 )
 MAX_ROWS: Final = 2_000  # of the table of orders
+FEW: Final = 8
 BARS_MAX: Final = 60  # of the histogram
 WIDTHS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)  # of a bar, points
 _COLOURS: Final = {"entry": "var(--entry)", "exit": "var(--profit)", "stop": "var(--trail)"}
@@ -119,9 +120,15 @@ def histogram(orders: Sequence[OrderRow]) -> dict[str, Any]:
         "margin": {"l": 50, "r": 12, "t": 8, "b": 44},
         "legend": {"orientation": "h", "y": 1.08},
         "xaxis": axis | {"title": {"text": "Points worse than the decision's price"}, "zerolinecolor": "var(--muted)"},
-        "yaxis": axis | {"title": {"text": "Orders"}, "rangemode": "tozero"},
+        "yaxis": axis | {"title": {"text": "Orders"}, "rangemode": "tozero"} | _whole(traces),
     }
     return {"data": traces, "layout": layout}
+
+
+def _whole(traces: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what keeps the marks of an axis of few orders at whole numbers."""
+    highest = max((sum(counts) for counts in zip(*(trace["y"] for trace in traces), strict=True)), default=0)
+    return {"dtick": 1} if highest <= FEW else {"tickformat": ",d"}
 
 
 def _counts(values: Sequence[float], first: int, bars: int, width: float) -> list[int]:

@@ -63,4 +63,6 @@ def _read_journal(reading: Reading) -> None:
         reading.troubles.append(str(error))
         return
     if end.what == DAMAGE:
-        reading.troubles.append(f"the journal is damaged behind record {end.last:,} ({end.text}): what follows is not here")
+        reading.troubles.append(
+            f"the journal is damaged behind record {end.last:,} ({end.text}): what follows is not here"
+        )

@@ -89,7 +89,10 @@ def _take_input(rows: NDArray[np.int64], at: int, memory: NDArray[np.int64], quo
             quotes[who, BID], quotes[who, ASK] = rows[at, _E_BID], rows[at, _E_ASK]
         return _PASSED
     if kind == codes.TIMER:
-        return _DUE if memory[TIME] >= memory[WAKE] else _PASSED
+        if memory[TIME] < memory[WAKE]:
+            return _PASSED
+        memory[WAKE] = NEVER
+        return _DUE
     is_answer = codes.ORDER_ACK <= kind <= codes.CANCELLED or kind in (codes.MODIFIED, codes.CHANGE_REJECT)
     return _SELDOM if is_answer or kind == codes.FOREIGN_TRADE else _PASSED
 

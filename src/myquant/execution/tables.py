@@ -31,8 +31,7 @@ def table_of(report: ExecutionReport) -> dict[str, Any]:
         "orders": [order_table(row) for row in report.orders],
         "foreign": [_foreign(row) for row in report.foreign],
         "checks": [
-            {"name": check.name, "found": check.found, "due": check.due, "met": check.is_met}
-            for check in report.checks
+            {"name": check.name, "found": check.found, "due": check.due, "met": check.is_met} for check in report.checks
         ],
     }
 

@@ -1,6 +1,5 @@
 """Sessions' folders that several tests read."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ class Played:
 
 
 @pytest.fixture(scope="package")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """Return a session whose orders take their time; nobody may write there."""
     folder = tmp_path_factory.mktemp("sessions") / "monday"
     run = supervised(folder, LIMIT, market_inputs(5, 1500), QUICK)
@@ -31,4 +30,4 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     run.supervisor.stopped(0)
     run.session.journal.close()
     put_session(folder, LIMIT)
-    yield Played(folder, run)
+    return Played(folder, run)

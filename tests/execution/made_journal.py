@@ -51,7 +51,8 @@ class Made:
         self.command(codes.SUBMIT, at_s, order_id=order_id, side=side, **of)
 
     def fill(self, at_s: float, order_id: int, units: int, price: int, **fields: int) -> None:
-        self.event(codes.FILL, at_s, order_id=order_id, quantity=units, value=units * price, **fields)
+        of = {"order_id": order_id, "quantity": units, "value": units * price, **fields}
+        self.event(codes.FILL, at_s, is_packet=False, **of)
 
     def left(self, at_s: float, order_id: int, *, queued: int = 0, slices: int = 1, noted_s: float = 0.0) -> None:
         """Note that an order left, `noted_s` later."""

@@ -1,5 +1,6 @@
-"""What a session left beside its journal that tells of its orders: the comparison with the simulated exchange, the log's lines of
-what the broker's books had, and what others hold in the account.
+"""What a session left beside its journal that tells of its orders.
+
+That is the comparison with the simulated exchange, the log's lines of what the broker's books had, and what others hold in the account.
 """
 
 import gzip

@@ -127,8 +127,10 @@ class OrderLife:
 
 
 def gap_ns(before: Stamp | None, after: Stamp | None, *, by_exchange: bool) -> int | None:
-    """Return the time between two moments: by the exchange's clock where that is the one that counts (of simulated fills), else
-    by the monotonic clock, else by the machine's. None: not known, or the clock went back.
+    """Return the time between two moments, ns; None: not known, or the clock went back.
+
+    It is by the exchange's clock where that is the one that counts (of simulated fills), else by the monotonic clock, else by the
+    machine's.
     """
     if before is None or after is None:
         return None

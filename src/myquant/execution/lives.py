@@ -120,8 +120,9 @@ class Lives:
             elif holds == DAY:
                 self.days.add(self.day_of(row[_DAY_START]))
             else:
-                *head, _ = Note._fields
-                self._take_sent(Note(*body[: len(head)], tuple(body[len(head) :])), _stamp(known))
+                kind, code, instrument, wall_ns, monotonic_ns, *values = body
+                note = Note(kind, code, instrument, wall_ns, monotonic_ns, tuple(values))
+                self._take_sent(note, _stamp(known))
 
     def symbol_of(self, instrument: int) -> str:
         """Return the symbol of an instrument, by its number; of one that is not there, its number in words."""

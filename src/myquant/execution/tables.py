@@ -38,11 +38,10 @@ def table_of(report: ExecutionReport) -> dict[str, Any]:
 
 def totals_table(totals: Totals) -> dict[str, Any]:
     """Return totals."""
-    table = {name: value for name, value in totals._asdict().items() if isinstance(value, int)}
-    table["value"] = _rupees(totals.value)
+    counts = {name: value for name, value in totals._asdict().items() if isinstance(value, int)}
     slippage = {name: _cost(cost) for name, cost in totals.slippage.items()}
     delays = {f"{name}_s": _spread(each, 1 / _SECOND_NS) for name, each in totals.delays.items()}
-    return table | {"slippage": slippage, "delays": delays}
+    return counts | {"value": _rupees(totals.value), "slippage": slippage, "delays": delays}
 
 
 def order_table(row: OrderRow) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Journal:
 
     def __init__(self, **values: Any) -> None:
         self.values = {**LIMIT, **values}
+        self.symbols: tuple[str, ...] = ("NIFTY",)
         self.rows: list[list[int]] = []
         self.sequence = -1
 
@@ -65,7 +66,7 @@ class Journal:
         """Return the view; however the journal is cut, it is the same."""
         views = []
         for size in (len(self.rows), 1):
-            view = view_of(Path("s"), self.values)
+            view = view_of(Path("s"), self.values, self.symbols)
             fold = Fold(view, NewsDesk(view))
             for first in range(0, len(self.rows), size):
                 fold.take(self.block()[first : first + size])
@@ -315,6 +316,30 @@ def test_the_ledger_says_what_halts_entries(code: int, day_stopped: int, halt: s
     journal.event(codes.OPERATOR, code=codes.ASK_FLATTEN)
     journal.note(note(record.LEDGER, code, *[0] * 13, day_stopped))
     assert journal.folded().halt == halt
+
+
+def test_what_is_held_is_as_its_last_note_says_until_it_is_sold() -> None:
+    """Of each instrument; and what an earlier process said holds no more."""
+    journal = Journal()
+    journal.symbols = ("NIFTY", "BANKNIFTY")
+    journal.note(note(record.STARTED, 0, 77))
+    journal.command(codes.SUBMIT, order_id=1, side=codes.BUY, quantity=75, price=10_000)
+    journal.event(codes.FILL, order_id=1, quantity=75, value=750_000)
+    for stop in (9_000, 9_100):
+        for who in (1, 0):
+            journal.note(note(record.POSITION, 0, 1, 75, 75, 10_000, BEGAN_NS, 750_000, stop + who, number=who))
+    journal.note(note(record.POSITION, 0, 9, number=2))  # of an instrument that is not known
+    journal.note(note(record.SENT, record.SENT_SUBMIT, 1, 5))
+    held = [each.holding for each in journal.folded().instruments]
+    assert [each and (each.quantity, each.stop) for each in held] == [(75, 9_100), (75, 9_101)]
+    rows = len(journal.rows)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, price=10_000, reason=codes.TAKE_PROFIT)
+    journal.event(codes.FILL, order_id=2, quantity=75, value=750_000)
+    held = [each.holding for each in journal.folded().instruments]
+    assert (held[0], held[1] and held[1].stop) == (None, 9_101)
+    del journal.rows[rows:]
+    journal.note(note(record.STARTED, 0, 78))
+    assert [each.holding for each in journal.folded().instruments] == [None, None]
 
 
 def test_news_are_for_people() -> None:

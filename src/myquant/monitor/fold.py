@@ -21,6 +21,7 @@ from myquant.journal.record import (
     LEDGER,
     NOTE,
     NUMBER,
+    POSITION,
     TELEMETRY,
     WORDS,
     Note,
@@ -166,5 +167,9 @@ def _chosen(block: Rows) -> NDArray[np.bool_]:
     for kind in _LAST_COUNTS:
         places = np.flatnonzero(notes & (first == kind))
         notes[places[:-1]] = False
+    held = np.flatnonzero(notes & (first == POSITION))
+    notes[held] = False
+    whose = block[held, BODY + 2][::-1]  # of each instrument the last says it all
+    notes[held[::-1][np.unique(whose, return_index=True)[1]]] = True
     result: NDArray[np.bool_] = chosen | notes
     return result

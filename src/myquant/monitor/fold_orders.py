@@ -195,7 +195,7 @@ class OrderBook:
         if before == 0 and each.quantity:
             each.opened_wall_ns = event.receive_ns or None
         elif each.quantity == 0:
-            each.opened_wall_ns = None
+            each.opened_wall_ns = each.holding = None
         self._look_for_stop(who, event)
 
     def _look_for_stop(self, who: int, event: Event) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myquant.config.loading import LoadedConfig
-from myquant.journal.record import Ledger, Telemetry
+from myquant.journal.record import Holding, Ledger, Telemetry
 from myquant.monitor.histogram import Histogram
 
 
@@ -49,6 +49,7 @@ class InstrumentView:
     quantity: int = 0  # units held, by fills
     entry_price: int | None = None  # of what is held
     opened_wall_ns: int | None = None
+    holding: Holding | None = None  # by the session's last note of it; None: nothing is held, or it was not said yet
     bare_since_ns: int | None = None  # wall clock; held without a protective stop order at work, where one is wanted
     bare_since_mono_ns: int = 0  # likewise; 0: not known
 

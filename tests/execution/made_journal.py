@@ -7,8 +7,7 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.execution.lives import Lives
-from myquant.execution.scan import SENT_NOTE
-from myquant.journal.record import COMMAND, INPUT, NOTE, NOTE_VALUES, WORDS, Origin
+from myquant.journal.record import COMMAND, INPUT, NOTE, NOTE_VALUES, SENT, SENT_SUBMIT, WORDS, Origin, Sent
 from myquant.journal.segment import Rows
 
 SECOND_NS = 10**9
@@ -54,12 +53,12 @@ class Made:
         of = {"order_id": order_id, "quantity": units, "value": units * price, **fields}
         self.event(codes.FILL, at_s, is_packet=False, **of)
 
-    def left(self, at_s: float, order_id: int, *, queued: int = 0, slices: int = 1, noted_s: float = 0.0) -> None:
-        """Note that an order left, `noted_s` later."""
+    def left(self, at_s: float, order_id: int, *, code: int = SENT_SUBMIT, part: int = 1, noted_s: float = 0.0) -> None:
+        """Note that a slice of an order left, `noted_s` later; each but the first of two has waited for 6 ms."""
         behind_ns = round((at_s + noted_s) * SECOND_NS)
-        values = [order_id, BOOT_NS + round(at_s * SECOND_NS), queued, slices]
-        padded = values + [0] * (NOTE_VALUES - len(values))
-        self.add(NOTE, [SENT_NOTE, 1, 0, BEGAN_NS + behind_ns, BOOT_NS + behind_ns, *padded])
+        values = Sent(order_id, BOOT_NS + round(at_s * SECOND_NS), (part - 1) * 6 * MS, part, 2, 75, 10_100, 0, 0)
+        padded = [*values, *[0] * (NOTE_VALUES - len(values))]
+        self.add(NOTE, [SENT, code, 0, BEGAN_NS + behind_ns, BOOT_NS + behind_ns, *padded])
 
     def block(self) -> Rows:
         return np.array(self.rows, np.int64)

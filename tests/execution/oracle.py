@@ -2,8 +2,8 @@
 
 from myquant.core import codes
 from myquant.core.records import Command, Event
-from myquant.execution.scan import EVEN_MAX_NS, SENT_NOTE, Known
-from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, NUMBER, STARTED, Note, Origin
+from myquant.execution.scan import EVEN_MAX_NS, Known
+from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, NUMBER, SENT, STARTED, Note, Origin
 from myquant.journal.segment import Rows
 
 EVENT_WORDS = len(Event._fields)
@@ -75,7 +75,7 @@ class Oracle:
             self.arrived = self.decoded = 0
         if head["wall_ns"] > 0 and head["monotonic_ns"] > 0:
             self.wall, self.mono = head["wall_ns"], head["monotonic_ns"]
-        if head["kind"] == SENT_NOTE:
+        if head["kind"] == SENT:
             self.pick(row, -1)
 
     def day(self, row: list[int]) -> None:

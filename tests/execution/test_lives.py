@@ -14,6 +14,7 @@ from myquant.execution.figures import delays_of, slippage_of, time_in_states
 from myquant.execution.life import OrderLife, Stamp, gap_ns
 from myquant.execution.lives import Lives
 from myquant.journal.reader import JournalReader
+from myquant.journal.record import SENT_CANCEL
 from session.sessions import LIMIT
 
 
@@ -29,8 +30,9 @@ def bought() -> Made:
     made.submit(1, 1)
     made.event(codes.ORDER_ACK, 1.024, order_id=1)
     made.fill(1.5, 1, 50, 10_020)
-    made.left(1.004, 1, slices=2, noted_s=0.5)  # notes are put off
-    made.left(1.010, 1, queued=1, slices=2, noted_s=0.5)
+    made.left(1.004, 1, noted_s=0.5)  # notes are put off
+    made.left(1.010, 1, part=2, noted_s=0.5)
+    made.left(1.020, 1, code=SENT_CANCEL, noted_s=0.5)
     made.event(codes.FILL, 1.75, order_id=1, quantity=75, value=50 * 10_020 + 25 * 10_050)
     return made
 
@@ -43,7 +45,7 @@ def test_an_order_is_followed_from_its_decision_to_its_end() -> None:
     assert life.decision.at == (BEGAN_NS + SECOND_NS, BEGAN_NS + SECOND_NS, BOOT_NS + SECOND_NS + MS)
     assert life.sent == (None, BEGAN_NS + SECOND_NS + 4 * MS, BOOT_NS + SECOND_NS + 4 * MS)
     assert life.sent_last is not None
-    assert (life.sent_last.mono_ns, life.is_queued, life.slices) == (BOOT_NS + SECOND_NS + 10 * MS, True, 2)
+    assert (life.sent_last.mono_ns, life.waited_ns, life.slices) == (BOOT_NS + SECOND_NS + 10 * MS, 6 * MS, 2)
     assert [(fill.units, fill.value) for fill in life.fills] == [(50, 501_000), (25, 251_250)]
     delays = delays_of(life, is_simulated=False)
     assert delays == (3 * MS, 20 * MS, 476 * MS, 749 * MS)

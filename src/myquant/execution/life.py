@@ -71,7 +71,7 @@ class OrderLife:
     decision: Decision | None = None  # None: the journal has lost the order
     sent: Stamp | None = None  # its first bytes were written
     sent_last: Stamp | None = None  # those of its last slice
-    is_queued: bool | None = None  # whether it had to wait for the rate of orders
+    waited_ns: int | None = None  # before that, for the broker's rate or a connection; the slice that waited longest
     slices: int | None = None
     acknowledged: Stamp | None = None
     answered: Stamp | None = None  # the first answer, of whatever kind, but that it was not sent

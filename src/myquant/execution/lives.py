@@ -27,13 +27,13 @@ from myquant.execution.life import (
     Stamp,
 )
 from myquant.execution.scan import Known, Scan
-from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, DayNote, Note
+from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, SENT_SUBMIT, DayNote, Note, Sent
 from myquant.journal.segment import Rows
 
 SECOND_NS: Final = 10**9
-SUBMITTED: Final = 1  # codes of a note of an order that left; others: modified, cancelled
 LOST: Final = "an order that the journal has lost"
 SOLD_BY_OTHERS: Final = "a trade that is not the session's"
+_NOTE_CODE, _NOTE_VALUES = (Note._fields.index(name) for name in ("code", "values"))
 _EVENT_WORDS: Final = len(Event._fields)
 _ANSWERS: Final = (codes.ORDER_ACK, codes.ORDER_REJECT, codes.FILL)
 _DAY_START: Final = BODY + len(DayNote._fields) - 1 + Day._fields.index("start_ns")
@@ -120,9 +120,9 @@ class Lives:
             elif holds == DAY:
                 self.days.add(self.day_of(row[_DAY_START]))
             else:
-                kind, code, instrument, wall_ns, monotonic_ns, *values = body
-                note = Note(kind, code, instrument, wall_ns, monotonic_ns, tuple(values))
-                self._take_sent(note, _stamp(known))
+                code, values = body[_NOTE_CODE], body[_NOTE_VALUES:]
+                if code == SENT_SUBMIT:
+                    self._take_sent(Sent._make(values[: len(Sent._fields)]), _stamp(known))
 
     def symbol_of(self, instrument: int) -> str:
         """Return the symbol of an instrument, by its number; of one that is not there, its number in words."""
@@ -185,17 +185,16 @@ class Lives:
             if oldest is not None:
                 del self.orders[oldest]
 
-    def _take_sent(self, note: Note, at: Stamp) -> None:
-        """Note when an order left: in the note by the monotonic clock, which says what the machine's was then."""
-        order_id, mono_ns, queued, slices, *_ = note.values
-        life = self.orders.get(order_id)
-        if life is None or note.code != SUBMITTED or mono_ns <= 0:
+    def _take_sent(self, sent: Sent, at: Stamp) -> None:
+        """Note when a slice of an order left: by the monotonic clock, which tells what the machine's was then."""
+        life, mono_ns = self.orders.get(sent.order_id), sent.written_monotonic_ns
+        if life is None or mono_ns <= 0:
             return
         wall_ns = None if at.wall_ns is None or at.mono_ns is None else at.wall_ns + mono_ns - at.mono_ns
         stamp = Stamp(None, wall_ns, mono_ns)
         life.sent, life.sent_last = life.sent or stamp, stamp
-        life.is_queued = bool(queued) or bool(life.is_queued)
-        life.slices = max(slices, life.slices or 0) or None
+        life.waited_ns = max(sent.waited_ns, life.waited_ns or 0)
+        life.slices = sent.parts
 
     def _take_input(self, event: Event, at: Stamp) -> None:
         if event.kind == codes.TIMER:

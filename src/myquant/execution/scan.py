@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from myquant.core import codes
 from myquant.core.compiled import inlined
 from myquant.core.records import NEVER, Command, Event
-from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, STARTED, Note, Origin
+from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, SENT, STARTED, Note, Origin
 from myquant.journal.segment import Rows
 from myquant.ticks.compiled import kept
 
-SENT_NOTE: Final = 12  # kind of the note that says when an order's bytes left
 EVEN_MAX_NS: Final = 10_000_000_000  # a process that runs has an input each second
 PICKED_MAX: Final = 1024  # in one go
 
@@ -119,7 +118,7 @@ def _take_note(rows: NDArray[np.int64], at: int, memory: NDArray[np.int64]) -> i
         memory[ARRIVED], memory[DECODED] = 0, 0
     if wall > 0 and mono > 0:
         memory[WALL], memory[MONO] = wall, mono
-    return _SELDOM if kind == SENT_NOTE else _PASSED
+    return _SELDOM if kind == SENT else _PASSED
 
 
 @inlined

@@ -66,7 +66,7 @@ def order_table(row: OrderRow) -> dict[str, Any]:
         "decided": _stamp(None if decision is None else decision.at),
         "sent": _stamp(life.sent),
         "sent_last": _stamp(life.sent_last),
-        "queued": life.is_queued,
+        "waited_s": _seconds(life.waited_ns),
         "slices": life.slices,
         "acknowledged": _stamp(life.acknowledged),
         "ended": _stamp(life.ended),

@@ -251,6 +251,25 @@ def test_trades_that_are_not_ours_are_named_until_a_resume_that_came_after_them(
     assert len(view.differences) == 1
 
 
+def test_what_orders_cost_and_how_long_they_took_is_added_up() -> None:
+    journal = Journal()
+    bought(journal)
+    journal.event(at_s=2, stamps=(2 * 10**9, 0, 0), price=10_000, bid=9_980, ask=10_010)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, time_ns=BEGAN_NS + 2 * SECOND_NS)
+    journal.event(codes.FILL, 2.5, order_id=2, quantity=25, value=25 * 9_970)
+    half = journal.folded()
+    assert (half.partial_fills, half.slippage_paise["quote"]) == (1, {"exit": 25 * 10})
+    journal.event(codes.FILL, 3, order_id=2, quantity=75, value=75 * 9_970)
+    view = journal.folded()
+    assert view.slippage_paise == {"decision": {"entry": 75 * 20, "exit": 75 * 30}, "quote": {"exit": 75 * 10}}
+    assert (view.partial_fills, view.orders_timed_out) == (1, 0)
+    assert {name: {role: each.n for role, each in by_role.items()} for name, by_role in view.order_steps.items()} == {
+        "order_send": {"entry": 1, "exit": 1},  # simulated: at once
+        "order_ack": {"entry": 1},
+        "order_fill": {"entry": 1},
+    }
+
+
 def test_an_entry_that_the_journal_has_lost_is_held() -> None:
     journal = Journal()
     journal.event(codes.FILL, order_id=9, quantity=75, value=75 * 10_000, code=codes.OF_LOST_ORDER)

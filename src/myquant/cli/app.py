@@ -20,6 +20,7 @@ from myquant.cli import (
     config,
     dashboard,
     doctor,
+    execution,
     gate,
     journal,
     lab,
@@ -72,6 +73,7 @@ app.command(epilog=f"{record.EXAMPLES}\n\n{paper.SECRETS}\n\n{record.EXIT_CODES}
 app.command(epilog=replay.REPLAY_EXAMPLES)(replay.replay)
 app.command(epilog=replay.DIVERGENCE_EXAMPLES)(replay.divergence)
 app.command(epilog=runs.EXAMPLES)(runs.runs)
+app.command(epilog=execution.EXAMPLES)(execution.execution)
 app.command(epilog=logs.EXAMPLES)(logs.logs)
 app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.baseline)
 app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)

@@ -28,6 +28,7 @@ from myquant.journal.record import (
     Origin,
 )
 from myquant.journal.segment import Rows
+from myquant.monitor.fold_execution import Execution
 from myquant.monitor.fold_latency import Latencies
 from myquant.monitor.fold_notes import take_note
 from myquant.monitor.fold_orders import NEAR, OrderBook
@@ -74,13 +75,18 @@ def command_word(name: str) -> int:
 
 
 class Fold:
-    """Takes the records of one session's journal, in order, into its view."""
+    """Takes the records of one session's journal, in order, into its view.
+
+    Attributes:
+        execution: what adds up what became of its orders.
+    """
 
     def __init__(self, view: SessionView, desk: NewsDesk) -> None:
         self.view = view
         self._desk = desk
         self._orders = OrderBook(view, desk)
         self._latencies = Latencies(view)
+        self.execution = Execution(view)
         self._recent: Rows = np.zeros((0, WORDS), np.int64)
         view.instruments = view.instruments or [InstrumentView(symbol) for symbol in view.symbols]
 
@@ -91,6 +97,7 @@ class Fold:
         recent = np.concatenate((self._recent, given))
         before = min(len(self._recent), 1)
         self._latencies.take(recent[len(self._recent) - before :], before, decided)
+        self.execution.take(block)
         self._count(given, decided)
         self._orders.recent = recent
         self._one_by_one(block)
@@ -136,7 +143,7 @@ class Fold:
         for row in block[_chosen(block)].tolist():
             number, holds, body = row[NUMBER], row[HOLDS], row[BODY:]
             if holds == INPUT:
-                self._orders.take_event(Event._make(body[:_EVENT_WORDS]), Origin._make(body[_EVENT_WORDS:]), number)
+                self._orders.take_event(Event._make(body[:_EVENT_WORDS]), number)
             elif holds == COMMAND:
                 self._orders.take_command(Command._make(body), number)
             else:

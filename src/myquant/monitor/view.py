@@ -187,6 +187,13 @@ class SessionView:
     feed_delay: Histogram | None = None
     round_trip: Histogram | None = None
     slippage: dict[str, Histogram] = field(default_factory=dict)  # entry, exit
+    # Of orders that have ended, by role: order_send, order_ack and order_fill, s
+    order_steps: dict[str, dict[str, Histogram]] = field(default_factory=dict)
+    slippage_paise: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # of all filled units, by what they are held against, then entry or exit
+    partial_fills: int = 0  # that did not complete their order
+    orders_timed_out: int = 0  # had no answer for too long, at any time
 
     # the log
     log_lines: Counter[str] = field(default_factory=Counter)  # by level

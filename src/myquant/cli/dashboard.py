@@ -42,6 +42,7 @@ def serve(
     if context.invoked_subcommand is not None:
         return
     import os
+    from functools import partial
 
     from myquant.cli.monitor import folders_of
     from myquant.cli.settings import load_settings
@@ -50,7 +51,7 @@ def serve(
     given = {"--host": ("dashboard.host", host), "--port": ("dashboard.port", port)}
     flags = {option: f"{key}={value}" for option, (key, value) in given.items() if value is not None}
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
-    run_dashboard(loaded, folders_of(directories, loaded), os.environ)
+    run_dashboard(loaded, folders_of(directories, loaded), os.environ, partial(print, flush=True))
 
 
 @app.command(epilog=PASSWORD_EXAMPLES)

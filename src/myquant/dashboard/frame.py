@@ -1,6 +1,5 @@
 """What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ from fastapi import Request
 from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
+from myquant.dashboard.access import Identity, identity_of
 from myquant.dashboard.components import LiveText, light
 from myquant.dashboard.controls import Controls
+from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import NO_MONITOR, Watch
@@ -34,8 +35,6 @@ PAGES: Final = {
 STYLE: Final = files("myquant.dashboard").joinpath("assets", "pages.css").read_text(encoding="utf-8")
 SCRIPT: Final = files("myquant.dashboard").joinpath("assets", "pages.js").read_text(encoding="utf-8")
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Site:
@@ -47,8 +46,7 @@ class Site:
         state: the monitor's state folder.
         watch: what is known of sessions.
         runs: the list of runs, and verdicts on sessions that have left.
-        can_act: whether who asks may act: acknowledge, test, halt, and the like.
-        who: who asks, for the log.
+        door: who may come in; what somebody does is logged there.
         controls: asks sessions for what somebody wants done.
     """
 
@@ -57,8 +55,7 @@ class Site:
     state: Path
     watch: Watch
     runs: RunsWatch
-    can_act: Callable[[Request], bool]
-    who: Callable[[Request], str]
+    door: Door
     controls: Controls = field(default_factory=Controls)
 
     @property
@@ -72,9 +69,22 @@ class Frame:
     """A page for one who looks. `each_update`: called once an update, as long as he does."""
 
     site: Site
-    can_act: bool
-    who: str
+    identity: Identity
     each_update: list[Callable[[], None]]
+
+    @property
+    def can_act(self) -> bool:
+        """Whether he may acknowledge, test, halt, and the like."""
+        return self.identity.can_act
+
+    @property
+    def who(self) -> str:
+        """Who he is, for logs and people."""
+        return self.identity.who
+
+    def note_act(self, what: str, **fields: object) -> None:
+        """Log what he did."""
+        self.site.door.note_act(what, self.identity, **fields)
 
     @property
     def watch(self) -> Watch:
@@ -99,7 +109,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     ui.add_css(STYLE)
     ui.add_body_html(f"<script>{SCRIPT}</script>")
     ui.dark_mode(THEMES.get(request.cookies.get(THEME, "")))
-    frame = Frame(site, site.can_act(request), site.who(request), [])
+    frame = Frame(site, identity_of(request.scope), [])
     ui.link("To the content", "#content").classes("skip")
     with ui.element("header").classes("head"):
         _head(frame, request)
@@ -119,11 +129,12 @@ def _head(frame: Frame, request: Request) -> None:
                 link.props("aria-current=page")
     told, looked = LiveText("span", "told"), LiveText("span", "looked")
     with ui.element("div").classes("mine"):
-        ui.label("may act" if frame.can_act else "may look")
+        ui.label(f"{frame.identity.role}: {'may act' if frame.can_act else 'may look'}")
         ui.element("button").props('type=button id=theme aria-label="Light or dark"').classes("plain")
-        with ui.element("form").props('method=post action="/logout"'):
-            with ui.element("button").props("type=submit").classes("plain"):
-                ui.label("Log out")
+        form, button = ui.element("form"), ui.element("button").props("type=submit").classes("plain")
+        button.move(form.props('method=post action="/logout"'))
+        with button:
+            ui.label("Log out")
 
     def show() -> None:
         watch = frame.watch

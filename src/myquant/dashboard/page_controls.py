@@ -65,19 +65,19 @@ def check(controls: Controls, views: Sequence[SessionView], asked: Asked) -> Non
 
 
 async def carry_out(
-    controls: Controls, views: Sequence[SessionView], asked: Asked, reason: str, who: str
+    frame: Frame, views: Sequence[SessionView], asked: Asked, reason: str
 ) -> tuple[list[str], list[str]]:
     """Ask each session, all at once; return what they have answered, and what is wrong."""
 
     async def one(view: SessionView) -> tuple[str, bool]:
-        _log.warning(
-            "%s of %s, asked for by %s: %s", asked.action, view.name, who or "the operator", reason or "no reason"
-        )
+        frame.note_act(asked.action, session=view.name, reason=reason)
         try:
-            return f"{view.name}: {await controls.act(view, asked.action, reason, who)}", True
+            message = await frame.site.controls.act(view, asked.action, reason, frame.who)
         except MyquantError as error:
-            _log.warning("%s of %s: %s", asked.action, view.name, error)
+            frame.note_act(f"{asked.action} failed", session=view.name, why=str(error))
             return f"{view.name}: {error}", False
+        frame.note_act(f"{asked.action} done", session=view.name, answer=message)
+        return f"{view.name}: {message}", True
 
     answers = await asyncio.gather(*map(one, views))
     return [text for text, is_done in answers if is_done], [text for text, is_done in answers if not is_done]
@@ -195,7 +195,7 @@ class _Place:
             return str(error)
         if asked.name_wanted and str(self._name.value or "").strip() != asked.name_wanted:
             return f"Type the session's name first, as these are real orders: {asked.name_wanted}"
-        done, failed = await carry_out(controls, views, asked, str(self._reason.value or "").strip(), self._frame.who)
+        done, failed = await carry_out(self._frame, views, asked, str(self._reason.value or "").strip())
         self._say(Cell("; ".join([*done, *failed]), style="failed" if failed else ""))
         return "; ".join(failed)
 

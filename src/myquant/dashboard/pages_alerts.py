@@ -154,7 +154,7 @@ class _Alerts:
             noted = await asyncio.to_thread(acknowledge, look.folder, numbers, note, time.time_ns())
         except MyquantError as error:
             return str(error)
-        _log.info("alerts %s acknowledged by %s", [each.number for each in noted], self._frame.who or "the operator")
+        self._frame.note_act("alerts acknowledged", numbers=[each.number for each in noted], note=note)
         await look.refresh()
         self.show()
         self._say(f"acknowledged: {counted(len(noted), 'alert')}")
@@ -201,6 +201,7 @@ class _Test:
 
     def _begin(self, _key: str) -> None:
         why_not = self._test.begin(when(time.time_ns(), self._frame.zone), self._frame.who)
+        self._frame.note_act("channels tested", why_not=why_not)
         if why_not:
             ui.notify(why_not)
             self._said.show(Cell(why_not, style="degraded"))

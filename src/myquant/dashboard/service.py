@@ -1,33 +1,114 @@
-"""The pages as a process: what looks, what is served, until a signal ends it."""
+"""The pages as a process: what looks, what is served and to whom, until a signal ends it."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
+from myquant.brokers.secrets import Redactor
 from myquant.config.loading import LoadedConfig
-from myquant.dashboard import pages_alerts, pages_compare, pages_evidence, pages_logs, pages_overview, pages_run, pages_runs
+from myquant.dashboard import (
+    pages_alerts,
+    pages_compare,
+    pages_evidence,
+    pages_logs,
+    pages_overview,
+    pages_run,
+    pages_runs,
+    pages_session,
+)
+from myquant.dashboard.access import Role
+from myquant.dashboard.api import make_app
+from myquant.dashboard.card import CardHolder, DashboardCard
+from myquant.dashboard.door import Door
+from myquant.dashboard.facts import MonitorFacts
 from myquant.dashboard.frame import Site
+from myquant.dashboard.guard import ENTER, Guard
+from myquant.dashboard.login import login_router
+from myquant.dashboard.opening import Opening, listen, open_for, server_config
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
-from myquant.monitor.loop import Log
+from myquant.session.log import SessionLog, open_log
+from myquant.session.log_files import bounds_of
 
-PAGES = (pages_overview, pages_alerts, pages_logs, pages_runs, pages_run, pages_compare, pages_evidence)
+NAME: Final = "dashboard"  # of the process, in its log; its folder is beside that of the monitor
+PAGES: Final = (
+    pages_overview,
+    pages_session,
+    pages_alerts,
+    pages_logs,
+    pages_runs,
+    pages_run,
+    pages_compare,
+    pages_evidence,
+)
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<path d='M3 26 12 12l7 8L29 5' fill='none' stroke='#0b4f9e' stroke-width='4'/></svg>"
 )
 
 
-def make_app(site: Site) -> FastAPI:
-    """Return all that is served, but for who may see it."""
+def run_dashboard(
+    loaded: LoadedConfig, directories: Sequence[Path], environ: Mapping[str, str], say: Callable[[str], None]
+) -> None:
+    """Serve the pages until SIGTERM or SIGINT. `say`: tells who sits there where they are, and a link that lets him in.
+
+    Raises ConfigError for settings that can't be followed, MyquantError where it can't listen or another process serves the pages.
+    """
+    settings = loaded.config.dashboard
+    opening = open_for(settings, environ)
+    state = monitor_folder()
+    with CardHolder(state) as holder:
+        log = _open_log(loaded, state.parent / NAME, opening.token)
+        try:
+            listening = listen(settings)
+            host, port = listening.getsockname()[:2]
+            card = DashboardCard(host, port, os.getpid(), opening.token, settings.tls_certificate)
+            door = Door(settings, opening.token, log)
+            served = make_site(loaded, directories, state, door, log, environ, url=card.url)
+            server = uvicorn.Server(server_config(Guard(served, door), opening))
+            holder.show(card)
+            _greet(opening, card, door, log, say)
+            server.run(sockets=[listening])
+            log.info("left")
+        finally:
+            log.close()
+
+
+def make_site(
+    loaded: LoadedConfig,
+    directories: Sequence[Path],
+    state: Path,
+    door: Door,
+    log: SessionLog,
+    environ: Mapping[str, str],
+    *,
+    url: str,
+) -> FastAPI:
+    """Return all that is served, API, login and pages; the guard has to stand before it. `state`: the monitor's folder."""
+    watch = Watch(loaded, directories, state, log)
+    runs = RunsWatch(loaded, directories, state, lambda: watch.views, log)
+    site = Site(loaded, directories, state, watch, runs, door)
+    app = make_app(door, MonitorFacts(watch.monitor, loaded, state, environ), site.controls, lambda: url)
+    app.include_router(login_router(door))
+    app.router.lifespan_context = _looking(site)
+    for page in PAGES:
+        page.register(site)
+    ui.run_with(app, title="myquant", language="en-GB", tailwind=False, show_welcome_message=False, favicon=FAVICON)
+    return app
+
+
+def _looking(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what is done as long as pages are served."""
 
     @asynccontextmanager
     async def looking(_: FastAPI) -> AsyncIterator[None]:
@@ -38,29 +119,27 @@ def make_app(site: Site) -> FastAPI:
         await asyncio.gather(*tasks)
         site.watch.close()
 
-    app = FastAPI(title="myquant", lifespan=looking, docs_url=None, redoc_url=None, openapi_url=None)
-    for page in PAGES:
-        page.register(site)
-    ui.run_with(app, title="myquant", language="en-GB", tailwind=False, show_welcome_message=False, favicon=FAVICON)
-    return app
+    return looking
 
 
-class _StderrLog:
-    """Says what happens on stderr."""
+def _open_log(loaded: LoadedConfig, folder: Path, token: str) -> SessionLog:
+    redactor = Redactor([token])
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    return open_log(
+        folder,
+        redactor.text,
+        session=NAME,
+        clock=time.time_ns,
+        bounds=bounds_of(loaded.config.logs),
+        process=NAME,
+        zone=ZoneInfo(loaded.config.session.timezone),
+    )
 
-    def info(self, event: str, **fields: object) -> None:
-        """Say something that is as it should be."""
-        print(event, *(f"{name}={value}" for name, value in fields.items()), file=sys.stderr)
 
-    warning = error = info
-
-
-def run_dashboard(loaded: LoadedConfig, directories: Sequence[Path], environ: Mapping[str, str]) -> None:
-    """Serve the pages until SIGTERM or SIGINT."""
-    state = monitor_folder()
-    log: Log = _StderrLog()
-    watch = Watch(loaded, directories, state, log)
-    runs = RunsWatch(loaded, directories, state, lambda: watch.views, log)
-    site = Site(loaded, directories, state, watch, runs, lambda _: True, lambda _: "")
-    settings = loaded.config.dashboard
-    uvicorn.run(make_app(site), host=settings.host, port=settings.port, log_level="warning")
+def _greet(opening: Opening, card: DashboardCard, door: Door, log: SessionLog, say: Callable[[str], None]) -> None:
+    for each in opening.warnings:
+        log.warning(each, host=card.host)
+    log.info("serving", host=card.host, port=card.port)
+    say(f"dashboard: {card.url}")
+    if not door.has_passwords:
+        say(f"dashboard, lets one browser in: {card.url}{ENTER}?key={door.links.make(Role.OPERATOR)}")

@@ -197,6 +197,7 @@ class _Pictures:
     def __init__(self, frame: Frame, name: str, traces: Traces, theme: str) -> None:
         self._frame, self._name, self._traces = frame, name, traces
         self._palette: Palette | None = {"dark": DARK, "light": LIGHT}.get(theme)
+        self._trace: Trace | None = None
         self._pictures: list[Picture] = []
         self._said = LiveText("p", "empty")
         self._place = ui.element("div")
@@ -235,10 +236,12 @@ class _Pictures:
         self._said.show(text)
         if trace is None:
             return
-        if self._pictures:
+        if trace is self._trace:
             for picture in self._pictures:
                 picture.update(trace)
-        else:
+        else:  # the first, or of another session of the same name
+            self._trace, self._pictures = trace, []
+            self._place.clear()
             with self._place:
                 self._build(trace, self._palette)
         self._trades.show(trade_rows(trace))

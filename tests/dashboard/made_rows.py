@@ -8,9 +8,22 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.layout import dtype_of
 from myquant.core.records import Command, Event
-from myquant.dashboard.trace_rows import HELD, HELD_VALUES
 from myquant.journal import record
-from myquant.journal.record import BODY, COMMAND, HOLDS, INPUT, NOTE, NUMBER, WORDS, Input, Ledger, Note, Origin
+from myquant.journal.record import (
+    BODY,
+    COMMAND,
+    HOLDS,
+    INPUT,
+    NOTE,
+    NUMBER,
+    POSITION,
+    WORDS,
+    Holding,
+    Input,
+    Ledger,
+    Note,
+    Origin,
+)
 
 SECOND_NS = 10**9
 BEGAN_NS = 1_759_463_100 * SECOND_NS  # 2025-10-03 09:15 in India
@@ -44,8 +57,8 @@ class Made:
         self.note(record.LEDGER, code, 0, wall_ns, *whole.values())
 
     def holding(self, instrument: int, wall_ns: int, **fields: int) -> None:
-        whole = dict.fromkeys(HELD_VALUES, 0) | fields
-        self.note(HELD, 0, instrument, wall_ns, *whole.values())
+        whole = dict.fromkeys(Holding._fields, 0) | fields
+        self.note(POSITION, 0, instrument, wall_ns, *whole.values())
 
     def rows(self) -> np.ndarray[Any, Any]:
         """Return them as int64 (n, WORDS), without checksums."""

@@ -84,12 +84,12 @@ def test_what_lies_on_one_picture_can_be_told_without_colour() -> None:
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_colours_stand_out_from_the_paper(palette: Palette) -> None:
+def test_colours_stand_out_from_the_ground(palette: Palette) -> None:
     colours = asdict(palette)
-    paper = luminance(colours.pop("paper"))
-    assert luminance(colours.pop("grid")) != paper
+    ground = luminance(colours.pop("ground"))
+    assert luminance(colours.pop("grid")) != ground
     for name, colour in colours.items():
-        high, low = sorted((luminance(colour), paper), reverse=True)
+        high, low = sorted((luminance(colour), ground), reverse=True)
         assert (high + 0.05) / (low + 0.05) >= 4.5, name
     assert all(one != other for one, other in combinations(colours.values(), 2))
 

@@ -8,8 +8,7 @@ import numpy as np
 from dashboard.made_rows import SECOND_NS
 from myquant.core import codes
 from myquant.core.records import Command, Event
-from myquant.dashboard.trace_rows import HELD, HELD_VALUES
-from myquant.journal.record import BEAT, BODY, COMMAND, HOLDS, INPUT, LEDGER, NOTE, Ledger, Origin
+from myquant.journal.record import BEAT, BODY, COMMAND, HOLDS, INPUT, LEDGER, NOTE, POSITION, Holding, Ledger, Origin
 
 MINUTE_NS = 60 * SECOND_NS
 
@@ -87,6 +86,6 @@ class Oracle:
         elif kind == LEDGER:
             ledger = Ledger._make(values)
             self.ledgers.append((wall_ns, self._clock, ledger.equity, ledger.drawdown))
-        elif kind == HELD:
-            places = [HELD_VALUES.index(name) for name in ("position_id", "stop", "floor", "target")]
+        elif kind == POSITION:
+            places = [Holding._fields.index(name) for name in ("position_id", "stop", "floor", "target")]
             self.held[instrument].append((wall_ns, *(values[place] for place in places)))

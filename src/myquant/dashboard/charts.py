@@ -48,9 +48,9 @@ ROLES: Final = {ENTRY: "triangle", "exit": "diamond", "stop": "rect"}
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of a theme. Each has a contrast of 4.5 or more with `paper`."""
+    """Colours of a theme. Each has a contrast of 4.5 or more with `ground`."""
 
-    paper: str
+    ground: str
     ink: str
     quiet: str
     grid: str  # of lines that only help
@@ -121,7 +121,7 @@ def mark_series(marks: Sequence[Mark], zone: ZoneInfo, palette: Palette) -> list
             "symbolSize": 13,
             "symbolKeepAspect": True,
             "symbolRotate": 180 if reason == "trailing_stop" else 0,
-            "itemStyle": {"color": palette.paper, "borderColor": _colour_of(reason, palette), "borderWidth": 2},
+            "itemStyle": {"color": palette.ground, "borderColor": _colour_of(reason, palette), "borderWidth": 2},
             "label": {
                 "show": len(marks) <= MARKS_NAMED_MAX,
                 "formatter": "{b}",
@@ -233,7 +233,7 @@ def slippage_chart(slips: Sequence[Slip], zone: ZoneInfo, palette: Palette) -> O
             {"name": slip.text, "value": [at, slip.points]}
             for at, slip in zip(_ms([slip.time_ns for slip in of_role], zone), of_role, strict=True)
         ]
-        style = {"color": palette.paper, "borderColor": colours[role], "borderWidth": 2}
+        style = {"color": palette.ground, "borderColor": colours[role], "borderWidth": 2}
         series.append(
             {"id": role, "name": label(role), "type": "scatter", "symbol": shape, "itemStyle": style, "data": data}
         )
@@ -320,14 +320,14 @@ def _chart(zone: ZoneInfo, palette: Palette, description: str) -> Options:
     return {
         "useUTC": True,
         "animation": False,
-        "backgroundColor": palette.paper,
+        "backgroundColor": palette.ground,
         "textStyle": {"color": palette.ink},
         "aria": {"enabled": True, "label": {"description": description}},
         "grid": {"left": 80, "right": 24, "top": 40, "bottom": 84},
         "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 30},
         "tooltip": {
             "trigger": "axis",
-            "backgroundColor": palette.paper,
+            "backgroundColor": palette.ground,
             "borderColor": palette.quiet,
             "textStyle": {"color": palette.ink},
         },

@@ -31,6 +31,8 @@ ALL_DAYS: Final = "all days"
 EVER: Final = Range(0, 2**62)
 ORDERS_MAX: Final = 100
 TRADES_MAX: Final = 100
+SPANS_MAX: Final = 50
+LONG: Final = "max-height: 28rem; overflow-y: auto"  # of a table that may be
 IS_DARK: Final = "document.body.classList.contains('body--dark')"
 ANSWER_S: Final = 5.0
 STAGE_TEXTS: Final = {
@@ -61,7 +63,7 @@ def build_session(frame: Frame, name: str, traces: Traces, theme: str, parts: Se
     _build_facts(frame, name)
     _Pictures(frame, name, traces, theme)
     heading("Orders")
-    with ui.element("div").classes("cards"):
+    with ui.element("div").classes("cards").style(LONG):
         orders = LiveTable(ORDER_COLUMNS, "Orders, newest first", "No order was sent yet.")
     frame.each_update.append(lambda: orders.show(order_rows(frame.watch.views.get(name, view), frame.zone)))
     for part in parts:
@@ -141,6 +143,26 @@ def refusal_rows(trace: Trace) -> list[Row]:
     return rows
 
 
+def span_rows(trace: Trace) -> list[Row]:
+    """Return the newest halts of entries and outages of the feed."""
+    kinds = (("entries halted", trace.halts), ("feed stale", trace.outages))
+    spans = sorted(
+        ((span.from_ns, name, span) for name, known in kinds for span in known), key=lambda each: each[:2], reverse=True
+    )[:SPANS_MAX]
+    return [
+        (
+            f"{name}/{from_ns}",
+            (
+                name,
+                label(span.reason) or NOTHING,
+                clock(from_ns, trace.zone),
+                "it goes on" if span.to_ns is None else clock(span.to_ns, trace.zone),
+            ),
+        )
+        for from_ns, name, span in spans
+    ]
+
+
 def trade_rows(trace: Trace) -> list[Row]:
     """Return the newest entries and exits."""
     return [
@@ -175,13 +197,19 @@ class _Pictures:
     def __init__(self, frame: Frame, name: str, traces: Traces, theme: str) -> None:
         self._frame, self._name, self._traces = frame, name, traces
         self._palette: Palette | None = {"dark": DARK, "light": LIGHT}.get(theme)
+        self._trace: Trace | None = None
         self._pictures: list[Picture] = []
         self._said = LiveText("p", "empty")
         self._place = ui.element("div")
         heading("Entries and exits")
-        with ui.element("div").classes("cards"):
+        with ui.element("div").classes("cards").style(LONG):
             columns = ("At", "Instrument", "What", "#Units", "#Price, Rs", "#Net, Rs")
             self._trades = LiveTable(columns, "Entries and exits, newest first", "Nothing was entered yet.")
+        heading("Halts and outages")
+        with ui.element("div").classes("cards"):
+            self._spans = LiveTable(
+                ("What", "Why", "From", "To"), "Halts of entries and outages of the feed, newest first", "None."
+            )
         heading("Refused")
         with ui.element("div").classes("cards"):
             self._refused = LiveTable(
@@ -208,13 +236,16 @@ class _Pictures:
         self._said.show(text)
         if trace is None:
             return
-        if self._pictures:
+        if trace is self._trace:
             for picture in self._pictures:
                 picture.update(trace)
-        else:
+        else:  # the first, or of another session of the same name
+            self._trace, self._pictures = trace, []
+            self._place.clear()
             with self._place:
                 self._build(trace, self._palette)
         self._trades.show(trade_rows(trace))
+        self._spans.show(span_rows(trace))
         self._refused.show(refusal_rows(trace))
 
     def _build(self, trace: Trace, palette: Palette) -> None:

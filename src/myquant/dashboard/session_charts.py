@@ -66,7 +66,7 @@ class Picture:
         with ui.element("details"):
             with ui.element("summary").on("click", lambda: self._show_table(trace)):
                 ui.label(f"{self.name}, as a table")
-            self._place = ui.element("div")
+            self._place = ui.element("div").style("max-height: 28rem; overflow-y: auto")
 
     def update(self, trace: Trace) -> None:
         """Send what is new."""

@@ -90,7 +90,8 @@ class LogPart:
         with ui.element("div").classes("actions"):
             self._level = ui.select(list(LEVELS), value="info", label="Level, and worse").style("min-width: 10rem")
             self._text = ui.input("With this text").props("clearable debounce=300")
-        self._table = LiveTable(COLUMNS, "Events of the log, newest first", "No event is like that.")
+        with ui.element("div").classes("cards").style("max-height: 28rem; overflow-y: auto"):
+            self._table = LiveTable(COLUMNS, "Events of the log, newest first", "No event is like that.")
         ui.timer(update_s, self._update)
         ui.context.client.on_delete(self._end.close)
 

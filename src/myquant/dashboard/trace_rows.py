@@ -13,7 +13,20 @@ from myquant.core import codes
 from myquant.core.compiled import inlined
 from myquant.core.guard import refuse
 from myquant.core.records import Command, Event
-from myquant.journal.record import BEAT, BODY, COMMAND, HOLDS, INPUT, LEDGER, NOTE, STARTED, STOPPED, Ledger
+from myquant.journal.record import (
+    BEAT,
+    BODY,
+    COMMAND,
+    HOLDS,
+    INPUT,
+    LEDGER,
+    NOTE,
+    POSITION,
+    STARTED,
+    STOPPED,
+    Holding,
+    Ledger,
+)
 from myquant.ticks.compiled import kept
 
 Words = NDArray[np.int64]
@@ -37,12 +50,6 @@ NO_ROW: Final = -1
 # Columns of `Tables.ledgers`: one note, money in paise.
 WALL, CLOCK, EQUITY, DAY_PNL, DRAWDOWN, HALT = range(6)  # CLOCK: exchange time of the last beat; 0: not known
 LEDGER_WORDS: Final = 6
-
-HELD: Final = 11  # the note of what an instrument holds, each second; its values:
-HELD_VALUES: Final = (
-    *("position_id", "quantity", "bought", "entry_price", "stop", "floor", "highest", "activation", "target", "tier"),
-    *("last_price", "rests", "trigger"),
-)
 
 # Columns of `Tables.levels`: for how long the prices that close a position stood where they are.
 _LEVEL_VALUES: Final = ("position_id", "quantity", "entry_price", "stop", "floor", "activation", "target", "trigger")
@@ -85,7 +92,7 @@ _C_KIND, _C_TIME, _C_EVENT, _C_REASON = map(_command, ("kind", "time_ns", "event
 _N_KIND, _N_CODE, _N_INSTRUMENT, _N_WALL = BODY, BODY + 1, BODY + 2, BODY + 3
 _BEAT_CLOCK: Final = _VALUES + 5
 _EQUITY, _DAY_PNL, _DRAWDOWN = (_VALUES + Ledger._fields.index(name) for name in ("equity", "day_pnl", "drawdown"))
-_HELD: Final = tuple(_VALUES + HELD_VALUES.index(name) for name in _LEVEL_VALUES)
+_HELD: Final = tuple(_VALUES + Holding._fields.index(name) for name in _LEVEL_VALUES)
 
 
 class Tables(NamedTuple):
@@ -233,7 +240,7 @@ def _take_note(rows: Words, at: int, tables: Tables) -> None:
         ledgers[row, WALL], ledgers[row, CLOCK] = rows[at, _N_WALL], memo[EXCHANGE]
         ledgers[row, EQUITY], ledgers[row, DAY_PNL] = rows[at, _EQUITY], rows[at, _DAY_PNL]
         ledgers[row, DRAWDOWN], ledgers[row, HALT] = rows[at, _DRAWDOWN], rows[at, _N_CODE]
-    elif kind == HELD:
+    elif kind == POSITION:
         _take_levels(rows, at, tables)
     elif kind in (STARTED, STOPPED):
         _point_at(at, tables)

@@ -37,7 +37,9 @@ def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, 
         if isinstance(route, Mount):
             yield path, []
             yield from routes_of(list(route.routes or ()), path.rstrip("/"))
-        elif isinstance(inner := getattr(route, "original_router", None) or getattr(route, "router", None), object) and hasattr(inner, "routes"):
+        elif isinstance(
+            inner := getattr(route, "original_router", None) or getattr(route, "router", None), object
+        ) and hasattr(inner, "routes"):
             yield from routes_of(list(inner.routes), path)
         else:
             yield path, sorted(getattr(route, "methods", None) or [])
@@ -53,7 +55,9 @@ async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, 
 
 
 def main() -> None:
-    settings = loaded(dashboard__port=0, dashboard__password_hash=HASH, **dict(each.split("=", 1) for each in sys.argv[1:]))
+    settings = loaded(
+        dashboard__port=0, dashboard__password_hash=HASH, **dict(each.split("=", 1) for each in sys.argv[1:])
+    )
     opening = Opening(settings.config.dashboard, TOKEN)
     door = Door(opening.settings, TOKEN, Lines())
     app = make_app(door, MadeFacts(), Controls(), lambda: "http://127.0.0.1")

@@ -106,7 +106,11 @@ def test_what_was_seen_is_done_and_logged(house: House) -> None:
     answer = browser.post("/api/sessions/monday/flatten", json=order)
     assert answer.json() == {"message": "entries halted"}
     ((folder, request, reason),) = house.asked
-    assert (str(folder), request, reason) == ("runs/monday", "flatten", "news (dashboard: operator by link from 127.0.0.1)")
+    assert (str(folder), request, reason) == (
+        "runs/monday",
+        "flatten",
+        "news (dashboard: operator by link from 127.0.0.1)",
+    )
     assert house.log.events == ["flatten", "flatten done"]
 
 

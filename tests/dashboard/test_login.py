@@ -55,7 +55,9 @@ def test_a_form_of_elsewhere_logs_nobody_in() -> None:
     assert len(house.door.logins) == 0
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"&".join([b"a=b"] * 50), b"password=" + b"x" * 20_000, b"form=%ff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b"&".join([b"a=b"] * 50), b"password=" + b"x" * 20_000, b"form=%ff"]
+)
 def test_a_form_that_is_none_is_refused(body: bytes) -> None:
     browser = House().browser()
     browser.get("/login")
@@ -139,7 +141,15 @@ def test_no_secret_is_in_any_page_field_or_line_of_the_log() -> None:
         said += answer.text + str(answer.headers)
     secret = dict(browser.cookies)["myquant-9465"]
     key = house.door.links.make(Role.VIEWER)
-    for path in ("/login", f"/enter?key={key[:-1]}", "/api/health", "/api/logs", "/api/runs", "/api/openapi.json", "/no"):
+    for path in (
+        "/login",
+        f"/enter?key={key[:-1]}",
+        "/api/health",
+        "/api/logs",
+        "/api/runs",
+        "/api/openapi.json",
+        "/no",
+    ):
         answer = browser.get(path)
         said += answer.text + str(answer.headers)
     said += repr(house.log.lines)

@@ -10,9 +10,9 @@ from laws.watching import Silent
 from monitor.made_views import view
 from myquant.config.watching import DashboardSettings
 from myquant.dashboard.access import HOUR_S, Identity, Role
-from myquant.dashboard.asked import Asked
 from myquant.dashboard.answers import RefusedError
 from myquant.dashboard.api import Order, perform
+from myquant.dashboard.asked import Asked
 from myquant.dashboard.controls import Controls
 from myquant.dashboard.door import Door
 from myquant.dashboard.opening import listen, open_for
@@ -54,7 +54,7 @@ def opened(values: Values) -> str:
 
 def named(values: Values) -> bool:
     """Return whether a browser may call this machine desk.example.com."""
-    asked = Asked("GET", "/", "http", "10.0.0.1", 9465, {"host": "desk.example.com"}, (), "")
+    asked = Asked("GET", "/", "http", "10.0.0.1", 9465, {"host": "desk.example.com"}, ())
     return asked.is_for(of(values).host, of(values).names)
 
 

@@ -95,14 +95,14 @@ def test_channels_are_not_tested_again_and_again(house: House) -> None:
     assert program.post("/api/alerts/test").status_code == 429
 
 
-def previewed(house: House, browser: Any, action: str = "flatten") -> str:
+def previewed(browser: Any, action: str = "flatten") -> str:
     found: str = browser.get(f"/api/sessions/monday/preview/{action}").json()["token"]
     return found
 
 
 def test_what_was_seen_is_done_and_logged(house: House) -> None:
     browser = house.logged_in()
-    order = {"confirm": previewed(house, browser), "reason": "news"}
+    order = {"confirm": previewed(browser), "reason": "news"}
     answer = browser.post("/api/sessions/monday/flatten", json=order)
     assert answer.json() == {"message": "entries halted"}
     ((folder, request, reason),) = house.asked
@@ -118,7 +118,7 @@ def test_what_was_seen_is_done_and_logged(house: House) -> None:
 def test_what_was_not_seen_is_not_done(what: str) -> None:
     house = House(controls=str(what != "controls").lower())
     browser = house.logged_in()
-    token = previewed(house, browser, "halt" if what == "another action" else "flatten")
+    token = previewed(browser, "halt" if what == "another action" else "flatten")
     house.clock.now_s += 61 if what == "too old" else 0
     if what == "position":
         house.facts.views["monday"].instruments = held(150)
@@ -130,7 +130,7 @@ def test_what_was_not_seen_is_not_done(what: str) -> None:
 def test_a_session_that_does_not_answer_is_told(house: House) -> None:
     house.answer = MyquantError("runs/monday: no answer within 5 s")
     browser = house.logged_in()
-    answer = browser.post("/api/sessions/monday/halt", json={"confirm": previewed(house, browser, "halt")})
+    answer = browser.post("/api/sessions/monday/halt", json={"confirm": previewed(browser, "halt")})
     assert (answer.status_code, "no answer within 5 s" in answer.json()["detail"]) == (409, True)
     assert house.log.events == ["halt", "halt failed"]
 

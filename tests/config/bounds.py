@@ -136,4 +136,7 @@ NUMBERS: dict[str, tuple[Any, ...]] = {
     "alerts.per_hour": ([1, 100_000], [0, 100_001]),
     "monitor.port": ([0, 65_535], [-1, 65_536]),
     "monitor.look_s": ([Decimal("0.05"), 10], [Decimal("0.049"), Decimal("10.001"), Decimal("0.0500001")]),
+    "dashboard.port": ([0, 65_535], [-1, 65_536]),
+    "dashboard.login_hours": ([Decimal("0.000001"), 720], [0, Decimal("720.000001"), Decimal("0.0000001")]),
+    "dashboard.update_s": ([Decimal("0.2"), 10], [Decimal("0.199999"), Decimal("10.000001"), Decimal("0.2000001")]),
 }

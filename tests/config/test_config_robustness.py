@@ -142,7 +142,7 @@ def test_mutated_files(tmp_path: Path, block: int) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_nasty_values_of_every_key(key: str) -> None:
-    assert None in [loads_or_says(assignments=[f"{key}={text}"]) for text in random.Random(key).sample(NASTY, 12)]
+    assert None in [loads_or_says(assignments=[f"{key}={text}"]) for text in random.Random(key).sample(NASTY, 16)]
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

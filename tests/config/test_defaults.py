@@ -134,6 +134,19 @@ retry_s = 5.0
 retry_max_s = 300.0
 give_up_s = 86400.0
 down_after = 3
+[dashboard]
+enabled = true
+host = "127.0.0.1"
+port = 9465
+names = []
+password_hash = ""
+viewer_password_hash = ""
+controls = false
+login_hours = 12.0
+tls_certificate = ""
+tls_key = ""
+update_s = 1.0
+verdicts = true
 """
 
 

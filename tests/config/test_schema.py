@@ -39,6 +39,11 @@ WEB_ADDRESS = (
     ["", "http://127.0.0.1:4318/v1/logs", "https://[::1]:3100/otlp/v1/logs?a=b", "https://collector.example"],
     ["host", "ftp://host/a", "https://", "https://a b/", "https://user:word@host/", "https://host/" + "x" * 300],
 )
+HASH = (
+    ["", "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHQ$aGFzaA"],
+    ["secret", "$argon2i$v=19$m=1,t=1,p=1$YQ$YQ", "$argon2id$v=19$m=1,t=1,p=1$YQ$", "$2b$12$abc", "x" * 301],
+)
+FILE = (["", "cert.pem", "/etc/ssl/a b.pem"], ["a\nb", "a\0b", "\udcff", "x" * 4097])
 CLOCK = (["", "00:00", "23:59"], ["24:00", "9:10", "09:10:00", "noon"])
 TEXTS = {
     "angelone.rest_url": ADDRESS,
@@ -63,9 +68,15 @@ TEXTS = {
     "monitor.expect_by": CLOCK,
     "alerts.quiet_from": CLOCK,
     "alerts.quiet_to": CLOCK,
+    "dashboard.host": (["127.0.0.1", "::1", "0.0.0.0"], ["", "host"]),  # noqa: S104  (a value)
+    "dashboard.password_hash": HASH,
+    "dashboard.viewer_password_hash": HASH,
+    "dashboard.tls_certificate": FILE,
+    "dashboard.tls_key": FILE,
 }
 NAMES = {"alerts.info", "alerts.warning", "alerts.critical", "alerts.off"}
-LISTS = {"risk.tp_points", "risk.tp_percents", "monitor.day_loss_percents", "monitor.expect", *NAMES}
+HOSTS = "dashboard.names"
+LISTS = {"risk.tp_points", "risk.tp_percents", "monitor.day_loss_percents", "monitor.expect", HOSTS, *NAMES}
 FLAGS = {
     f"{section}.{key}"
     for section, model in SECTIONS.items()
@@ -166,6 +177,12 @@ def test_lists_of_names(key: str) -> None:
     assert load(key, []) == ()
     for other in (["a b"], ["x" * 101], [5], ["mail"] * 33, "mail", 7):
         refusal(key, other)
+
+
+def test_names_of_hosts() -> None:
+    assert load(HOSTS, ["desk", "desk.example.com"]) == ("desk", "desk.example.com")
+    for other in (["a b"], ["desk:9465"], ["-desk"], [""], ["x" * 254], ["desk"] * 33, "desk"):
+        refusal(HOSTS, other)
 
 
 def test_shares_of_the_days_loss() -> None:

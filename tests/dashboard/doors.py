@@ -119,7 +119,9 @@ class Browser:
     async def _sent(self, method: str, path: str, given: dict[str, Any]) -> Response:
         transport = ASGITransport(self._app, client=(self._address, 5000))
         headers = {**self.headers, **given.pop("headers", {})}
-        async with AsyncClient(transport=transport, base_url=self._url, cookies=self.cookies, headers=headers) as client:
+        async with AsyncClient(
+            transport=transport, base_url=self._url, cookies=self.cookies, headers=headers
+        ) as client:
             response = await client.request(method, path, **given)
             self.cookies = client.cookies
         return response

@@ -37,7 +37,7 @@ def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, 
         if isinstance(route, Mount):
             yield path, []
             yield from routes_of(list(route.routes or ()), path.rstrip("/"))
-        elif isinstance(inner := getattr(route, "original_router", None) or getattr(route, "router", None), object) and hasattr(inner, "routes"):
+        elif inner := getattr(route, "original_router", None):  # how FastAPI keeps a router that was included
             yield from routes_of(list(inner.routes), path)
         else:
             yield path, sorted(getattr(route, "methods", None) or [])
@@ -48,12 +48,15 @@ async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, 
     port = listening.getsockname()[1]
     keys = {str(role): door.links.make(role) for role in Role}
     server = uvicorn.Server(server_config(Guard(app, door), opening))
-    print(json.dumps({"port": port, "keys": keys, "routes": routes}), flush=True)
+    sys.stdout.write(json.dumps({"port": port, "keys": keys, "routes": routes}) + "\n")
+    sys.stdout.flush()
     await server.serve(sockets=[listening])
 
 
 def main() -> None:
-    settings = loaded(dashboard__port=0, dashboard__password_hash=HASH, **dict(each.split("=", 1) for each in sys.argv[1:]))
+    settings = loaded(
+        dashboard__port=0, dashboard__password_hash=HASH, **dict(each.split("=", 1) for each in sys.argv[1:])
+    )
     opening = Opening(settings.config.dashboard, TOKEN)
     door = Door(opening.settings, TOKEN, Lines())
     app = make_app(door, MadeFacts(), Controls(), lambda: "http://127.0.0.1")

@@ -53,7 +53,9 @@ def test_a_password_that_is_no_good(bad: str) -> None:
         hash_password(bad)
 
 
-@pytest.mark.parametrize("hashed", ["$argon2id$v=19$m=8,t=1,p=1$aaaa$bbbb", "$argon2id$v=19$m=1,t=1,p=1$c29tZXNhbHQ$c29tZXNhbHQ"])
+@pytest.mark.parametrize(
+    "hashed", ["$argon2id$v=19$m=8,t=1,p=1$aaaa$bbbb", "$argon2id$v=19$m=1,t=1,p=1$c29tZXNhbHQ$c29tZXNhbHQ"]
+)
 def test_a_hash_that_can_not_be_checked_is_told_at_the_start(hashed: str) -> None:
     with pytest.raises(ConfigError, match=r"dashboard.viewer_password_hash: .*myquant dashboard password"):
         of(viewers=hashed)

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from laws import delivered, judged, logged, measured, ordered, probes, watching, wired
+from dashboard.doors import HASH, PASSWORD
+from laws import delivered, judged, logged, measured, ordered, paging, probes, watching, wired
 from laws.probes import (
     after,
     brokerage,
@@ -240,6 +241,15 @@ TABLE: Final[dict[str, Row]] = {
     "alerts.retry_max_s": Row(600, delivered.waits),
     "alerts.give_up_s": Row(3600, delivered.given_up),
     "alerts.down_after": Row(1, delivered.failures_until_down),
+    "dashboard.host": Row("127.0.0.2", paging.served_at, {"dashboard.port": 0}),
+    "dashboard.port": Row(0, paging.served_at),
+    "dashboard.names": Row(("desk.example.com",), paging.named),
+    "dashboard.password_hash": Row(HASH, paging.entered_by(PASSWORD)),
+    "dashboard.viewer_password_hash": Row(HASH, paging.entered_by(PASSWORD)),
+    "dashboard.controls": Row(True, paging.asked_of_a_session),
+    "dashboard.login_hours": Row(1, paging.login_hours),
+    "dashboard.tls_certificate": Row("no/such.pem", paging.opened),
+    "dashboard.tls_key": Row("no/such.pem", paging.opened),
 }
 
 # What a change must do beyond being seen: these only ever grow.

@@ -34,9 +34,11 @@ HostName = Annotated[
 PasswordHash = Annotated[
     str,
     Field(pattern=r"^(\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+)?$", max_length=300),
-    Allowed('what `myquant dashboard password` prints, or "" for none'),
+    Allowed('a hash as `myquant dashboard password` prints it, or "" for none'),
 ]
-FilePath = Annotated[str, Field(max_length=4096), Allowed('a file, or "" for none')]
+FilePath = Annotated[
+    str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096), Allowed('a file on one line, or "" for none')
+]
 LongSeconds = Annotated[Decimal, Field(gt=0, le=604_800, decimal_places=PERCENT_DECIMALS)]
 Severity = Literal["info", "warning", "critical"]
 

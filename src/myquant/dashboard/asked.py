@@ -35,7 +35,8 @@ class Asked:
     port: int  # of the server
     fields: Mapping[str, str]  # those of `ONCE`, and accept
     cookies: tuple[tuple[str, str], ...]
-    repeated: str  # a field that came twice and must not; "": none
+    repeated: str = ""  # a field that came twice and must not; "": none
+    head_bytes: int = 0  # of address and fields
 
     @classmethod
     def of(cls, scope: Mapping[str, Any]) -> "Asked":
@@ -51,6 +52,8 @@ class Asked:
                 repeated = name
             elif name in ONCE or name == "accept":
                 fields[name] = value
+        head_bytes = sum(len(name) + len(value) for name, value in scope.get("headers", ()))
+        head_bytes += len(scope.get("raw_path") or b"") + len(scope.get("query_string", b""))
         client, server = scope.get("client") or ("unknown", 0), scope.get("server") or ("", 0)
         return cls(
             str(scope.get("method", "")) if scope["type"] == "http" else "",
@@ -61,6 +64,7 @@ class Asked:
             fields,
             tuple(cookies),
             repeated,
+            head_bytes,
         )
 
     @property

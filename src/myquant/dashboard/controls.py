@@ -28,7 +28,6 @@ ACTIONS: Final = get_args(Action)
 VALID_S: Final = 60.0
 NOTE_MAX: Final = 120  # characters of a reason: who asked is written behind it
 RUPEE: Final = "\N{INDIAN RUPEE SIGN}"
-UNANSWERED: Final = "the request may still be taken"
 _WORKING: Final = {STATE_NAMES[state] for state in AT_WORK}
 _TEXTS: Final = {HALT_NAMES[code]: halt for code, halt in HALTS.items()}
 

@@ -23,6 +23,7 @@ API: Final = "/api/"
 ASSETS: Final = "/_nicegui/"
 SOCKETS: Final = "/_nicegui_ws/"  # what a page says to its session on the server; it does not say what may be done
 VIEWERS: Final = (LOGOUT,)  # what one who only looks may send
+HEAD_BYTES_MAX: Final = 16_384  # of a request's line and fields
 BODY_BYTES_MAX: Final = 2**20
 BODY_S: Final = 10.0  # a request's body comes within it
 POLICY_VIOLATION: Final = 1008  # code of a socket's end
@@ -93,6 +94,10 @@ class Guard:
     def _judged(self, asked: Asked) -> Identity | Response | None:
         """Return who asks, None for anybody at the login, or the refusal."""
         settings = self._door.settings
+        if asked.head_bytes > HEAD_BYTES_MAX:
+            return _refused(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"at most {HEAD_BYTES_MAX:,} bytes of fields are taken"
+            )
         if asked.repeated:
             return _refused(HTTPStatus.BAD_REQUEST, f"the field {asked.repeated} must not come twice")
         if not asked.is_for(settings.host, settings.names):

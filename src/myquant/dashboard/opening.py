@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from myquant.brokers.secrets import Keyring, chosen_token
 from myquant.config.watching import DashboardSettings
-from myquant.dashboard.guard import BODY_BYTES_MAX
+from myquant.dashboard.guard import BODY_BYTES_MAX, HEAD_BYTES_MAX
 from myquant.errors import ConfigError, MyquantError
 from myquant.monitor.server import TOKEN_BYTES, is_wide
 
@@ -28,7 +28,6 @@ NOT_ENCRYPTED: Final = (
 CONNECTIONS_MAX: Final = 256
 HEAD_S: Final = 10.0  # a request's line and fields come within it
 STUCK_S: Final = 30.0  # an answer of which nothing is taken for so long is given up
-HEAD_BYTES_MAX: Final = 16_384
 BACKLOG: Final = 128
 KEEP_ALIVE_S: Final = 15
 CLOSING_S: Final = 2

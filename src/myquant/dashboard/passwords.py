@@ -34,14 +34,13 @@ class Passwords:
 
     def __init__(self, settings: DashboardSettings) -> None:
         self.is_set = bool(settings.password_hash or settings.viewer_password_hash)
-        nobodys = _HASHER.hash("nobody has this one, which is checked where none is set")
         keys = {Role.OPERATOR: "password_hash", Role.VIEWER: "viewer_password_hash"}
         self._hashes: list[tuple[Role | None, str]] = []
         for role, key in keys.items():
             found = str(getattr(settings, key))
-            self._hashes.append((role, found) if found else (None, nobodys))
             if found:
                 _check(f"dashboard.{key}", found)
+            self._hashes.append((role, found) if found else (None, _HASHER.hash("nobody has this one")))
 
     def role_of(self, password: str) -> Role | None:
         """Return whose password it is; None: nobody's. Takes about 0.2 s of a core, so it belongs into a thread."""

@@ -1,0 +1,107 @@
+"""What somebody was shown is what is done: else he has to look again; and every answer, or none, is told."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from monitor.made_views import held, loaded, view
+from myquant.dashboard.controls import VALID_S, Action, Controls, StaleError
+from myquant.dashboard.frame import Frame
+from myquant.dashboard.page_controls import (
+    LOOKS_ONLY,
+    NO_SESSION,
+    OFF,
+    asked_of,
+    carry_out,
+    check,
+    preview_text,
+    why_not,
+)
+from myquant.errors import MyquantError
+
+
+class Sessions:
+    """Sessions that note what they are asked; one of them does not answer. The clock stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.asked: list[tuple[str, str, str]] = []
+
+    def controls(self) -> Controls:
+        return Controls(lambda: self.now_s, self.ask)
+
+    def ask(self, folder: Path, request: str, reason: str) -> object:
+        if folder.name == "stuck":
+            raise MyquantError("no answer within 5 s")
+        self.asked.append((folder.name, request, reason))
+        return {"message": "entries halted"}
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "name"),
+    [("flatten", "live", "monday"), ("flatten", "paper", ""), ("halt", "live", ""), ("resume", "live", "")],
+)
+def test_only_selling_real_positions_wants_the_name_typed(action: Action, kind: str, name: str) -> None:
+    asked = asked_of(Sessions().controls(), [view(kind=kind, instruments=held())], action)
+    assert (asked.name_wanted, asked.is_real) == (name, kind == "live")
+
+
+def test_what_was_shown_holds_for_a_minute_and_for_what_was_held() -> None:
+    sessions = Sessions()
+    controls, monday = sessions.controls(), view(instruments=held(75))
+    asked = asked_of(controls, [monday], "flatten")
+    check(controls, [monday], asked)
+    monday.instruments[0].last_price = 12_345  # prices may go on
+    check(controls, [monday], asked)
+    monday.instruments[0].quantity = 150
+    with pytest.raises(StaleError):
+        check(controls, [monday], asked)
+    asked = asked_of(controls, [monday], "flatten")
+    sessions.now_s += VALID_S
+    with pytest.raises(StaleError):
+        check(controls, [monday], asked)
+
+
+def test_other_sessions_than_were_shown_have_to_be_looked_at() -> None:
+    controls = Sessions().controls()
+    asked = asked_of(controls, [view("a"), view("b")], "halt")
+    for views in ([view("a")], [view("a"), view("b"), view("c")], []):
+        with pytest.raises(StaleError, match="other sessions"):
+            check(controls, views, asked)
+
+
+def test_there_must_be_a_session_that_runs() -> None:
+    controls = Sessions().controls()
+    with pytest.raises(MyquantError, match=NO_SESSION):
+        asked_of(controls, [], "halt")
+    with pytest.raises(MyquantError, match="does not run"):
+        asked_of(controls, [view(stopped_code=0)], "halt")
+
+
+def test_each_session_answers_for_itself() -> None:
+    sessions = Sessions()
+    controls, views = sessions.controls(), [view("a"), view("stuck"), view("b")]
+    asked = asked_of(controls, views, "halt")
+    done, failed = asyncio.run(carry_out(controls, views, asked, "news", "me"))
+    assert done == ["a: entries halted", "b: entries halted"]
+    assert failed == ["stuck: no answer within 5 s"]
+    assert sorted(sessions.asked) == [(name, "halt", "news (dashboard: me)") for name in ("a", "b")]
+
+
+def test_several_sessions_are_told_by_their_names() -> None:
+    controls = Sessions().controls()
+    alone = preview_text(asked_of(controls, [view("a", kind="paper", instruments=held(75))], "halt"))
+    assert alone.splitlines()[0] == "No new position is entered until somebody resumes it."
+    both = preview_text(asked_of(controls, [view("a", kind="paper"), view("b")], "halt"))
+    assert [line.partition(":")[0] for line in both.splitlines()] == ["a (Simulated orders)", "b (REAL ORDERS)"]
+
+
+@pytest.mark.parametrize(
+    ("controls", "can_act", "said"), [("false", True, OFF), ("true", False, LOOKS_ONLY), ("true", True, "")]
+)
+def test_why_nothing_can_be_done_here(controls: str, can_act: bool, said: str) -> None:  # noqa: FBT001  (of the table)
+    site: Any = SimpleNamespace(loaded=loaded(dashboard__controls=controls))
+    assert why_not(Frame(cast("Any", site), can_act, "me", [])) == said

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from dashboard.doors import ORIGIN, House
 from monitor.made_views import held
@@ -146,21 +146,32 @@ PROBED = House(controls="true")
 SCHEMA = schemathesis.openapi.from_dict(PROBED.app.openapi())
 
 
-@SCHEMA.parametrize()
-@settings(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_nothing_makes_it_fail(case: Any) -> None:
-    given = case.as_transport_kwargs(base_url=ORIGIN)
-    path = given["url"].removeprefix(ORIGIN)
-    body = given.get("data")
-    if "json" in given:
-        body = json.dumps(given["json"]).encode("utf-8", "surrogatepass")
-    content = body if isinstance(body, bytes) else str(body or "").encode("utf-8", "surrogatepass")
-    answer = PROBED.program().request(case.method, path, params=given.get("params") or None, content=content)
-    assert answer.status_code < 500, (case.method, path, body)
+OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
+
+
+def test_the_description_has_every_route() -> None:
+    assert len(OPERATIONS) == 11
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_nothing_makes_it_fail(label: str) -> None:
+    @settings(
+        max_examples=15,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(OPERATIONS[label].as_strategy())
+    def ask(case: Any) -> None:
+        sent = case.as_transport_kwargs(base_url=ORIGIN)
+        path = sent["url"].removeprefix(ORIGIN)
+        body = sent.get("data")
+        if "json" in sent:
+            body = json.dumps(sent["json"]).encode("utf-8", "surrogatepass")
+        content = body if isinstance(body, bytes) else str(body or "").encode("utf-8", "surrogatepass")
+        answer = PROBED.program().request(case.method, path, params=sent.get("params") or None, content=content)
+        assert answer.status_code < 500, (case.method, path, body)
+
+    ask()

@@ -1,5 +1,6 @@
 """What the guard lets through, as a table of requests; the routes of the real pages are in test_every_route.py."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -192,7 +193,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(house: House, monkeypatch: 
 
     async def never() -> Any:
         yield b"{"
-        await doors.asyncio.Event().wait()
+        await asyncio.Event().wait()
 
     assert house.program().post("/api/links", content=never()).status_code == 408
 

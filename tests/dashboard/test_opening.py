@@ -39,6 +39,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_others_can_reach_it_only_with_a_password_or_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match=r"dashboard.host = .*dashboard.password_hash.*MYQUANT_DASHBOARD_TOKEN"):
         opened(host=host)
+    given: dict[str, Any]
     for given in ({"password_hash": HASH}, {"viewer_password_hash": HASH}):
         assert opened(host=host, **given).warnings == (NOT_ENCRYPTED,)
     assert opened({"MYQUANT_DASHBOARD_TOKEN": TOKEN}, host=host).token == TOKEN
@@ -81,7 +82,7 @@ def test_a_certificate_that_can_not_be_used_is_refused(pem: Path, certificate: s
 
 
 def test_with_a_certificate_nothing_is_warned_of(pem: Path) -> None:
-    files = {"tls_certificate": str(pem / "one.pem"), "tls_key": str(pem / "one.key")}
+    files: dict[str, Any] = {"tls_certificate": str(pem / "one.pem"), "tls_key": str(pem / "one.key")}
     made = opened(host="0.0.0.0", password_hash=HASH, **files)  # noqa: S104  (not listened at)
     assert (made.warnings, made.is_https) == ((), True)
 

@@ -34,8 +34,14 @@ def test_where_both_are_the_same_it_is_the_operators() -> None:
 
 
 def test_without_a_hash_nobody_gets_in_and_as_much_is_worked(monkeypatch: pytest.MonkeyPatch) -> None:
-    none, checked = of("", ""), []
-    monkeypatch.setattr(passwords, "_fits", lambda hashed, _plain: checked.append(hashed) or True)
+    none = of("", "")
+    checked: list[str] = []
+
+    def fits(hashed: str, _plain: str) -> bool:
+        checked.append(hashed)
+        return True
+
+    monkeypatch.setattr(passwords, "_fits", fits)
     assert none.role_of(PASSWORD) is None
     assert (len(checked), none.is_set) == (2, False)
 

@@ -35,6 +35,7 @@ myquant_trades_total myquant_gc_pauses_total myquant_gc_pause_seconds_total
 myquant_process_cpu_seconds_total{component=session} myquant_journal_records_total myquant_log_lines_total{level=error}
 myquant_books_differences_total ~myquant_alert_deliveries_total{channel=mail,result=delivered}
 ~myquant_monitor_looks_total ~myquant_monitor_errors_total ~myquant_monitor_requests_total{route=metrics,code=200}
+~myquant_pages_ends_total
 """
 HISTOGRAMS: Final = """
 myquant_tick_latency_seconds{stage=total} myquant_feed_delay_seconds myquant_order_round_trip_seconds

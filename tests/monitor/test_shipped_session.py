@@ -35,6 +35,7 @@ ONLY_SOMETIMES = {
     "myquant_queue_depth": "likewise",
     "myquant_ticks_rejected_total": "all ticks are used",
     "myquant_packets_unused_total": "all packets are",
+    "myquant_pages_ends_total": "it serves no pages",
     "myquant_commands_total": "nothing was decided yet",
 }
 

@@ -84,8 +84,12 @@ def test_a_comparison_that_can_not_be_written_does_not_keep_the_session_from_its
     if is_there:
         folder.mkdir()
     records = Records().as_engine()
-    supervisor = SimpleNamespace(hold=nothing, note_error=lambda event, error: told.append((event, error)))
-    loop: Any = SimpleNamespace(supervisor=supervisor)
+    supervisor = SimpleNamespace(
+        hold=nothing,
+        note_error=lambda event, error: told.append((event, error)),
+        notes=SimpleNamespace(sent=nothing),
+    )
+    loop: Any = SimpleNamespace(supervisor=supervisor, later=nothing)
     shadow = Shadow(SimpleNamespace())
     orders = BrokerOrders(records, port, [], SimpleNamespace(holds=lambda: True), log, shadow)
     side = BrokerSide(BrokerParts(port, orders, shadow, folder, KEY, folder), loop)

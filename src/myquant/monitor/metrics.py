@@ -42,6 +42,7 @@ class AlertCounts(NamedTuple):
     deliveries: Mapping[tuple[str, str], int] = {}  # by channel and result
     spool: Mapping[str, int] = {}  # messages that wait, by channel
     up: Mapping[str, bool] = {}  # by channel
+    pages_ends: int | None = None  # how often the process of the pages has ended by itself; None: there are no pages
 
 
 class SessionCollector(Collector):
@@ -96,6 +97,8 @@ class SessionCollector(Collector):
         yield Sample("myquant_monitor_looks_total", (), looks.count)
         yield Sample("myquant_monitor_look_seconds", (), looks.seconds)
         yield Sample("myquant_monitor_errors_total", (), looks.errors.total())
+        if counts.pages_ends is not None:
+            yield Sample("myquant_pages_ends_total", (), counts.pages_ends)
         for (route, code), count in self._requests.items():
             yield Sample("myquant_monitor_requests_total", (route, str(code)), count)
         for state, count in monitor.discovery.counts.items():

@@ -135,6 +135,7 @@ MONITOR_METRICS: Final = (
     Metric("myquant_monitor_looks_total", COUNTER, (), "Looks at all sessions"),
     Metric("myquant_monitor_look_seconds", HISTOGRAM, (), "Time that a look took, in seconds"),
     Metric("myquant_monitor_errors_total", COUNTER, (), "Defects that the monitor met"),
+    Metric("myquant_pages_ends_total", COUNTER, (), "How often the process of the pages has ended by itself"),
     Metric("myquant_monitor_requests_total", COUNTER, ("route", "code"), "Requests to the monitor, refused ones too"),
     Metric("myquant_monitor_sessions", GAUGE, ("state",), "Sessions: watched, old (not read any more), unreadable"),
 )  # fmt: skip

@@ -192,9 +192,9 @@ class Station:
         return {name: each.since_ns for name, each in self._stumbled.items()}
 
     def counts(self) -> AlertCounts:
-        """Return what became of alerts."""
-        counts = self._courier.counts()
-        return AlertCounts(self._alerting.firing(), counts.deliveries, counts.spool, counts.up)
+        """Return what became of alerts, and how often the pages have ended."""
+        counts, ends = self._courier.counts(), self._pages.deaths if self._pages is not None else None
+        return AlertCounts(self._alerting.firing(), counts.deliveries, counts.spool, counts.up, ends)
 
     def start(self) -> None:
         """Begin what runs beside the looks."""

@@ -15,10 +15,9 @@ from myquant.dashboard.pages_evidence import colours_of
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import RunColours, equity_chart
-from myquant.dashboard.runs_compare import Comparison, compare_runs
+from myquant.dashboard.runs_compare import Comparison, compare_runs, figure_text
 from myquant.dashboard.runs_journal import StageTimes
 from myquant.dashboard.runs_read import RunTrade, read_content
-from myquant.dashboard.runs_show import figure
 from myquant.dashboard.runs_trades import ROWS_MAX, TradePair
 from myquant.errors import MyquantError
 from myquant.evidence.compare import IMPROVEMENT, REGRESSION, Line
@@ -92,9 +91,10 @@ def _show(found: Comparison, frame: Frame, colours: RunColours) -> None:
             "Difference": light(OK, "none in what could be compared") if found.is_same else light("", "they differ"),
         }
     )
-    if found.notes:
+    notes = [*found.notes, *(found.baselines.notes if found.baselines is not None else ())]
+    if notes:
         with ui.element("ul"):
-            for note in found.notes:
+            for note in notes:
                 with ui.element("li"):
                     ui.label(note)
     _part("Figures", found, "figures", lambda: _figures(found))
@@ -104,7 +104,8 @@ def _show(found: Comparison, frame: Frame, colours: RunColours) -> None:
     _part("Latency by stage", found, "latency", lambda: _latency(found))
     if found.baselines is not None:
         heading("Component by component")
-        _table(BASELINES, "Two baselines", [_baseline_row(line) for line in found.baselines.lines])
+        caption = "Two baselines: BASE is A, NEW is B"
+        _table(BASELINES, caption, [_baseline_row(line) for line in found.baselines.lines])
 
 
 def _part(name: str, found: Comparison, what: str, show: Callable[[], None]) -> None:
@@ -122,7 +123,7 @@ def _table(columns: Sequence[str], caption: str, rows: Sequence[Sequence[Cell | 
 
 def _figures(found: Comparison) -> None:
     rows: list[Sequence[Cell | str]] = [
-        (line.name, line.unit, figure(line.a, line.unit), figure(line.b, line.unit), signed(line.difference))
+        (line.name, line.unit, figure_text(line.a, line.unit), figure_text(line.b, line.unit), signed(line.difference))
         for line in found.figures
     ]
     _table(FIGURES, "Headline figures", rows)

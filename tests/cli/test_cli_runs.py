@@ -92,3 +92,12 @@ def test_two_runs_side_by_side(run: Run, tmp_path: Path) -> None:
     assert run("runs", "--compare", "one", "three").errors == [
         "--compare three: no such run in runs: `myquant runs` lists them"
     ]
+
+
+def test_two_baselines_side_by_side(run: Run) -> None:
+    for name, slower in (("one", 1.0), ("two", 1.5)):
+        make_report(slower=slower).save(Path("runs") / name)
+    lines = run("runs", "--compare", "one", "two").out.splitlines()
+    assert "service time: REGRESSION" in lines
+    assert any(line.startswith("received to done: p50/p99 ") for line in lines)
+    assert any(line.startswith("trades: not comparable: ") for line in lines)

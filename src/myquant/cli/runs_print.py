@@ -50,7 +50,7 @@ def comparison_lines(found: Comparison) -> list[str]:
         lines += ["", "settings that differ:" if found.settings else "no setting differs"]
         lines += [f"  {each.name} = {each.a} -> {each.b}" for each in found.settings]
     for stage in found.latency or ():
-        sides = [
+        times = [
             NOTHING if side is None else f"{side.p50 / 1e3:,.1f}/{side.p99 / 1e3:,.1f}" for side in (stage.a, stage.b)
         ]
         lines.append(f"{stage.stage}: p50/p99 {times[0]} us in A, {times[1]} us in B")

@@ -35,6 +35,7 @@ SECTIONS = {
     "session-recovery": "bench.session_recovery",
     "session-restarts": "bench.session_restarts",
     "session-watched": "bench.session_watched",
+    "dashboard-open": "bench.dashboard_open",
     "monitor-drills": "bench.monitor_drills",
     "evidence-spans": "bench.spans",
     "evidence-pipeline": "bench.evidence",

@@ -91,7 +91,7 @@ def _played(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         words = ("paper", "--broker", "angelone", DEFAULT_SYMBOL, "--session", NAME, *options)
         processes.append(_start(folder, "session", words, environ))
         _wait(lambda: "healthy=True" in _said(folder, "session"), processes, folder)
-        processes.append(monitor := _start(folder, "monitor", ("monitor", "--port", "0"), environ))
+        processes.append(monitor := _start(folder, "monitor", ("monitor", "--port", "0", "--no-dashboard"), environ))
         _wait((folder / "state" / "monitor" / "monitor.json").exists, processes, folder)
         time.sleep(WINDOW_S)  # what was there before it began is read
         yield monitor

@@ -56,7 +56,7 @@ def main() -> int:
         words = [word for each in (*channels, "monitor.port=0") for word in ("--set", each)]
         say(f'eval "$(grep ^export {FOLDER}/lab.txt)"    # the address of the lab, and the secrets of its account')
         say(f"export MYQUANT_ALERT_DEMO={address} MYQUANT_STATE=$PWD/{FOLDER}/state")
-        monitor = running.enter_context(beside("monitor", *words, environ=watching))
+        monitor = running.enter_context(beside("monitor", "--no-dashboard", *words, environ=watching))
         session = running.enter_context(beside(*paper, environ={**plain, **addresses}))
         held = wait_for_position(name, session, plain)
         say(f"kill -9 {session.pid}    # it holds {held}")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,10 @@ def test_folders_can_be_named(run: Run) -> None:
 def test_a_monitor_is_asked_is_alone_and_ends_in_order(run: Run, state: Path) -> None:
     put_left("left")
     process = subprocess.Popen(
-        [sys.executable, "-m", "myquant", "monitor", "--port", "0"], stderr=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-m", "myquant", "monitor", "--port", "0", "--no-dashboard"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     )
     try:
         end = time.monotonic() + WAIT_S
@@ -98,6 +102,28 @@ def test_a_monitor_is_asked_is_alone_and_ends_in_order(run: Run, state: Path) ->
     first = (state / "log.jsonl").read_text().splitlines()[0]
     assert json.loads(first)["event"] == "watching"
     assert run("health").code == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "pages"),
+    [
+        (("--directory", "runs"), ["dashboard", "--directory", "runs"]),
+        (
+            ("--directory", "a", "--directory", "b", "--set", "dashboard.port=0", "--config", "mine.toml"),
+            ["dashboard", "--directory", "a", "--directory", "b", "--config", "mine.toml", "--set", "dashboard.port=0"],
+        ),
+        (("--no-dashboard",), None),
+        (("--set", "dashboard.enabled=false"), None),
+    ],
+)
+def test_the_pages_have_the_folders_and_settings_of_the_monitor(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], pages: list[str] | None
+) -> None:
+    begun_with: list[Any] = []
+    monkeypatch.setattr("myquant.monitor.service.run_monitor", lambda *given: begun_with.append(given[-1]))
+    Path("mine.toml").write_text("")
+    assert run("monitor", *words).code == 0
+    assert begun_with == [[] if pages is None else [sys.executable, "-m", "myquant", *pages]]
 
 
 def test_channels_without_any_address_end_it_with_code_2(run: Run) -> None:

@@ -166,6 +166,27 @@ def test_telemetry_and_ledger_have_a_column_for_each_value(tmp_path: Path) -> No
     assert not {"spent_max", "late", "bare"} & first.keys()  # no times of day
 
 
+def test_positions_and_what_was_sent_have_a_column_for_each_value(tmp_path: Path) -> None:
+    writer = create(tmp_path / "s", segment_records=50)
+    writer.append(NOTE, note(0, record.POSITION, *range(1, 5), OPENS_NS, *range(6, 17))._replace(instrument=3))
+    for code in record.SENT_NAMES:
+        writer.append(NOTE, note(code, record.SENT, *range(1, 10))._replace(instrument=2))
+    export(tmp_path / "s", tmp_path / "position.parquet", "position")
+    ((row),) = pq.read_table(tmp_path / "position.parquet").to_pylist()
+    assert [row[name] for name in ("kind", "instrument", "position_id", "quantity", "bought", "tier")] == [
+        *("position", 3, 1, 2, 3, 12),
+    ]
+    prices = ("entry_price", "cost", "stop", "floor", "highest", "activation", "target", "last_price", "trigger")
+    assert [row[f"{name}_paise"] for name in prices] == [4, 6, 7, 8, 9, 10, 11, 13, 15]
+    assert (row["opened_ns"], row["opened"].value, row["rests"]) == (OPENS_NS, OPENS_NS, 14)
+    export(tmp_path / "s", tmp_path / "sent.parquet", "sent")
+    rows = pq.read_table(tmp_path / "sent.parquet").to_pylist()
+    assert [(each["request"], each["instrument"]) for each in rows] == [("submit", 2), ("modify", 2), ("cancel", 2)]
+    names = ("order_id", "written_monotonic_ns", "waited_ns", "part", "parts", "quantity", "limit_paise")
+    assert [rows[0][name] for name in (*names, "trigger_paise", "again")] == [*range(1, 10)]
+    assert not {"spare", "written_monotonic", "waited", "value_1"} & (row.keys() | rows[0].keys())
+
+
 def test_what_is_sound_of_a_damaged_journal_is_written(tmp_path: Path) -> None:
     mixed(tmp_path / "s")
     flip(segment(tmp_path / "s", 2), record_at(3))

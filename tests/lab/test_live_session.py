@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from myquant.brokers.port import order_of_tag
 from myquant.core import codes
+from myquant.journal import record
+from myquant.journal.record import Holding, Sent
 from myquant.session.operator import HALT, RESUME, ask_session
 from myquant.session.replay import replay
 from session import book_laws
 from session.forks import Child
-from session.stage import Lab, Stage, journal_of, on_stage, until, write_dense_day
+from session.stage import Journal, Lab, Stage, journal_of, on_stage, until, write_dense_day
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,27 @@ def _words(case: Case) -> dict[str, Any]:
     return {name.replace(".", "__"): value for name, value in case.values.items()}
 
 
+def sent_is_noted(journal: Journal, oracle: dict[str, Any], key: int, *, killed: bool) -> None:
+    """Hold the notes of what was sent against the lab's book: all that came there was noted, after it was decided."""
+    decided = {int(each["order_id"]): int(each["event_sequence"]) for each in journal.commands_of(codes.SUBMIT)}
+    arrived = dict(zip(journal.events["sequence"].tolist(), journal.origins["arrived_ns"].tolist(), strict=True))
+    noted: set[int] = set()
+    for note in journal.notes_of(record.SENT):
+        sent = Sent._make(note["values"][: len(Sent._fields)].tolist())
+        assert note["instrument"] == 0
+        assert sent.written_monotonic_ns > max(arrived[decided[sent.order_id]], 0)
+        assert 0 <= sent.waited_ns < 5 * 10**9
+        assert 1 <= sent.part <= sent.parts
+        if note["code"] == record.SENT_SUBMIT:
+            noted.add(sent.order_id)
+    came = [order_of_tag(each["tag"], key) for each in oracle["orders"] if each["tag"]]
+    assert {named[0] for named in came if named} <= noted or killed  # between a write and its note
+    assert noted <= decided.keys()
+    held = [Holding._make(each) for each in journal.notes_of(record.POSITION)["values"].tolist()]
+    assert held
+    assert all(0 <= each.rests <= each.bought and each.quantity > 0 and each.stop <= each.floor for each in held)
+
+
 @pytest.mark.parametrize("name", [case.name for case in CASES])
 def test_a_session_at_the_broker_keeps_the_laws(plays: dict[str, Play], name: str) -> None:
     play = plays[name]
@@ -155,6 +179,7 @@ def test_a_session_at_the_broker_keeps_the_laws(plays: dict[str, Play], name: st
     held = book_laws.hold(play.lab.orders(), folder, engine, book_laws.key_of(folder), stage.said())
     assert held.filled >= 3, held
     assert held.bare_s <= BARE_MAX_S, held
+    sent_is_noted(journal_of(folder), play.lab.orders(), book_laws.key_of(folder), killed=play.case.killed)
     if set(play.case.made) & BY_OTHERS:
         reasons = {codes.HALT_NAMES[int(reason)] for reason in journal_of(folder).commands_of(codes.HALTED)["reason"]}
         assert "foreign_trade" in reasons, reasons

@@ -27,6 +27,7 @@ from myquant.session.engine import Engine
 from myquant.session.reconciling import OthersFile, Reconciler, settings_of
 from myquant.session.recovery import Hashes, save
 from myquant.session.runner import NoOrders
+from myquant.session.sent_notes import SentNotes
 from myquant.session.supervisor import Supervisor
 from myquant.session.taking_up import take_up
 from myquant.strategies.loading import default_strategy
@@ -149,6 +150,7 @@ class Process:
             later=lambda call: loop.call_later(0.005, self.guarded(call)),
             stop=self._stop,
         )
+        self.port.on_sent = SentNotes(self.orders.who_of, self.supervisor.notes.sent, host.later).take
         self.orders.attach(host)
         reconciler = Reconciler(
             self.port,

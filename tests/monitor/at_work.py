@@ -28,8 +28,9 @@ def needs(command: str) -> None:
 
 
 def plain() -> dict[str, str]:
-    """Return the environment without settings of the developer's."""
-    return {name: value for name, value in os.environ.items() if not _SETTING.fullmatch(name)}
+    """Return the environment without settings of the developer's; a monitor begins no pages."""
+    kept = {name: value for name, value in os.environ.items() if not _SETTING.fullmatch(name)}
+    return {**kept, "MYQUANT_DASHBOARD__ENABLED": "false"}
 
 
 def words_of(*words: str) -> list[str]:

@@ -123,7 +123,7 @@ class Drill:
         folders = [part for name in self.directories for part in ("--directory", name)]
         environ = {"MYQUANT_STATE": str(self.stage.folder / self.folder), **self.sinks.environ()}
         (self.state / CARD).unlink(missing_ok=True)  # one that was killed leaves it
-        words = ("--debug", "monitor", "--port", "0", *folders, *options)
+        words = ("--debug", "monitor", "--port", "0", "--no-dashboard", *folders, *options)
         self.monitor = self.stage.start(f"{self.folder}.said", *words, environ=environ)
         return self.monitor
 

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.made_views import loaded
 from monitor.told import Told, fault, news
-from myquant.cli.alerts import _state
+from myquant.monitor.alert_list import state_of
 from myquant.monitor.alerting import ALL_ASKED
 from myquant.monitor.book import ALERT
 from myquant.monitor.faults import HELD, Unasked
@@ -51,7 +51,7 @@ def test_what_was_resolved_by_nobody_is_listed_as_ended_for_good(tmp_path: Path)
     for at_s in (1, 30, 90):
         told.take(at_s, unasked={AT_DAY_LOSS: Unasked("", "the session has left")} if at_s < 90 else ALL_ASKED)
     alerts = told.alerting._alerts.values()
-    assert [(_state(each), each.end, each.resolved_ns is None) for each in alerts] == [
+    assert [(state_of(each), each.end, each.resolved_ns is None) for each in alerts] == [
         ("ended", "the session has left", False),
         ("resolved", "", False),
     ]
@@ -113,7 +113,7 @@ def test_a_halt_for_another_reason_is_told_once_and_is_the_same_alert(tmp_path: 
     assert "changed" in changed.body
     assert [told.take(at_s, each) for at_s, each in ((3, first), (4, second))] == [[], []]
     assert len(told.take(5)) == 1
-    assert {number: _state(alert) for number, alert in told.alerting._alerts.items()} == {1: "ended"}
+    assert {number: state_of(alert) for number, alert in told.alerting._alerts.items()} == {1: "ended"}
 
 
 def test_a_halt_that_comes_back_for_another_reason_before_its_end_was_told_is_told(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class Journal:
 
     def __init__(self, **values: Any) -> None:
         self.values = {**LIMIT, **values}
+        self.symbols: tuple[str, ...] = ("NIFTY",)
         self.rows: list[list[int]] = []
         self.sequence = -1
 
@@ -65,7 +66,7 @@ class Journal:
         """Return the view; however the journal is cut, it is the same."""
         views = []
         for size in (len(self.rows), 1):
-            view = view_of(Path("s"), self.values)
+            view = view_of(Path("s"), self.values, self.symbols)
             fold = Fold(view, NewsDesk(view))
             for first in range(0, len(self.rows), size):
                 fold.take(self.block()[first : first + size])
@@ -250,6 +251,25 @@ def test_trades_that_are_not_ours_are_named_until_a_resume_that_came_after_them(
     assert len(view.differences) == 1
 
 
+def test_what_orders_cost_and_how_long_they_took_is_added_up() -> None:
+    journal = Journal()
+    bought(journal)
+    journal.event(at_s=2, stamps=(2 * 10**9, 0, 0), price=10_000, bid=9_980, ask=10_010)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, time_ns=BEGAN_NS + 2 * SECOND_NS)
+    journal.event(codes.FILL, 2.5, order_id=2, quantity=25, value=25 * 9_970)
+    half = journal.folded()
+    assert (half.partial_fills, half.slippage_paise["quote"]) == (1, {"exit": 25 * 10})
+    journal.event(codes.FILL, 3, order_id=2, quantity=75, value=75 * 9_970)
+    view = journal.folded()
+    assert view.slippage_paise == {"decision": {"entry": 75 * 20, "exit": 75 * 30}, "quote": {"exit": 75 * 10}}
+    assert (view.partial_fills, view.orders_timed_out) == (1, 0)
+    assert {name: {role: each.n for role, each in by_role.items()} for name, by_role in view.order_steps.items()} == {
+        "order_send": {"entry": 1, "exit": 1},  # simulated: at once
+        "order_ack": {"entry": 1},
+        "order_fill": {"entry": 1},
+    }
+
+
 def test_an_entry_that_the_journal_has_lost_is_held() -> None:
     journal = Journal()
     journal.event(codes.FILL, order_id=9, quantity=75, value=75 * 10_000, code=codes.OF_LOST_ORDER)
@@ -296,6 +316,30 @@ def test_the_ledger_says_what_halts_entries(code: int, day_stopped: int, halt: s
     journal.event(codes.OPERATOR, code=codes.ASK_FLATTEN)
     journal.note(note(record.LEDGER, code, *[0] * 13, day_stopped))
     assert journal.folded().halt == halt
+
+
+def test_what_is_held_is_as_its_last_note_says_until_it_is_sold() -> None:
+    """Of each instrument; and what an earlier process said holds no more."""
+    journal = Journal()
+    journal.symbols = ("NIFTY", "BANKNIFTY")
+    journal.note(note(record.STARTED, 0, 77))
+    journal.command(codes.SUBMIT, order_id=1, side=codes.BUY, quantity=75, price=10_000)
+    journal.event(codes.FILL, order_id=1, quantity=75, value=750_000)
+    for stop in (9_000, 9_100):
+        for who in (1, 0):
+            journal.note(note(record.POSITION, 0, 1, 75, 75, 10_000, BEGAN_NS, 750_000, stop + who, number=who))
+    journal.note(note(record.POSITION, 0, 9, number=2))  # of an instrument that is not known
+    journal.note(note(record.SENT, record.SENT_SUBMIT, 1, 5))
+    held = [each.holding for each in journal.folded().instruments]
+    assert [each and (each.quantity, each.stop) for each in held] == [(75, 9_100), (75, 9_101)]
+    rows = len(journal.rows)
+    journal.command(codes.SUBMIT, order_id=2, side=codes.SELL, quantity=75, price=10_000, reason=codes.TAKE_PROFIT)
+    journal.event(codes.FILL, order_id=2, quantity=75, value=750_000)
+    held = [each.holding for each in journal.folded().instruments]
+    assert (held[0], held[1] and held[1].stop) == (None, 9_101)
+    del journal.rows[rows:]
+    journal.note(note(record.STARTED, 0, 78))
+    assert [each.holding for each in journal.folded().instruments] == [None, None]
 
 
 def test_news_are_for_people() -> None:

@@ -51,6 +51,8 @@ def full_view(folder: Path) -> SessionView:
         counter["x"] += 1
     view.delay_min_ns = 10**7
     view.feed_delay, view.round_trip = Histogram((0.1,)), Histogram((0.1,))
+    view.order_steps = {name: {"entry": Histogram((0.1,))} for name in ("order_send", "order_ack", "order_fill")}
+    view.slippage_paise = {name: {"entry": 1250} for name in ("decision", "quote", "shadow")}
     view.latency, view.slippage = {"total": Histogram(LATENCY_S)}, {"entry": Histogram((-1.0, 1.0))}
     return view
 
@@ -90,6 +92,7 @@ def test_values_are_in_their_units(tmp_path: Path) -> None:
     assert found["myquant_limit_used_ratio", "day_loss"] == 0.5
     assert found["myquant_limit_used_ratio", "orders_per_day"] == 0.5
     assert found["myquant_clock_offset_seconds",] == 0.01
+    assert found["myquant_slippage_quote_rupees", "entry"] == 12.5
     assert found["myquant_queue_dropped_total", "handoff"] == 1
     assert found["myquant_orders", "unknown"] == found["myquant_orders_unknown",] == 1
 

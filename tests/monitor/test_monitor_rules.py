@@ -234,6 +234,7 @@ def test_rules_of_the_monitor() -> None:
         down={"mail": (NOON, "refused")},
         heartbeat=(NOON, "no answer"),
         spool=(NOON, "disk full"),
+        pages=(NOON, "exit code 1"),
     )
     assert {each.rule for each in found(around=around, config=config)} == {
         name for name, rule in RULES.items() if rule.of_monitor and name != "monitor_late"

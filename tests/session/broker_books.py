@@ -17,6 +17,7 @@ from myquant.brokers.port import (
     NewOrder,
     OpenOrder,
     OrderAnswer,
+    SentRequest,
     order_tag,
 )
 from myquant.core import codes, orders
@@ -131,6 +132,7 @@ class Port:
         self.settled: list[tuple[Books, int]] = []
         self.on_settle: Callable[[Books], None] = nothing
         self.on_answer: Callable[[OrderAnswer], None] = nothing
+        self.on_sent: Callable[[SentRequest], None] = nothing
         self.on_channel: Callable[[bool, str], None] = nothing
         self.on_doubt: Callable[[str], None] = nothing
 

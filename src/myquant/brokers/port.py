@@ -150,6 +150,21 @@ class OrderAnswer(NamedTuple):
     words: str  # the broker's, redacted; empty: none
 
 
+class SentRequest(NamedTuple):
+    """A request about a slice of our order whose bytes were written."""
+
+    kind: int  # codes.SUBMIT, MODIFY or CANCEL
+    order_id: int
+    written_ns: int  # monotonic, right after the write
+    waited_ns: int  # that it waited before, for the rate, a session or a connection; 0: it was written at once
+    part: int  # the slice's number, from 1
+    parts: int  # slices of the order
+    quantity: int  # units of the slice
+    limit: int  # paise; 0: of a cancellation
+    trigger: int  # paise; 0: none
+    again: bool  # it was written before, and refused as the broker had ended the session
+
+
 class OpenOrder(NamedTuple):
     """An order as the broker's book has it, ended ones of the day included."""
 
@@ -216,12 +231,15 @@ class OrderPort(Protocol):
 
     Attributes:
         on_answer: takes answers, from the event loop, never from within `submit`, `modify` or `cancel`.
+        on_sent: takes what was written, after each write, even from within `submit`, `modify` and `cancel`: whatever takes
+            time there is to be put off. Cancellations of orders that are none of ours are not told.
         on_channel: takes whether orders can be sent and heard of, and why not; once per change.
         on_doubt: takes why the books should be looked at now: a reconnection, an unknown order, one that is not ours.
     """
 
     capabilities: Capabilities
     on_answer: Callable[[OrderAnswer], None]
+    on_sent: Callable[[SentRequest], None]
     on_channel: Callable[[bool, str], None]
     on_doubt: Callable[[str], None]
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 from myquant.errors import ConfigError
 
 HIDDEN: Final = "***"
+TOKEN_MIN: Final = 16  # characters, of one that a person chose
 ADDED_MAX: Final = 32  # so many tokens are looked for: those of the last ten logins
 DEPTH_MAX: Final = 8
 LINE_MAX: Final = 300
@@ -88,6 +89,20 @@ def read_secrets(
             f" in the keyring: {commands}"
         )
     return found
+
+
+def chosen_token(service: str, environ: Mapping[str, str], keyring: Keyring | None = None) -> str:
+    """Return the token that a person chose for one of our own services (MYQUANT_<SERVICE>_TOKEN, or the keyring's); "": none.
+
+    Raises ConfigError for one that is too short.
+    """
+    name = variable(service, "token")
+    if not environ.get(name) and not (keyring or SystemKeyring()).get_password(f"myquant-{service}", "token"):
+        return ""
+    token = read_secrets(service, ["token"], environ, keyring)["token"]
+    if len(token) < TOKEN_MIN:
+        raise ConfigError(f"{name}: is too short to be safe: take {TOKEN_MIN} characters or more, or none")
+    return token
 
 
 def variable(broker: str, name: str) -> str:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from myquant.monitor.alert import Alert
 
 ALL: Final = "all"
-NOTE_MAX: Final = 200
 
 app = typer.Typer(help="See alerts, and say that somebody sees to them.", rich_markup_mode=None)
 
@@ -33,14 +32,18 @@ def list_alerts(
     from dataclasses import asdict
 
     from myquant.cli.runs import screen_zone
+    from myquant.monitor.alert_list import alerts_in, state_of
     from myquant.monitor.folder import monitor_folder
     from myquant.monitor.state import is_taken
 
     if not is_taken(monitor_folder()):
         print("note: no monitor runs: alerts are as the last one has left them", file=sys.stderr)
-    alerts = [alert for alert in _alerts() if every or alert.resolved_ns is None]
+    found = alerts_in(monitor_folder())
+    for number, why in found.unreadable.items():
+        print(f"note: alert {number} can't be understood, as of another version or damaged: {why}", file=sys.stderr)
+    alerts = [alert for alert in found.alerts if every or alert.resolved_ns is None]
     if as_json:
-        rows: list[dict[str, Any]] = [asdict(alert) | {"state": _state(alert)} for alert in alerts]
+        rows: list[dict[str, Any]] = [asdict(alert) | {"state": state_of(alert)} for alert in alerts]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     if not alerts:
@@ -57,61 +60,26 @@ def ack(
     note: Annotated[str, typer.Option("--note", metavar="TEXT", show_default=False, help="Kept with the alert.")] = "",
 ) -> None:
     """Say that somebody sees to an alert: it is not told again while it lasts, unless it becomes worse."""
-    import json
     import time
 
-    from myquant.monitor.book import ACK, Book
+    from myquant.monitor.alert_list import NOTE_RULE, acknowledge, alerts_in, is_note
     from myquant.monitor.folder import monitor_folder
 
-    if len(note) > NOTE_MAX or not note.isprintable():
-        raise ConfigError(f"--note: must be at most {NOTE_MAX} printable characters on one line")
-    lasting = {str(alert.number): alert for alert in _alerts() if alert.resolved_ns is None}
+    if not is_note(note):
+        raise ConfigError(f"--note: must be {NOTE_RULE}")
+    lasting = {str(alert.number): alert for alert in alerts_in(monitor_folder()).alerts if alert.resolved_ns is None}
     if which != ALL and which not in lasting:
         raise ConfigError(f"alerts ack {which}: no such alert lasts; `myquant alerts list` has their numbers")
-    chosen = list(lasting) if which == ALL else [which]
-    now_ns = time.time_ns()
-    with Book(monitor_folder()) as book:
-        entries = {
-            (ACK, number): json.dumps({"at_ns": now_ns, "note": note or lasting[number].note}, ensure_ascii=False)
-            for number in chosen
-        }
-        if not book.write(entries, now_ns) and book.trouble:
-            raise ConfigError(f"alerts ack: could not be noted ({book.trouble[1]}); try again")
-    for number in chosen:
-        print(f"acknowledged: {number} {lasting[number].session or 'monitor'}: {lasting[number].rule}")
-    if not chosen:
+    numbers = map(int, lasting) if which == ALL else [int(which)]
+    noted = acknowledge(monitor_folder(), numbers, note, time.time_ns())
+    for alert in noted:
+        print(f"acknowledged: {alert.number} {alert.session or 'monitor'}: {alert.rule}")
+    if not noted:
         print("no alert lasts")
 
 
-def _alerts() -> "list[Alert]":
-    """Return all alerts of the book, the oldest first, with what was acknowledged and not yet taken by the monitor."""
-    import json
-
-    from myquant.monitor.alert import alert_of
-    from myquant.monitor.book import ACK, ALERT, FILE, Book
-    from myquant.monitor.folder import monitor_folder
-
-    folder = monitor_folder()
-    if not (folder / FILE).exists():
-        return []
-    with Book(folder) as book:
-        alerts = sorted(map(alert_of, book.rows(ALERT).values()), key=lambda alert: alert.number)
-        acks = {key: json.loads(text) for key, text in book.rows(ACK).items()}
-    for alert in alerts:
-        if (found := acks.get(str(alert.number))) is not None and alert.resolved_ns is None:
-            alert.acknowledged_ns, alert.note = found["at_ns"], found["note"]
-    return alerts
-
-
-def _state(alert: "Alert") -> str:
-    if alert.resolved_ns is not None and not alert.end:
-        return "resolved"
-    if not alert.is_firing:  # lately, and it may come back; or nobody has resolved it
-        return "ended"
-    return "firing" if alert.acknowledged_ns is None else "acknowledged"
-
-
 def _line(alert: "Alert", zone: "ZoneInfo") -> str:
+    from myquant.monitor.alert_list import state_of
     from myquant.results.text import date_time
 
     subject = f" {alert.subject}" if alert.subject else ""
@@ -125,4 +93,4 @@ def _line(alert: "Alert", zone: "ZoneInfo") -> str:
         facts.append("came back once" if alert.comebacks == 1 else f"came back {alert.comebacks} times")
     if alert.note:
         facts.append(f"note: {alert.note}")
-    return f"{alert.number:>4}  {alert.severity:<8}  {_state(alert):<12}  {what}: {alert.text} ({'; '.join(facts)})"
+    return f"{alert.number:>4}  {alert.severity:<8}  {state_of(alert):<12}  {what}: {alert.text} ({'; '.join(facts)})"

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from myquant.config.watching import AlertSettings
-    from myquant.monitor.trial import Trial
 
 EXAMPLES: Final = examples(
     "myquant alerts test",
@@ -50,7 +49,7 @@ def send_test(
 
     from myquant.cli.settings import load_settings
     from myquant.monitor.channels import read_channels
-    from myquant.monitor.trial import try_channels
+    from myquant.monitor.trial import trial_text, try_channels
 
     settings = load_settings(strategy, config=config, assignments=assignments).config
     chosen = _chosen(settings.alerts, channels or [], severity)
@@ -58,7 +57,7 @@ def send_test(
     now = _now(settings.session.timezone)
     trials = asyncio.run(try_channels(found, settings.alerts, severity or "info", os.environ, now))
     for trial in trials:
-        print(_line(trial))
+        print(trial_text(trial))
     if failed := [trial.channel for trial in trials if not trial.answer.delivered]:
         raise MyquantError(f"not delivered: {', '.join(failed)}")
 
@@ -87,11 +86,3 @@ def _now(timezone: str) -> str:
     from myquant.results.text import date_time
 
     return date_time(time.time_ns(), ZoneInfo(timezone))
-
-
-def _line(trial: "Trial") -> str:
-    if trial.answer.delivered:
-        return f"{trial.channel}: delivered in {trial.took_s:.1f} s"
-    remedy = f": {trial.remedy}" if trial.remedy else ""
-    said = trial.answer.said.removeprefix(f"channel {trial.channel}: ")
-    return f"{trial.channel}: not delivered: {said}{remedy}"

@@ -18,7 +18,9 @@ from myquant.cli import (
     baseline,
     compare,
     config,
+    dashboard,
     doctor,
+    execution,
     gate,
     journal,
     lab,
@@ -71,6 +73,7 @@ app.command(epilog=f"{record.EXAMPLES}\n\n{paper.SECRETS}\n\n{record.EXIT_CODES}
 app.command(epilog=replay.REPLAY_EXAMPLES)(replay.replay)
 app.command(epilog=replay.DIVERGENCE_EXAMPLES)(replay.divergence)
 app.command(epilog=runs.EXAMPLES)(runs.runs)
+app.command(epilog=execution.EXAMPLES)(execution.execution)
 app.command(epilog=logs.EXAMPLES)(logs.logs)
 app.command(epilog=f"{baseline.EXAMPLES}\n\n{baseline.EXIT_CODES}")(baseline.baseline)
 app.command(epilog=f"{gate.EXAMPLES}\n\n{gate.EXIT_CODES}")(gate.gate)
@@ -78,6 +81,7 @@ app.command(epilog=f"{compare.EXAMPLES}\n\n{compare.EXIT_CODES}")(compare.compar
 app.command(epilog=f"{monitor.MONITOR_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.monitor)
 app.command(epilog=f"{monitor.HEALTH_EXAMPLES}\n\n{monitor.EXIT_CODES}")(monitor.health)
 app.command("monitor-files", epilog=monitor_files.EXAMPLES)(monitor_files.monitor_files)
+app.add_typer(dashboard.app, name="dashboard")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(journal.app, name="journal")
 app.command(epilog=lab.EXAMPLES)(lab.lab)

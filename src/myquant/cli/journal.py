@@ -29,6 +29,8 @@ class Kind(StrEnum):
     NOTE = "note"
     TELEMETRY = "telemetry"
     LEDGER = "ledger"
+    POSITION = "position"
+    SENT = "sent"
 
 
 ALL: Final = (Kind.INPUT, Kind.COMMAND, Kind.DAY, Kind.NOTE)
@@ -118,7 +120,7 @@ def export(
     kind: Annotated[Kind, typer.Option("--kind", help="What to write.")] = Kind.INPUT,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")] = False,
 ) -> None:
-    """Write the records of one kind as a table. Of telemetry and ledger, kinds of notes, each value has a column of its name.
+    """Write the records of one kind as a table. Of the kinds of notes named here each value has a column of its name.
 
     Times are in two columns, as a UTC timestamp and in ns; prices and money are in paise. Exit code 4 when the journal is
     damaged; what is sound is written all the same.

@@ -1,5 +1,6 @@
 """`myquant monitor`, `myquant health`: watch sessions, and ask how they do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 MONITOR_EXAMPLES: Final = examples(
     "myquant monitor",
     "myquant monitor --directory runs --directory archive --port 9500",
+    "myquant monitor --no-dashboard",
     "myquant monitor --once",
 )
 HEALTH_EXAMPLES: Final = examples("myquant health", "myquant health --json", "myquant health || echo look at it")
@@ -43,11 +45,15 @@ def monitor(
     once: Annotated[
         bool, typer.Option("--once", help="Look once, print the verdict, and leave with its code.")
     ] = False,
+    no_dashboard: Annotated[
+        bool, typer.Option("--no-dashboard", help="Without the pages, whatever dashboard.enabled says.")
+    ] = False,
 ) -> None:
     """Watch sessions, running and finished ones: show them, judge them, tell people.
 
     Only files are read: nothing that happens here reaches a session. It answers on monitor.host and monitor.port: /healthz,
-    /readyz, /health, /metrics; the token for the last two is in monitor.json in its state folder. Ctrl-C or SIGTERM ends it.
+    /readyz, /health, /metrics; the token for the last two is in monitor.json in its state folder. It begins the pages
+    (`myquant dashboard`) as a process of their own. Ctrl-C or SIGTERM ends it.
     """
     import os
 
@@ -57,11 +63,13 @@ def monitor(
 
     flags = {} if port is None else {"--port": f"monitor.port={port}"}
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
-    folders = _folders(directories, loaded)
+    folders = folders_of(directories, loaded)
     if once:
         _answer(_own_look(loaded, folders), as_json=False)
         return
-    run_monitor(loaded, folders, os.environ, Notifier.taken_from(os.environ))
+    has_pages = loaded.config.dashboard.enabled and not no_dashboard
+    pages = _pages_command(folders, config, assignments) if has_pages else []
+    run_monitor(loaded, folders, os.environ, Notifier.taken_from(os.environ), pages)
 
 
 def health(
@@ -78,11 +86,25 @@ def health(
     report = ask_monitor(monitor_folder())
     if report is None:
         loaded = load_settings(None, config=config, assignments=assignments)
-        report = _own_look(loaded, _folders(directories, loaded), why_alone(monitor_folder()))
+        report = _own_look(loaded, folders_of(directories, loaded), why_alone(monitor_folder()))
     _answer(report, as_json=as_json)
 
 
-def _folders(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
+def _pages_command(folders: list[Path], config: list[Path] | None, assignments: list[str] | None) -> list[str]:
+    """Return the words that begin the pages, with the settings and the folders of this monitor."""
+    import sys
+
+    given: dict[str, Sequence[object]] = {
+        "--directory": folders,
+        "--config": config or [],
+        "--set": assignments or [],
+    }
+    options = [word for option, values in given.items() for value in values for word in (option, str(value))]
+    return [sys.executable, "-m", "myquant", "dashboard", *options]
+
+
+def folders_of(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:
+    """Return the folders of runs that are given, else that of the settings; say so where one is not there yet."""
     import sys
 
     folders = given or [Path(loaded.config.results.directory)]

@@ -1,6 +1,6 @@
 """Parts of pages: elements whose texts change in place, so that focus, selection and a screen reader's place outlive an update."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,6 +63,19 @@ class LiveText:
             self.element.classes(replace=f"{self._own} is-{cell.style}" if cell.style else self._own)
 
 
+@dataclass(frozen=True)
+class RowAction:
+    """A button in each row. `about`: what it is done to, for those who hear it: `Acknowledge alert 12`; `act`: takes a row's key.
+
+    `why_not`: why nobody here may; "": he may.
+    """
+
+    text: str
+    about: str
+    act: Callable[[str], object]
+    why_not: str = ""
+
+
 class LiveTable:
     """A table of cells whose rows come, change and go in place.
 
@@ -70,10 +83,14 @@ class LiveTable:
         columns: their headings; one that begins with `#` holds figures, which stand to the right.
         caption: what it shows, for those who hear it.
         empty: what is said where there is no row.
+        action: what can be done to a row, in a column of its own.
     """
 
-    def __init__(self, columns: Sequence[str], caption: str, empty: str = "nothing") -> None:
+    def __init__(
+        self, columns: Sequence[str], caption: str, empty: str = "nothing", action: RowAction | None = None
+    ) -> None:
         self._columns = [(name.removeprefix("#"), name.startswith("#")) for name in columns]
+        self._action = action
         self._rows: dict[str, tuple[ui.element, list[LiveText]]] = {}
         with ui.element("div").classes("scroll").props(f'tabindex=0 role=region aria-label="{caption}"'):
             with ui.element("table"):
@@ -83,6 +100,9 @@ class LiveTable:
                     for name, is_figure in self._columns:
                         with ui.element("th").props("scope=col").classes("figure" if is_figure else ""):
                             ui.label(name)
+                    if action is not None:
+                        with ui.element("th").props("scope=col"):
+                            ui.label(action.text)
                 self._body = ui.element("tbody")
             self._empty = ui.label(empty).classes("empty")
 
@@ -93,7 +113,7 @@ class LiveTable:
             self._rows.pop(key)[0].delete()
         for place, (key, cells) in enumerate(rows):
             if key not in self._rows:
-                self._rows[key] = self._new_row()
+                self._rows[key] = self._new_row(key)
             row, texts = self._rows[key]
             for text, cell in zip(texts, cells, strict=True):
                 text.show(cell)
@@ -101,11 +121,14 @@ class LiveTable:
                 row.move(target_index=place)
         self._empty.set_visibility(not rows)
 
-    def _new_row(self) -> tuple[ui.element, list[LiveText]]:
+    def _new_row(self, key: str) -> tuple[ui.element, list[LiveText]]:
         with self._body:
             row = ui.element("tr")
         with row:
             texts = [LiveText("td", "figure" if is_figure else "", name) for name, is_figure in self._columns]
+            if self._action is not None:
+                with ui.element("td").classes("acts"):
+                    action_button(self._action, key)
         return row, texts
 
 
@@ -125,6 +148,19 @@ class Facts:
                         ui.label(name)
                     self._texts[name] = LiveText("dd")
             self._texts[name].show(cell)
+
+
+def action_button(action: RowAction, key: str) -> None:
+    """Add the button of an action on one thing; where nobody here may, it can be reached, says why and does nothing."""
+    button = ui.element("button").props("type=button").classes("plain")
+    button.props["aria-label"] = f"{action.text} {action.about} {key}".strip()
+    with button:
+        ui.label(action.text)
+    if action.why_not:
+        button.props["aria-disabled"] = "true"
+        button.props["title"] = action.why_not
+    else:
+        button.on("click", lambda: action.act(key))
 
 
 def heading(text: str, level: int = 2) -> None:

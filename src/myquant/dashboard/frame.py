@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
 from myquant.dashboard.components import LiveText, light
+from myquant.dashboard.controls import Controls
 from myquant.dashboard.figures import clock
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import NO_MONITOR, Watch
@@ -48,6 +49,7 @@ class Site:
         runs: the list of runs, and verdicts on sessions that have left.
         can_act: whether who asks may act: acknowledge, test, halt, and the like.
         who: who asks, for the log.
+        controls: asks sessions for what somebody wants done.
     """
 
     loaded: LoadedConfig
@@ -57,6 +59,7 @@ class Site:
     runs: RunsWatch
     can_act: Callable[[Request], bool]
     who: Callable[[Request], str]
+    controls: Controls = field(default_factory=Controls)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -97,7 +100,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     ui.add_body_html(f"<script>{SCRIPT}</script>")
     ui.dark_mode(THEMES.get(request.cookies.get(THEME, "")))
     frame = Frame(site, site.can_act(request), site.who(request), [])
-    ui.element("a").props('href="#content"').classes("skip").text = "To the content"  # type: ignore[attr-defined]
+    ui.link("To the content", "#content").classes("skip")
     with ui.element("header").classes("head"):
         _head(frame, request)
     with ui.element("main").props('id=content tabindex="-1"').classes("content"):

@@ -5,10 +5,12 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from myquant.dashboard.components import Cell, LiveTable, Row, heading, light, pnl
+from myquant.dashboard.components import Cell, Facts, LiveTable, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, session_url
 from myquant.dashboard.limits import limits_used
+from myquant.dashboard.overview_order import ORDERS, USUAL, in_order, totals
+from myquant.dashboard.page_controls import build_halt_all
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.finding import Finding
 from myquant.monitor.health import NOT_BEGUN, RUNNING, state_of
@@ -36,10 +38,19 @@ def register(site: Site) -> None:
     @ui.page("/")
     def overview(request: Request) -> None:
         with page_frame(site, request, "Overview") as frame:
-            _build(frame)
+            _build(frame, request.query_params.get("sort", USUAL))
 
 
-def _build(frame: Frame) -> None:
+def _build(frame: Frame, order: str) -> None:
+    with ui.element("div").classes("totals"):
+        sums = Facts()
+    build_halt_all(frame)
+    with ui.element("nav").props('aria-label="Order of sessions"').classes("actions"):
+        ui.label("Order:")
+        for name, text in ORDERS.items():
+            link = ui.link(text, f"/?sort={name}")
+            if name == order:
+                link.props("aria-current=true")
     with ui.element("div").classes("cards"):
         table = LiveTable(
             COLUMNS, "Sessions", "No session is here yet: begin one with `myquant paper` or `myquant live`."
@@ -50,7 +61,8 @@ def _build(frame: Frame) -> None:
 
     def show() -> None:
         watch, mono_ns = frame.watch, frame.watch.monotonic_ns()
-        views = sorted(watch.views.values(), key=lambda view: (not view.runs, -(view.began_wall_ns or 0), view.name))
+        views = in_order(list(watch.views.values()), order, watch.verdict_of)
+        sums.show(totals(views, frame.zone, watch.looked_ns))
         table.show([session_row(view, watch.verdict_of(view.name), mono_ns) for view in views])
         faults.show([finding_row(each) for each in watch.monitor.findings])
 

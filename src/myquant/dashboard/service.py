@@ -12,14 +12,14 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
-from myquant.dashboard import pages_compare, pages_evidence, pages_overview, pages_run, pages_runs
+from myquant.dashboard import pages_alerts, pages_compare, pages_evidence, pages_logs, pages_overview, pages_run, pages_runs
 from myquant.dashboard.frame import Site
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
 from myquant.monitor.loop import Log
 
-PAGES = (pages_overview, pages_runs, pages_run, pages_compare, pages_evidence)
+PAGES = (pages_overview, pages_alerts, pages_logs, pages_runs, pages_run, pages_compare, pages_evidence)
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<path d='M3 26 12 12l7 8L29 5' fill='none' stroke='#0b4f9e' stroke-width='4'/></svg>"

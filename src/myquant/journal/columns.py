@@ -22,9 +22,14 @@ from myquant.journal.record import (
     LEDGER,
     NOTE,
     NOTE_NAMES,
+    POSITION,
+    SENT,
+    SENT_NAMES,
     TELEMETRY,
     WORDS,
+    Holding,
     Ledger,
+    Sent,
     Telemetry,
 )
 from myquant.journal.segment import Rows
@@ -32,8 +37,16 @@ from myquant.journal.segment import Rows
 Columns: TypeAlias = dict[str, NDArray[Any]]  # int64, strings (object) or datetime64[ns]; all of one length
 
 KINDS: Final = {HOLDS_NAMES[holds]: holds for holds in (INPUT, COMMAND, DAY, NOTE)}  # by the name on the command line
-NAMED_NOTES: Final = {NOTE_NAMES[kind]: kind for kind in (TELEMETRY, LEDGER)}  # likewise: those whose values have names
-_VALUES: Final = {TELEMETRY: Telemetry._fields, LEDGER: Ledger._fields}
+NAMED_NOTES: Final = {
+    NOTE_NAMES[kind]: kind for kind in (TELEMETRY, LEDGER, POSITION, SENT)
+}  # likewise: those whose values have names
+_VALUES: Final = {
+    TELEMETRY: Telemetry._fields,
+    LEDGER: Ledger._fields,
+    POSITION: Holding._fields,
+    SENT: Sent._fields,
+}
+_OF_INSTRUMENTS: Final = (POSITION, SENT)
 
 _ENTRY: Final = {codes.NO_EXIT: "entry"}
 SIDES: Final = {0: "", codes.BUY: "buy", codes.SELL: "sell"}
@@ -72,8 +85,15 @@ _PAISE: Final = {
     *("entry_price", "gross", "charges", "net", "cash", "equity", "drawdown", "stop"),
     *("tick_size", "charges_brokerage_min"),
 }
-_LEDGER_PAISE: Final = {"cash", "equity", "day_pnl", "drawdown", "charges", "open_value", "funds"}
-_LOOKED: Final = "looked_ns"  # the one value of a note that is a time
+_VALUES_PAISE: Final = {
+    LEDGER: {"cash", "equity", "day_pnl", "drawdown", "charges", "open_value", "funds"},
+    POSITION: {
+        *("entry_price", "cost", "stop", "floor", "highest"),
+        *("activation", "target", "last_price", "trigger"),
+    },
+    SENT: {"limit", "trigger"},
+}
+_TIMES: Final = {"looked_ns", "opened_ns"}  # values of notes that are times
 _MONOTONIC: Final = {"arrived_ns": "arrived_monotonic_ns", "decoded_ns": "decoded_monotonic_ns"}
 _CLOCKLESS: Final = {*_MONOTONIC.values(), "monotonic_ns", "spent_ns"}
 _UNUSED: Final = {"spare", "spare_too"}
@@ -115,12 +135,17 @@ def table(block: Rows, name: str) -> Columns:
     result = {column: made[column][chosen] for column in ("number", "kind", "wall", "wall_ns", "monotonic_ns")}
     if kind == LEDGER:
         result["halted_by"] = _named(result["number"], "code", made["code"][chosen], HALTED_BY)
+    if kind in _OF_INSTRUMENTS:
+        result["instrument"] = made["instrument"][chosen]
+    if kind == SENT:
+        result["request"] = _named(result["number"], "code", made["code"][chosen], SENT_NAMES)
+    paise = _VALUES_PAISE.get(kind, set())
     for place, field in enumerate(_VALUES[kind], start=1):
         values = made[f"value_{place}"][chosen]
-        if field == _LOOKED:
+        if field in _TIMES:
             result[field.removesuffix("_ns")] = _timestamps(values)
         if field not in _UNUSED:
-            result[f"{field}_paise" if kind == LEDGER and field in _LEDGER_PAISE else field] = values
+            result[f"{field}_paise" if field in paise else field] = values
     return result
 
 

@@ -45,6 +45,8 @@ TROUBLE: Final = 7  # something went wrong beside the inputs; code: what
 OVERRIDE: Final = 8  # a person has overridden a refusal; code: which; values: a number that names his reason
 TELEMETRY: Final = 9  # each second, how the process does: `Telemetry`
 LEDGER: Final = 10  # each second, how the account stands: `Ledger`
+POSITION: Final = 11  # each second, of each instrument that holds something: `Holding`; none says that nothing is held
+SENT: Final = 12  # a request about an order has left for the broker: `Sent`; code: which (`SENT_NAMES`)
 
 NOTE_NAMES: Final = {
     STARTED: "started",
@@ -57,7 +59,12 @@ NOTE_NAMES: Final = {
     OVERRIDE: "override",
     TELEMETRY: "telemetry",
     LEDGER: "ledger",
+    POSITION: "position",
+    SENT: "sent",
 }
+
+SENT_SUBMIT, SENT_MODIFY, SENT_CANCEL = range(1, 4)  # codes of SENT
+SENT_NAMES: Final = {SENT_SUBMIT: "submit", SENT_MODIFY: "modify", SENT_CANCEL: "cancel"}
 
 NO_REHEARSAL: Final = 1  # of OVERRIDE: no session with simulated fills had shown what the settings do
 
@@ -128,6 +135,41 @@ class Ledger(NamedTuple):
     day_stopped: int  # 1: the day's loss limit is reached
     spare: int
     spare_too: int
+
+
+class Holding(NamedTuple):
+    """Values of a POSITION note: what an instrument holds, and what guards it. Prices and money in paise; 0: there is none."""
+
+    position_id: int
+    quantity: int  # units held now
+    bought: int  # units bought in all
+    entry_price: int  # average, half up
+    opened_ns: int  # exchange time
+    cost: int  # what was paid for the units held now, without charges
+    stop: int
+    floor: int  # the higher of stop and trailing stop: at or below it the position is closed
+    highest: int  # price since the entry; a paisa below the entry until a tick came
+    activation: int  # the price that turns the trailing stop on
+    target: int  # price of the next take-profit tier
+    tier: int  # tiers done
+    last_price: int  # of the instrument
+    rests: int  # units that the protective stop order still sells, as the exchange is known to have it
+    trigger: int  # of that order
+    spare: int
+
+
+class Sent(NamedTuple):
+    """The first values of a SENT note: a slice's request to the broker, as its bytes were written."""
+
+    order_id: int
+    written_monotonic_ns: int  # right after the write
+    waited_ns: int  # that it waited before, for the broker's rate, a session or a connection; 0: it was written at once
+    part: int  # the slice's number, from 1
+    parts: int  # slices of the order
+    quantity: int  # units of the slice
+    limit: int  # paise, its protection included; 0: of a cancellation
+    trigger: int  # paise; 0: none
+    again: int  # 1: it was written before, and refused as the broker had ended the session
 
 
 class DayNote(NamedTuple):

@@ -99,6 +99,7 @@ class Around:
         heartbeat: since when the outgoing heartbeat fails (ns), and why; None: it does not.
         spool: likewise, why messages can't be written to the disk.
         folder: likewise, what is wrong with the monitor's state folder.
+        pages: likewise, why nobody serves the pages.
     """
 
     expected: Expected | None = None
@@ -107,6 +108,7 @@ class Around:
     heartbeat: tuple[int, str] | None = None
     spool: tuple[int, str] | None = None
     folder: tuple[int, str] | None = None
+    pages: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,14 @@ from myquant.journal.record import (
     LEDGER,
     NOTE,
     NUMBER,
+    POSITION,
     TELEMETRY,
     WORDS,
     Note,
     Origin,
 )
 from myquant.journal.segment import Rows
+from myquant.monitor.fold_execution import Execution
 from myquant.monitor.fold_latency import Latencies
 from myquant.monitor.fold_notes import take_note
 from myquant.monitor.fold_orders import NEAR, OrderBook
@@ -73,13 +75,18 @@ def command_word(name: str) -> int:
 
 
 class Fold:
-    """Takes the records of one session's journal, in order, into its view."""
+    """Takes the records of one session's journal, in order, into its view.
+
+    Attributes:
+        execution: what adds up what became of its orders.
+    """
 
     def __init__(self, view: SessionView, desk: NewsDesk) -> None:
         self.view = view
         self._desk = desk
         self._orders = OrderBook(view, desk)
         self._latencies = Latencies(view)
+        self.execution = Execution(view)
         self._recent: Rows = np.zeros((0, WORDS), np.int64)
         view.instruments = view.instruments or [InstrumentView(symbol) for symbol in view.symbols]
 
@@ -90,6 +97,7 @@ class Fold:
         recent = np.concatenate((self._recent, given))
         before = min(len(self._recent), 1)
         self._latencies.take(recent[len(self._recent) - before :], before, decided)
+        self.execution.take(block)
         self._count(given, decided)
         self._orders.recent = recent
         self._one_by_one(block)
@@ -135,7 +143,7 @@ class Fold:
         for row in block[_chosen(block)].tolist():
             number, holds, body = row[NUMBER], row[HOLDS], row[BODY:]
             if holds == INPUT:
-                self._orders.take_event(Event._make(body[:_EVENT_WORDS]), Origin._make(body[_EVENT_WORDS:]), number)
+                self._orders.take_event(Event._make(body[:_EVENT_WORDS]), number)
             elif holds == COMMAND:
                 self._orders.take_command(Command._make(body), number)
             else:
@@ -159,5 +167,9 @@ def _chosen(block: Rows) -> NDArray[np.bool_]:
     for kind in _LAST_COUNTS:
         places = np.flatnonzero(notes & (first == kind))
         notes[places[:-1]] = False
+    held = np.flatnonzero(notes & (first == POSITION))
+    notes[held] = False
+    whose = block[held, BODY + 2][::-1]  # of each instrument the last says it all
+    notes[held[::-1][np.unique(whose, return_index=True)[1]]] = True
     result: NDArray[np.bool_] = chosen | notes
     return result

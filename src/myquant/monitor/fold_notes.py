@@ -5,7 +5,7 @@ from typing import Final
 from myquant.brokers import packets
 from myquant.core import codes
 from myquant.journal import record
-from myquant.journal.record import Ledger, Note, Telemetry
+from myquant.journal.record import Holding, Ledger, Note, Telemetry
 from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import ProcessView, SessionView
 
@@ -30,6 +30,8 @@ def take_note(view: SessionView, note: Note, number: int, desk: NewsDesk) -> Non
         view.telemetry, view.telemetry_wall_ns = Telemetry._make(note.values), note.wall_ns
     elif note.kind == record.LEDGER:
         _take_ledger(view, note)
+    elif note.kind == record.POSITION and 0 <= note.instrument < len(view.instruments):
+        view.instruments[note.instrument].holding = Holding._make(note.values)
     view.written_wall_ns = max(view.written_wall_ns or 0, note.wall_ns)
 
 
@@ -50,6 +52,8 @@ def _start(view: SessionView, note: Note) -> None:
     view.beat_wall_ns = view.beat_mono_ns = view.exchange_ns = view.records_left = view.packet_mono_ns = None
     view.telemetry = view.telemetry_wall_ns = view.ledger = None
     view.frames = 0
+    for each in view.instruments:
+        each.holding = None
     if view.order_channel_wall_ns < note.wall_ns:  # else the log was read sooner than the journal
         view.order_channel_up = None
     view.feed_stale, view.feed_since_ns, view.feed_since_mono_ns = True, note.wall_ns, note.monotonic_ns

@@ -9,9 +9,8 @@ from myquant.core.records import Command, Event
 from myquant.core.working import STEADY_NS
 from myquant.journal.record import BODY, WORDS, Origin
 from myquant.journal.segment import Rows
-from myquant.monitor.fold_latency import ROUND_TRIP_S, SECOND_NS, SLIPPAGE_RUPEES
+from myquant.monitor.fold_latency import SECOND_NS
 from myquant.monitor.fold_notes import FLATTEN, set_halt
-from myquant.monitor.histogram import Histogram
 from myquant.monitor.news import NewsDesk
 from myquant.monitor.view import InstrumentView, OrderView, SessionView, passed_ns
 
@@ -32,7 +31,6 @@ SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
 )
 AT_WORK: Final = frozenset(orders.STATE_NAMES[state] for state in orders.AT_WORK)
 REJECTED_BY: Final = {codes.NOT_SENT: "not_sent", codes.NOT_FOUND: "not_found"}  # else by the venue
-_ANSWERS: Final = (codes.ORDER_ACK, codes.ORDER_REJECT, codes.FILL)
 _SEQUENCE, _KIND, _INSTRUMENT, _PRICE, _RECEIVE_NS, _ARRIVED_NS = (
     BODY + (*Event._fields, *Origin._fields).index(name)
     for name in ("sequence", "kind", "instrument", "price", "receive_ns", "arrived_ns")
@@ -57,14 +55,13 @@ class OrderBook:
         self._wants_stop = execution.fill_model == "limit" and execution.protective_stop
         self._timeout_ns = int(execution.order_timeout_s * SECOND_NS)
         self._asked: dict[int, tuple[int, int]] = {}  # by order: the price and the trigger that were asked for
-        self._sent: dict[int, tuple[int, int]] = {}  # by order without an answer: arrived_ns, receive_ns of its input
         self._bought: dict[
             int, tuple[int, int]
         ] = {}  # by instrument, since it was flat: units, and what they cost, paise
         # By instrument: since when it is covered, and since when it had been bare, each by both clocks.
         self._covered: dict[int, tuple[Clocks | None, Clocks]] = {}
 
-    def take_event(self, event: Event, origin: Origin, number: int) -> None:
+    def take_event(self, event: Event, number: int) -> None:
         """Take an input."""
         view = self._view
         if event.kind == codes.FEED_STATUS:
@@ -83,7 +80,7 @@ class OrderBook:
             self._note_foreign(event)
             self._hold(event.instrument, -event.quantity, -event.value, event)
         else:
-            self._take_answer(event, origin)
+            self._take_answer(event)
 
     def take_command(self, command: Command, number: int) -> None:
         """Take a decision."""
@@ -112,7 +109,6 @@ class OrderBook:
 
     def _submit(self, command: Command) -> None:
         view = self._view
-        arrived_ns, receive_ns = self._input_of(command)
         view.orders[command.order_id] = OrderView(
             order_id=command.order_id,
             instrument=command.instrument,
@@ -121,26 +117,23 @@ class OrderBook:
             price=command.price,
             trigger=command.stop,
             reason=codes.EXIT_NAMES.get(command.reason, "") if not command.stop else "",
-            sent_wall_ns=receive_ns or self._last_known(command, _RECEIVE_NS),
+            sent_wall_ns=self._last_known(command, _RECEIVE_NS),
             sent_mono_ns=self._mono_at(command.event_sequence),
             sent_time_ns=command.time_ns,
             last_price=self._price_at(command),
         )
         view.order_ends["sent"] += 1
-        self._sent[command.order_id] = arrived_ns, receive_ns
         if len(view.orders) > ORDERS_MAX:
             oldest = next((key for key, order in view.orders.items() if order.state not in AT_WORK), None)
             if oldest is not None:
                 del view.orders[oldest]
 
-    def _take_answer(self, event: Event, origin: Origin) -> None:
+    def _take_answer(self, event: Event) -> None:
         order = self._view.orders.get(event.order_id)
         if order is None and event.kind == codes.FILL and event.order_id:
             order = self._lost(event)
         if order is None or (event.kind == codes.ORDER_REJECT and event.code == codes.COUNTS_NOW):
             return
-        if event.kind in _ANSWERS:
-            self._note_round_trip(event, origin)
         if event.kind == codes.FILL:
             self._fill(order, event)
         elif event.kind == codes.ORDER_ACK:
@@ -186,9 +179,7 @@ class OrderBook:
             return  # it has ended, whatever is told of it
         order.state, order.ended_wall_ns = state, event.receive_ns or None
         self._view.order_ends[count] += 1
-        self._sent.pop(order.order_id, None)
         self._asked.pop(order.order_id, None)
-        self._note_slippage(order)
 
     def _hold(self, who: int, units: int, value: int, event: Event) -> None:
         """Take units bought, or sold where they are below zero, and what they cost."""
@@ -204,7 +195,7 @@ class OrderBook:
         if before == 0 and each.quantity:
             each.opened_wall_ns = event.receive_ns or None
         elif each.quantity == 0:
-            each.opened_wall_ns = None
+            each.opened_wall_ns = each.holding = None
         self._look_for_stop(who, event)
 
     def _look_for_stop(self, who: int, event: Event) -> None:
@@ -229,34 +220,6 @@ class OrderBook:
             covered, before = self._covered.pop(who, (None, now))
             was_brief = covered is not None and _is_brief(covered, now)
             each.bare_since_ns, each.bare_since_mono_ns = before if was_brief else now
-
-    def _note_round_trip(self, event: Event, origin: Origin) -> None:
-        """Note how long the first answer to an order took: by the monotonic clock, else by the machine's."""
-        sent = self._sent.pop(event.order_id, None)
-        if sent is None or (event.kind == codes.ORDER_REJECT and event.code == codes.NOT_SENT):
-            return
-        for before, now in zip(sent, (origin.arrived_ns, event.receive_ns), strict=True):
-            if 0 < before <= now:
-                trip = self._view.round_trip = self._view.round_trip or Histogram(ROUND_TRIP_S)
-                trip.add((now - before) / SECOND_NS)
-                return
-
-    def _note_slippage(self, order: OrderView) -> None:
-        """Note how much worse than the decision's price a unit was filled; a stop order's is its trigger."""
-        price = order.trigger or order.last_price
-        if not order.filled or not price:
-            return
-        worse = (order.value / order.filled - price) * (1 if order.is_buy else -1)
-        side = "entry" if order.is_buy else "exit"
-        self._view.slippage.setdefault(side, Histogram(SLIPPAGE_RUPEES)).add(round(worse / 100, 6))
-
-    def _input_of(self, command: Command) -> tuple[int, int]:
-        """Return when the input arrived that a command came of: monotonic, wall clock; 0: not known."""
-        sequences = self.recent[:, _SEQUENCE]
-        at = int(np.searchsorted(sequences, command.event_sequence))
-        if at == len(sequences) or sequences[at] != command.event_sequence:
-            return 0, 0
-        return int(self.recent[at, _ARRIVED_NS]), int(self.recent[at, _RECEIVE_NS])
 
     def _wall_at(self, command: Command) -> int:
         """Return the machine's clock about when a command was decided: an input that an answer led to may have none."""

@@ -113,6 +113,8 @@ class Followed:
         view = self.view
         view.unread_since_ns = None if is_all_read else view.unread_since_ns or now_wall_ns
         view.read_mono_ns = now_mono_ns if is_all_read else view.read_mono_ns
+        if is_all_read:
+            self._fold.execution.look_beside(view.folder, now_mono_ns)
         process = view.process
         is_watched = self._watch is not None and self._watch.process is process  # else from the next look on
         if process is not None and is_watched and is_all_read:

@@ -167,6 +167,8 @@ def _single(view: SessionView) -> Iterator[tuple[str, Value | None]]:
     yield "journal_records_total", view.records
     yield "feed_delay_seconds", view.feed_delay
     yield "order_round_trip_seconds", view.round_trip
+    yield "order_partial_fills_total", view.partial_fills
+    yield "orders_timed_out_total", view.orders_timed_out
     if (ledger := view.ledger) is not None:
         yield "day_pnl_rupees", ledger.day_pnl / PAISE
         yield "equity_rupees", ledger.equity / PAISE
@@ -204,6 +206,10 @@ def _by_label(view: SessionView) -> Iterator[tuple[str, Mapping[str, Value]]]:
     instruments = view.instruments
     yield "tick_latency_seconds", view.latency
     yield "fill_slippage_rupees", view.slippage
+    for step, by_role in view.order_steps.items():
+        yield f"{step}_seconds", by_role
+    for against, totals in view.slippage_paise.items():
+        yield f"slippage_{against}_rupees", {side: paise / PAISE for side, paise in totals.items()}
     yield "ticks_total", {each.symbol: each.ticks for each in instruments}
     yield "ticks_rejected_total", view.ticks_rejected
     yield "packets_unused_total", view.ticks_unused

@@ -62,12 +62,32 @@ SESSION_METRICS: Final = (
             "gc_pause_seconds_total": "Time that they took, of the present process, in seconds",
             "journal_records_total": "Records of the journal that were read",
             "books_differences_total": "Differences found between the broker's books and ours, of the present process",
+            "order_partial_fills_total": "Fills that did not complete their order",
+            "orders_timed_out_total": "Orders that had no answer for too long, whatever became of them",
         },
     ),
     *_of("stage", HISTOGRAM, {"tick_latency_seconds": "Time a tick took, by stage: decode, decide, order, total, in seconds"}),
     *_of("", HISTOGRAM, {"feed_delay_seconds": "From the exchange's time of a packet to its arrival, in seconds"}),
     *_of("", HISTOGRAM, {"order_round_trip_seconds": "From the input that led to an order to its first answer, in seconds"}),
     *_of("side", HISTOGRAM, {"fill_slippage_rupees": "How much worse than the decision's price a unit was filled, in rupees"}),
+    *_of(
+        "role",
+        HISTOGRAM,
+        {
+            "order_send_seconds": "From an order's decision to its bytes, of orders that have ended, by role: entry, exit, stop; in seconds",
+            "order_ack_seconds": "From its bytes to its acknowledgement, likewise, in seconds",
+            "order_fill_seconds": "From its acknowledgement to its first fill, likewise, in seconds",
+        },
+    ),
+    *_of(
+        "side",
+        GAUGE,
+        {
+            "slippage_decision_rupees": "How much worse than the decision's price all units were filled, by side: entry, exit; in rupees",
+            "slippage_quote_rupees": "Likewise, than the quote at the decision, in rupees",
+            "slippage_shadow_rupees": "Likewise, than the simulated exchange beside the broker's, in rupees",
+        },
+    ),
     *_of("instrument", COUNTER, {"ticks_total": "Ticks of an instrument"}),
     *_of(
         "reason",

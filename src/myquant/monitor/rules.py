@@ -218,6 +218,12 @@ RULES: Final = MappingProxyType(
             "free the disk of the monitor's state folder",
             of_monitor=rules_monitor.spool_failed,
         ),
+        "pages_down": Rule(
+            WARNING,
+            "the process that serves the pages ends again and again, or can't begin; sessions are watched all the same",
+            "read the monitor's log, and what `myquant dashboard` says when it is begun by hand",
+            of_monitor=rules_monitor.pages_down,
+        ),
         "monitor_late": Rule(
             WARNING,
             "the monitor itself came too late to look within the last minute, or the machine slept or its clock was set by a minute or more",

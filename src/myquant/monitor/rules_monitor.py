@@ -48,6 +48,13 @@ def spool_failed(look: Look) -> Iterator[Fault]:
         yield Fault(what, since_ns, subject="folder", remedy=KEEP_FOLDER)
 
 
+def pages_down(look: Look) -> Iterator[Fault]:
+    """Find pages that nobody serves."""
+    if look.around.pages is not None:
+        since_ns, why = look.around.pages
+        yield Fault(f"the pages can't be seen: their process ended ({why})", since_ns)
+
+
 def monitor_late(look: Look) -> Iterator[Fault]:
     """Find looks that come late, and a machine that slept or whose clock was set: each for a minute after the last one."""
     memory = look.memory

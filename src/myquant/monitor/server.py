@@ -21,7 +21,7 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
-from myquant.brokers.secrets import Keyring, SystemKeyring, read_secrets, variable
+from myquant.brokers.secrets import Keyring, chosen_token
 from myquant.config.watching import MonitorSettings
 from myquant.errors import ConfigError, MyquantError
 from myquant.monitor.finding import FAILED
@@ -38,7 +38,6 @@ ROUTES: Final = (*PROBES, HEALTH, METRICS)
 OTHER: Final = "other"
 
 TOKEN_BYTES: Final = 32
-TOKEN_MIN: Final = 16  # characters, of one that a person chose
 CONNECTIONS_MAX: Final = 64
 CONNECTION_S: Final = 60.0  # so long a connection lives, whatever comes on it
 SWEEP_S: Final = 1.0
@@ -230,10 +229,4 @@ def is_wide(host: str) -> bool:
 
 def monitor_token(environ: Mapping[str, str], keyring: Keyring | None = None) -> str:
     """Return the token that a person chose (MYQUANT_MONITOR_TOKEN, or the keyring's), else a new one. Raises ConfigError."""
-    name = variable("monitor", "token")
-    if not environ.get(name) and not (keyring or SystemKeyring()).get_password("myquant-monitor", "token"):
-        return secrets.token_urlsafe(TOKEN_BYTES)
-    token = read_secrets("monitor", ["token"], environ, keyring)["token"]
-    if len(token) < TOKEN_MIN:
-        raise ConfigError(f"{name}: is too short to be safe: take {TOKEN_MIN} characters or more, or none")
-    return token
+    return chosen_token("monitor", environ, keyring) or secrets.token_urlsafe(TOKEN_BYTES)

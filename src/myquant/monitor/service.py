@@ -3,9 +3,12 @@
 import asyncio
 import os
 import resource
+import select
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +22,7 @@ from myquant.monitor.folder import monitor_folder
 from myquant.monitor.folder_watch import FolderWatch
 from myquant.monitor.judge import judge
 from myquant.monitor.loop import Manager, Monitor
+from myquant.monitor.pages import Pages
 from myquant.monitor.recordings import Recordings
 from myquant.monitor.server import MonitorServer, is_wide, monitor_token
 from myquant.monitor.state import FolderTakenError, MonitorCard, MonitorState, open_state
@@ -40,16 +44,23 @@ def clocks() -> tuple[int, int]:
 
 
 def run_monitor(
-    loaded: LoadedConfig, directories: Sequence[Path], environ: Mapping[str, str], manager: Manager
+    loaded: LoadedConfig,
+    directories: Sequence[Path],
+    environ: Mapping[str, str],
+    manager: Manager,
+    pages: Sequence[str] = (),
 ) -> None:
-    """Watch until SIGTERM or SIGINT. Raises MyquantError where it can't begin, or another monitor has taken the folder."""
+    """Watch until SIGTERM or SIGINT. Raises MyquantError where it can't begin, or another monitor has taken the folder.
+
+    `pages`: the command that serves the pages, begun once the monitor listens and ended with it; empty: there are none.
+    """
     token = monitor_token(environ)
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2
     )  # two files a session
     state = open_state(monitor_folder(), time.time_ns())
     try:
-        asyncio.run(_Service(loaded, state, environ, token).run(directories, manager))
+        asyncio.run(_Service(loaded, state, environ, token, pages).run(directories, manager))
     finally:
         state.close()
 
@@ -57,7 +68,14 @@ def run_monitor(
 class _Service:
     """A monitor at work in its folder."""
 
-    def __init__(self, loaded: LoadedConfig, state: MonitorState, environ: Mapping[str, str], token: str) -> None:
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        state: MonitorState,
+        environ: Mapping[str, str],
+        token: str,
+        pages: Sequence[str] = (),
+    ) -> None:
         self._loaded, self._state, self._environ, self._token = loaded, state, environ, token
         self._redactor = Redactor([token])
         config = loaded.config
@@ -70,6 +88,8 @@ class _Service:
             process=NAME,
             zone=ZoneInfo(config.session.timezone),
         )
+
+        self._pages = Pages(pages, self._log, hide=self._hidden, show=_show_person) if pages else None
 
     def _hidden(self, text: str) -> str:
         return self._redactor.text(text)
@@ -93,6 +113,7 @@ class _Service:
                     *(view.folder for view in monitor.views.values()),
                 ],
                 watch=watch,
+                pages=self._pages,
             )
             self._redactor.keep(*station.secrets)
             monitor = Monitor(directories, settings, judge=station.judge, alerting=station.tell, log=log, state=state)
@@ -129,6 +150,14 @@ class _Service:
             await server.close()
             await station.aclose()
             monitor.close()
+
+
+def _show_person(line: str) -> None:
+    """Show a line at the terminal, where a person sits; one that would have to wait is let go."""
+    if sys.stderr.isatty() and select.select([], [sys.stderr], [], 0)[1]:
+        with suppress(OSError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
 
 def look_once(loaded: LoadedConfig, directories: Sequence[Path]) -> Monitor:

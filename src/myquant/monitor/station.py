@@ -26,6 +26,7 @@ from myquant.monitor.judge import judge
 from myquant.monitor.loop import Log
 from myquant.monitor.message import Message
 from myquant.monitor.metrics import AlertCounts
+from myquant.monitor.pages import Pages
 from myquant.monitor.replay_watch import ReplayWatch
 from myquant.monitor.rules import RULE_FAILED
 from myquant.monitor.spool import Spool
@@ -60,6 +61,7 @@ class Station:
         can_tell: whether the looks come in time, and what they find gets here.
         folders: returns the folders whose logs are packed, and sent where that is wished.
         watch: looks after the folder; None: nobody does.
+        pages: keeps the process of the pages alive; None: there are none.
 
     Attributes:
         channels: their names.
@@ -78,10 +80,12 @@ class Station:
         can_tell: Callable[[], bool],
         folders: Callable[[], Sequence[Path]],
         watch: FolderWatch | None = None,
+        pages: Pages | None = None,
     ) -> None:
         config = loaded.config
         alerts, self._settings = config.alerts, config.monitor
         self._log, self._folders, self._can_tell, self._watch = log, folders, can_tell, watch
+        self._pages = pages
         channels = read_channels(channel_names(alerts), environ)
         if channels and all(each.problem for each in channels):
             raise ConfigError("; ".join(["no alert could be delivered", *(each.problem for each in channels)]))
@@ -126,6 +130,7 @@ class Station:
             heartbeat=self._heartbeat.failing() if self._heartbeat is not None else None,
             spool=self._unkept(),
             folder=self._watch.trouble if self._watch is not None else None,
+            pages=self._pages.failing() if self._pages is not None else None,
         )
         found = judge(views, settings, now_wall_ns, now_mono_ns, memory=self._memory, around=around)
         self._is_judged = True
@@ -199,6 +204,8 @@ class Station:
             works.append(("the outgoing heartbeat", self._heartbeat.run))
         if self._export is not None:
             works.append(("the export of logs", self._export.run))
+        if self._pages is not None:
+            works.append(("the process of the pages", self._pages.run))
         self._beside = [asyncio.create_task(self._kept_up(name, work)) for name, work in works]
 
     async def aclose(self) -> None:

@@ -42,6 +42,15 @@ def remedy_for(answer: Answer, where: str) -> str:
     return next(found, ANY).format(where=where)
 
 
+def trial_text(trial: Trial) -> str:
+    """Return what became of the message through one channel, in a line."""
+    if trial.answer.delivered:
+        return f"{trial.channel}: delivered in {trial.took_s:.1f} s"
+    remedy = f": {trial.remedy}" if trial.remedy else ""
+    said = trial.answer.said.removeprefix(f"channel {trial.channel}: ")
+    return f"{trial.channel}: not delivered: {said}{remedy}"
+
+
 async def try_channels(
     channels: Sequence[Channel], settings: AlertSettings, severity: str, environ: Mapping[str, str], time_text: str
 ) -> list[Trial]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myquant.config.loading import LoadedConfig
-from myquant.journal.record import Ledger, Telemetry
+from myquant.journal.record import Holding, Ledger, Telemetry
 from myquant.monitor.histogram import Histogram
 
 
@@ -49,6 +49,7 @@ class InstrumentView:
     quantity: int = 0  # units held, by fills
     entry_price: int | None = None  # of what is held
     opened_wall_ns: int | None = None
+    holding: Holding | None = None  # by the session's last note of it; None: nothing is held, or it was not said yet
     bare_since_ns: int | None = None  # wall clock; held without a protective stop order at work, where one is wanted
     bare_since_mono_ns: int = 0  # likewise; 0: not known
 
@@ -186,6 +187,13 @@ class SessionView:
     feed_delay: Histogram | None = None
     round_trip: Histogram | None = None
     slippage: dict[str, Histogram] = field(default_factory=dict)  # entry, exit
+    # Of orders that have ended, by role: order_send, order_ack and order_fill, s
+    order_steps: dict[str, dict[str, Histogram]] = field(default_factory=dict)
+    slippage_paise: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # of all filled units, by what they are held against, then entry or exit
+    partial_fills: int = 0  # that did not complete their order
+    orders_timed_out: int = 0  # had no answer for too long, at any time
 
     # the log
     log_lines: Counter[str] = field(default_factory=Counter)  # by level

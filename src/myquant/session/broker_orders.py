@@ -57,6 +57,7 @@ class BrokerOrders:
     the simulated exchange beside it, if there is one.
 
     Attributes:
+        who_of: instruments, by the ids of their orders.
         strays: answers of orders that this session does not know.
         on_doubt: takes why the broker's books should be looked at now.
         channel_lost_ns: since when there is no way to the order service, monotonic; None: there is one, or it was not asked for.
@@ -89,7 +90,7 @@ class BrokerOrders:
         self._rules = venue_rules(config)
         days = engine.instruments["day"]  # their `data` gives plain ints
         self._tick, self._freeze = (days[name].data for name in ("tick_size", "freeze_quantity"))
-        self._who: dict[int, int] = {}  # instruments, by the ids of their orders
+        self.who_of: dict[int, int] = {}
         self._late = LateFills()
         self._asked: dict[int, deque[tuple[int, int]]] = {}  # limits and triggers asked for, by order
         self._refused: deque[Command] = deque()
@@ -130,7 +131,7 @@ class BrokerOrders:
             self._refuse(command)
             return
         self._port.submit(self._new_order(command, who))
-        self._who[command.order_id] = who
+        self.who_of[command.order_id] = who
         if self._shadow is not None:
             self._shadow.order(command)
 
@@ -146,7 +147,7 @@ class BrokerOrders:
             self._note_fenced()
             return
         order = command.order_id
-        if order not in self._who:
+        if order not in self.who_of:
             return  # it was refused here, which is about to be told
         limit = limit_price(command.side, command.price, self._tick[command.instrument], self._rules)
         self._port.modify(order, limit, command.stop)
@@ -159,7 +160,7 @@ class BrokerOrders:
         if not self._holds():
             self._note_fenced()
             return
-        if command.order_id not in self._who:
+        if command.order_id not in self.who_of:
             return  # likewise
         self._port.cancel(command.order_id)
         if self._shadow is not None:
@@ -267,7 +268,7 @@ class BrokerOrders:
 
     def _adopt(self, who: int, order: Any) -> None:
         order_id, side = int(order["id"]), int(order["side"])
-        self._who[order_id] = who
+        self.who_of[order_id] = who
         self._port.adopt(
             NewOrder(
                 order_id,
@@ -311,7 +312,7 @@ class BrokerOrders:
         self._host.stop(why)
 
     def _on_answer(self, answer: OrderAnswer) -> None:
-        who = self._who.get(answer.order_id)
+        who = self.who_of.get(answer.order_id)
         if who is None:
             self.strays += 1
             self._log.warning("an answer of an order that this session does not know", order=answer.order_id)

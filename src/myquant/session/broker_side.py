@@ -13,6 +13,7 @@ from myquant.session.broker_orders import BrokerOrders, Host
 from myquant.session.fence import holder
 from myquant.session.loop import SessionLoop
 from myquant.session.reconciling import OthersFile, Reconciler, settings_of
+from myquant.session.sent_notes import SentNotes
 from myquant.session.shadow import Shadow
 from myquant.session.shadow_file import ShadowFile
 from myquant.session.telemetry import BrokerFigures
@@ -45,6 +46,8 @@ class BrokerSide:
         self._task: asyncio.Task[None] | None = None
         self._compared = None if parts.shadow is None else ShadowFile(parts.folder, parts.shadow)
         supervisor = loop.supervisor
+        self._sent = SentNotes(parts.orders.who_of, supervisor.notes.sent, loop.later)
+        parts.port.on_sent = self._sent.take
         supervisor.heed = parts.orders.watch
         if parts.shadow is not None:
             supervisor.look_on = parts.shadow.see
@@ -96,6 +99,7 @@ class BrokerSide:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._parts.port.aclose()
+        self._sent.write()
         if self._compared is not None:
             self._keep(self._compared.store)
 

@@ -35,19 +35,9 @@ class ShadowFile:
 
     def load(self) -> None:
         """Let the shadow go on from the files, where they are. Raises DataError, and the shadow begins anew."""
-        try:
-            whole = _read(self._path)
-            earlier = _earlier(json.loads(whole), ()) if whole is not None else NOTHING
-            lines, newline, _torn = (_read(self._lines) or b"").rpartition(b"\n")
-            for line in lines.splitlines():
-                table = json.loads(line)
-                later = _earlier(table, earlier.compared[: int(table["from"])])
-                if _ended(later) > _ended(earlier):  # else it is of before the whole was written
-                    earlier = later
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            raise DataError(f"{self._path}: can't be read ({error}): the comparison begins anew") from None
+        earlier, self._size = compared_before(self._path.parent)
         self._shadow.go_on(earlier)
-        self._size, self._added, self._ended = len(lines + newline), len(earlier.compared), self._shadow.ended
+        self._added, self._ended = len(earlier.compared), self._shadow.ended
 
     def add(self) -> None:
         """Add, once a second, some of what has ended since. Raises MyquantError, and does nothing for a while then."""
@@ -93,6 +83,23 @@ class ShadowFile:
             raise refused from error
         with suppress(OSError):  # left behind, it does no harm
             self._lines.unlink(missing_ok=True)
+
+
+def compared_before(folder: Path) -> tuple[Earlier, int]:
+    """Return what the files of a session's folder have, and the bytes of the lines that are whole. Raises DataError."""
+    path = folder / FILE
+    try:
+        whole = _read(path)
+        earlier = _earlier(json.loads(whole), ()) if whole is not None else NOTHING
+        lines, newline, _torn = (_read(folder / LINES) or b"").rpartition(b"\n")
+        for line in lines.splitlines():
+            table = json.loads(line)
+            later = _earlier(table, earlier.compared[: int(table["from"])])
+            if _ended(later) > _ended(earlier):  # else it is of before the whole was written
+                earlier = later
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(f"{path}: can't be read ({error}): the comparison begins anew") from None
+    return earlier, len(lines + newline)
 
 
 def _read(path: Path) -> bytes | None:

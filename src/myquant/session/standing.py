@@ -1,10 +1,14 @@
-"""How an engine's account stands, in figures: what `myquant status` says, and the journal's LEDGER notes."""
+"""How an engine's account and positions stand, in figures: what `myquant status` says, and the journal's notes."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
 
 from myquant.core import codes
-from myquant.core.records import Account
-from myquant.journal.record import FLATTENED, Ledger
+from myquant.core.orders import PARTIAL, WORKING
+from myquant.core.records import NEVER, Account
+from myquant.journal.record import FLATTENED, Holding, Ledger
 from myquant.session.engine import Engine
 
 OWN_FUNDS: Final = -1  # of `Ledger.funds`: what may be spent is what our ledger has
@@ -49,6 +53,41 @@ def ledger_of(engine: Engine, account: Account) -> Ledger:
         spare=0,
         spare_too=0,
     )
+
+
+def holdings_of(engine: Engine) -> Iterator[tuple[int, Holding]]:
+    """Yield each instrument that holds something, by its number, and what it holds."""
+    cores = engine.instruments["core"]
+    for who in np.flatnonzero(cores["position"]["quantity"]).tolist():
+        yield who, _holding_of(cores[who])
+
+
+def _holding_of(core: Any) -> Holding:
+    position, order = core["position"], core["stop_order"]
+    is_resting = order["state"] in (WORKING, PARTIAL) and order["trigger"] != 0  # without one: an exit in its place
+    return Holding(
+        position_id=int(position["id"]),
+        quantity=int(position["quantity"]),
+        bought=int(position["bought"]),
+        entry_price=int(position["entry_price"]),
+        opened_ns=int(position["opened_ns"]),
+        cost=int(position["entry_value"] - position["value_out"]),
+        stop=int(position["stop"]),
+        floor=int(position["floor"]),
+        highest=int(position["highest"]),
+        activation=_reachable(position["activation"]),
+        target=_reachable(position["target"]),
+        tier=int(position["tier"]),
+        last_price=int(core["tape"]["last_price"]),
+        rests=int(order["quantity"] - order["filled"]) if is_resting else 0,
+        trigger=int(order["trigger"]) if is_resting else 0,
+        spare=0,
+    )
+
+
+def _reachable(price: Any) -> int:
+    """Return a price; 0 for one that no price reaches."""
+    return 0 if price >= NEVER else int(price)
 
 
 def bare_ns(engine: Engine, exchange_now_ns: int) -> int:

@@ -13,16 +13,17 @@ from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.errors import JournalError
 from myquant.journal import record
-from myquant.journal.record import NOTE, NOTE_VALUES, Note, Origin
+from myquant.journal.record import NOTE_VALUES, Origin
 from myquant.journal.writer import JournalWriter
 from myquant.session.clock import Clock, ExchangeClock
 from myquant.session.feed_use import Feed, FeedUse
 from myquant.session.later import Later, at_once
 from myquant.session.log import Errors
 from myquant.session.needs import Decoder, Log
+from myquant.session.notes import Notes
 from myquant.session.rules import SECOND_NS
 from myquant.session.runner import EVENT_WORDS, Runner, words_of
-from myquant.session.standing import bare_ns, halted_code, ledger_of
+from myquant.session.standing import bare_ns
 from myquant.session.telemetry import Telemeter
 from myquant.session.telling import TELL_ALL, Untold
 
@@ -60,6 +61,7 @@ class Supervisor:
         each_second: called once a second, with the house.
         look_on: takes the words of each tick and quote that the engine has taken.
         durable_orders: whether the journal is made durable before orders leave.
+        notes: writes what the session says of itself into the journal.
         telemetry: gathers what is journaled once a second of how the process does.
         prime: takes the instrument of such an input, once a millisecond at most: goes the way that its order would go.
     """
@@ -106,6 +108,7 @@ class Supervisor:
         self._snapshot_interval_ns = snapshot_interval_ns
         self._saved_ns = clock.monotonic_ns()
         self._saved_inputs = runner.engine.inputs
+        self.notes = Notes(runner.engine, journal, clock, self._stop_blind)
         self.telemetry = Telemeter(clock)
         self._arrived_ns = self._spent_ns = self._spent_max_ns = 0
         # What each frame of a connection goes through, and where stamps go into its words as plain ints.
@@ -157,7 +160,7 @@ class Supervisor:
         """Let the engine know when the feed's health changes. It is healthy when all that has a say in it is."""
         feed = self.feed
         feed.healthy[connection] = healthy
-        self._note(record.FEED, int(not healthy), connection)
+        self.notes.add(record.FEED, int(not healthy), connection)
         said = self.log.info if healthy or reason == feed.reason else self.log.warning
         said("feed", connection=connection, healthy=healthy, reason=reason)
         stale = not all(feed.healthy.values())
@@ -215,7 +218,7 @@ class Supervisor:
 
     def note_override(self, what: int, number: int) -> None:
         """Journal that a person has overridden a refusal: which (`record.NO_REHEARSAL`), and a number that names his reason."""
-        self._note(record.OVERRIDE, what, 0, number)
+        self.notes.add(record.OVERRIDE, what, 0, number)
 
     def _event(self, kind: int, code: int) -> Event:
         now, wall = self.exchange_clock.now_ns(), self.clock.wall_ns()
@@ -237,7 +240,7 @@ class Supervisor:
         now = self.clock.monotonic_ns()
         engine = self.runner.engine
         values = (self.frames, engine.inputs, int(engine.desk[0]["account"]["commands"]), self._arrived_ns)
-        self._note(
+        self.notes.add(
             record.BEAT, int(self.feed.stale), 0, *values, self.journal.rows_left(), self.exchange_clock.now_ns()
         )
         self._note_counts()
@@ -253,15 +256,12 @@ class Supervisor:
         self.telemetry.use_gap(self._arrived_ns)
 
     def _note_telemetry(self) -> None:
-        """Journal how the process does and how the account stands."""
+        """Journal how the process does, how the account stands and what is held."""
         spent_max_ns, self._spent_max_ns = self._spent_max_ns, 0
         bare = bare_ns(self.runner.engine, self.exchange_clock.now_ns())
-        self._note(record.TELEMETRY, 0, 0, *self.telemetry.take(spent_max_ns=spent_max_ns, bare_ns=bare))
-        self._note_ledger()
-
-    def _note_ledger(self) -> None:
-        account = self.runner.engine.account()
-        self._note(record.LEDGER, halted_code(account), 0, *ledger_of(self.runner.engine, account))
+        self.notes.add(record.TELEMETRY, 0, 0, *self.telemetry.take(spent_max_ns=spent_max_ns, bare_ns=bare))
+        self.notes.account()
+        self.notes.holdings()
 
     def save(self) -> None:
         """Put the state on disk; a failure is told and tried again with the next snapshot.
@@ -282,7 +282,7 @@ class Supervisor:
         if (counts != self._counts).any():
             self._counts = counts
             for first in range(0, len(counts), NOTE_VALUES):
-                self._note(record.COUNTS, first, 0, *counts[first : first + NOTE_VALUES].tolist())
+                self.notes.add(record.COUNTS, first, 0, *counts[first : first + NOTE_VALUES].tolist())
 
     def _keep_room(self) -> None:
         """Allocate the journal's next segment; when that fails entries halt, and near the end positions are closed."""
@@ -333,27 +333,18 @@ class Supervisor:
 
     def _trouble(self, code: int, error: JournalError) -> None:
         self.note_error("trouble", error)
-        self._note(record.TROUBLE, code, 0)
-
-    def _note(self, kind: int, code: int, instrument: int, *values: int) -> None:
-        """Journal a note; without room for it the session goes on without."""
-        padded = (*values, *[0] * (NOTE_VALUES - len(values)))
-        note = Note(kind, code, instrument, self.clock.wall_ns(), self.clock.monotonic_ns(), padded)  # type: ignore[arg-type]
-        try:
-            self.journal.append(NOTE, note)
-        except JournalError as error:
-            self._stop_blind(error)
+        self.notes.add(record.TROUBLE, code, 0)
 
     def started(self, pid: int) -> None:
         """Journal that a process begins or goes on with the session."""
         engine = self.runner.engine
-        self._note(record.STARTED, 0, 0, pid, engine.inputs, int(engine.desk[0]["account"]["commands"]))
+        self.notes.add(record.STARTED, 0, 0, pid, engine.inputs, int(engine.desk[0]["account"]["commands"]))
 
     def stopped(self, exit_code: int) -> None:
         """Journal that the process leaves the session."""
         self._note_counts()  # what came after the last timer
-        self._note_ledger()  # with what the end of the day has closed
-        self._note(record.STOPPED, exit_code, 0)
+        self.notes.account()  # with what the end of the day has closed
+        self.notes.add(record.STOPPED, exit_code, 0)
 
     def _tell(self, commands: list[Command]) -> None:
         """Have logged, later, what a person wants to know of new commands: positions, trades, halts; the journal has all."""

@@ -12,11 +12,12 @@ from myquant.brokers.angelone.order_requests import OrderRequests
 from myquant.brokers.angelone.order_words import Said, Verdict, judge
 from myquant.brokers.budget import SPARE_NS, Budget, Limit, Queue, Waiting
 from myquant.brokers.http import Reply
-from myquant.brokers.port import Funds, NewOrder, RequestError
+from myquant.brokers.port import Funds, NewOrder, RequestError, SentRequest
 from myquant.brokers.secrets import Redactor
 from myquant.brokers.slices import Ask, Kind, Slice
 from myquant.brokers.supervised import PASSING
 from myquant.brokers.wire import OnReply, Wire
+from myquant.core import codes
 from myquant.errors import MyquantError
 
 SECOND_NS: Final = 10**9
@@ -26,6 +27,7 @@ EXIT_WAIT_NS: Final = 3 * SECOND_NS  # likewise an exit; shorter than the core's
 RENEW_AGAIN_S: Final = 5.0
 WAKE_S: Final = (0.01, 0.25)  # how soon at the earliest, and at the latest, one that waits is looked at again
 NO_SESSION: Final = "there is no session"
+_COMMANDS: Final = {Kind.PLACE: codes.SUBMIT, Kind.MODIFY: codes.MODIFY, Kind.CANCEL: codes.CANCEL}
 
 # Of each second two requests are for exits, cancellations and new stop orders alone, of each minute and hour a tenth.
 SHARED: Final = (Limit(settings.ORDERS_PER_SECOND, SECOND_NS, 2),)
@@ -65,6 +67,7 @@ class Request:
     broker_id: str = ""
     variety: str = ""
     again: bool = False  # it was refused once because the session had ended
+    queued_ns: int = -1  # monotonic: since when it has waited; -1: it was not made to
 
     def is_void(self) -> bool:
         """Return whether nobody wants it any more: its slice has ended, or something else was asked since."""
@@ -73,6 +76,16 @@ class Request:
         if self.piece.ended:
             return True
         return self.ask is not None and self.ask.order.asks.get(self.kind) is not self.ask
+
+    def sent(self, now_ns: int) -> SentRequest | None:
+        """Return what was written just now; None: of an order that is none of ours."""
+        piece, ask = self.piece, self.ask
+        if piece is None:
+            return None
+        limit, trigger = (piece.limit, piece.trigger) if ask is None else (ask.limit, ask.trigger)
+        waited_ns = now_ns - self.queued_ns if self.queued_ns >= 0 else 0
+        order, of = piece.order, (piece.part + 1, len(piece.order.slices), piece.quantity, limit, trigger)
+        return SentRequest(_COMMANDS[self.kind], order.new.order_id, now_ns, waited_ns, *of, self.again)
 
     def __str__(self) -> str:
         name = self.kind.name.lower()
@@ -85,6 +98,7 @@ class Sender:
     """Sends requests, exits first, each at most once; a second time only what a session's end kept from being done.
 
     Args:
+        on_written: takes a request right after its bytes were written by `send` or later, and when, monotonic.
         on_verdict: takes a request that was answered, and what that says.
         on_lost: takes a request that was written and has no answer, and why.
         on_given_up: takes a request that was certainly not written, and why.
@@ -98,6 +112,7 @@ class Sender:
         wire: Wire,
         *,
         monotonic_ns: Callable[[], int],
+        on_written: Callable[[Request, int], None],
         on_verdict: Callable[[Request, Verdict], None],
         on_lost: Callable[[Request, str], None],
         on_given_up: Callable[[Request, str], None],
@@ -105,7 +120,7 @@ class Sender:
     ) -> None:
         self._account, self._requests, self._wire = account, requests, wire
         self._monotonic_ns = monotonic_ns
-        self._on_verdict, self._on_lost = on_verdict, on_lost
+        self._on_written, self._on_verdict, self._on_lost = on_written, on_verdict, on_lost
         self._on_given_up, self._on_change = on_given_up, on_change
         self._budget = Budget(len(Kind), SHARED, EACH)
         self._queue: Queue[Request] = Queue(QUEUE_MAX)
@@ -161,6 +176,7 @@ class Sender:
         queue, now = self._queue, self._monotonic_ns()
         if self._may_write(request.kind, request.urgent, now) and self._write(request, now):
             return
+        request.queued_ns = now
         wait_ns = EXIT_WAIT_NS if request.urgent else ENTRY_WAIT_NS
         if queue.put(Waiting(request, request.kind, request.urgent, now + wait_ns)):
             self._wake(0.0)
@@ -214,9 +230,11 @@ class Sender:
             content = self._requests.cancel(piece.broker_id, request.variety)
         if not self._wire.send(content, partial(self._replied, request, self._tokens)):
             return False
+        written_ns = self._monotonic_ns()
         self._budget.note(request.kind, now)
         if piece is not None and ask is None:
             piece.sent_ns = now
+        self._on_written(request, written_ns)
         return True
 
     def _replied(self, request: Request, used: Tokens | None, reply: Reply | None, why: str) -> None:
@@ -234,7 +252,8 @@ class Sender:
             if not request.again:
                 request.again = True
                 wait_ns = EXIT_WAIT_NS if request.urgent else ENTRY_WAIT_NS
-                gives_up_ns = self._monotonic_ns() + wait_ns
+                request.queued_ns = self._monotonic_ns()
+                gives_up_ns = request.queued_ns + wait_ns
                 if self._queue.put(Waiting(request, request.kind, request.urgent, gives_up_ns)):
                     if request.kind is Kind.PLACE and request.piece is not None:
                         request.piece.sent_ns = -1

@@ -9,7 +9,7 @@ from myquant.brokers.angelone.answers import BROKER_NAME
 from myquant.brokers.angelone.order_requests import OrderRequests, variety
 from myquant.brokers.angelone.order_sending import Account, Request, Sender
 from myquant.brokers.angelone.order_words import Said, Verdict
-from myquant.brokers.port import Books, BrokerInstrument, Capabilities, NewOrder, OpenOrder, OrderAnswer
+from myquant.brokers.port import Books, BrokerInstrument, Capabilities, NewOrder, OpenOrder, OrderAnswer, SentRequest
 from myquant.brokers.secrets import LINE_MAX
 from myquant.brokers.slices import Ask, Kind, Ledger, Slice
 from myquant.brokers.wire import Wire
@@ -71,6 +71,7 @@ class AngelOneOrders:
         monotonic_ns: Callable[[], int],
     ) -> None:
         self.on_answer: Callable[[OrderAnswer], None] = _to_nobody
+        self.on_sent: Callable[[SentRequest], None] = _to_nobody
         self.on_channel: Callable[[bool, str], None] = _to_nobody
         self.on_doubt: Callable[[str], None] = _to_nobody
         self._account = account
@@ -86,6 +87,7 @@ class AngelOneOrders:
             requests,
             wire,
             monotonic_ns=monotonic_ns,
+            on_written=self._on_written,
             on_verdict=self._on_verdict,
             on_lost=self._on_lost,
             on_given_up=self._on_given_up,
@@ -118,6 +120,7 @@ class AngelOneOrders:
             if request is not None:
                 request.piece = piece = ledger.open(order)[0]
                 piece.sent_ns = self._monotonic_ns()
+                self._on_written(request, piece.sent_ns)
                 return
         for piece in ledger.open(order):
             sender.send(Request(Kind.PLACE, order.is_exit, piece))
@@ -249,6 +252,11 @@ class AngelOneOrders:
                 self._request(piece, kind)
 
     # What becomes of requests.
+
+    def _on_written(self, request: Request, now_ns: int) -> None:
+        sent = request.sent(now_ns)
+        if sent is not None:
+            self.on_sent(sent)
 
     def _on_verdict(self, request: Request, verdict: Verdict) -> None:
         said, piece, ask = verdict.said, request.piece, request.ask

@@ -1,0 +1,276 @@
+"""The pictures of a session's page: made once, then only what is new is sent, so that a zoom outlives an update.
+
+Each picture is a base, drawn with few points of many, and a tail, which an update replaces; a base is made anew once a minute and when
+somebody zooms.
+"""
+
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from myquant.dashboard import charts
+from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
+from myquant.dashboard.charts import Options, Palette
+from myquant.dashboard.components import LiveTable, Row
+from myquant.dashboard.series import Line, bar_line, between, latency_line, thinned, zoomed
+from myquant.dashboard.trace import Trace
+from myquant.dashboard.trace_rows import (
+    CLOCK,
+    DAY_PNL,
+    DRAWDOWN,
+    FROM_CLOCK,
+    SECOND,
+    SECOND_NS,
+    STAGES,
+    TO_CLOCK,
+    Words,
+)
+
+POINTS_MAX: Final = 1500  # of a base's line
+MINUTES_MAX: Final = 400  # percentiles of a line
+MARKS_MAX: Final = 300  # the newest
+BASE_S: Final = 60  # a tail gets no longer
+CHART_STYLE: Final = "width: 100%; height: 380px"
+
+
+class Range(NamedTuple):
+    """A range of time, ns; the end is included."""
+
+    from_ns: int
+    to_ns: int
+
+
+class Picture:
+    """What all pictures share: the chart, its table, its zoom."""
+
+    columns: tuple[str, ...] = ()
+    name = ""
+
+    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range) -> None:
+        self._zone = zone
+        self._palette = palette
+        self._whole = whole
+        self._zoom: Range | None = None
+        self._drawn: Range | None = None  # of the base's points
+        self._chart: ui.echart | None = None
+        self._table: LiveTable | None = None
+
+    def build(self, trace: Trace) -> None:
+        """Draw it where the page is."""
+        self._chart = ui.echart(self._options(trace, self._base(trace) + self._tail(trace))).style(CHART_STYLE)
+        self._chart.props(f'role=img aria-label="{self.name}"')
+        self._chart.on("chart:datazoom", lambda event: self._zoomed(event, trace), throttle=0.4, leading_events=False)
+        with ui.element("details"):
+            with ui.element("summary").on("click", lambda: self._show_table(trace)):
+                ui.label(f"{self.name}, as a table")
+            self._place = ui.element("div")
+
+    def update(self, trace: Trace) -> None:
+        """Send what is new."""
+        if self._chart is not None:
+            series = self._base(trace) if self._is_base_old(trace) else []
+            self._send(series + self._tail(trace))
+
+    def show(self, trace: Trace, whole: Range) -> None:
+        """Show another range of days."""
+        self._whole, self._zoom = whole, None
+        self._send(self._base(trace) + self._tail(trace))
+
+    def rows(self, trace: Trace) -> list[Row]:
+        """Return the same as rows of a table."""
+        raise NotImplementedError
+
+    def _options(self, trace: Trace, series: list[Options]) -> Options:
+        raise NotImplementedError
+
+    def _base(self, trace: Trace) -> list[Options]:
+        raise NotImplementedError
+
+    def _tail(self, trace: Trace) -> list[Options]:
+        raise NotImplementedError
+
+    def _is_base_old(self, trace: Trace) -> bool:
+        raise NotImplementedError
+
+    def _few(self, line: Line) -> Line:
+        """Return few points of a line of the whole range, most of them where somebody looks; note what they span."""
+        line = between(line, *self._whole)
+        if len(line.time_ns):
+            self._drawn = Range(int(line.time_ns[0]), int(line.time_ns[-1]))
+        return thinned(line, POINTS_MAX) if self._zoom is None else zoomed(line, *self._zoom, POINTS_MAX)
+
+    def _send(self, series: list[Options]) -> None:
+        if self._chart is not None and series:
+            self._chart.run_chart_method("setOption", {"series": series})
+
+    def _zoomed(self, event: GenericEventArguments, trace: Trace) -> None:
+        """Draw more points where somebody zooms to."""
+        part = percents(event.args)
+        if part is None or self._drawn is None:
+            return
+        first, span = self._drawn.from_ns, self._drawn.to_ns - self._drawn.from_ns
+        self._zoom = Range(first + int(span * part[0] / 100), first + int(span * part[1] / 100))
+        if part == (0.0, 100.0):
+            self._zoom = None
+        self._send(self._base(trace))
+
+    def _show_table(self, trace: Trace) -> None:
+        with self._place:
+            self._table = self._table or LiveTable(self.columns, self.name)
+        self._table.show(self.rows(trace))
+
+
+class PricePicture(Picture):
+    """An instrument's price with entries, exits and what closes a position, on the exchange's clock."""
+
+    columns = ("From", "#Open, Rs", "#Highest, Rs", "#Lowest, Rs", "#Last, Rs", "#Ticks")
+    name = "Price"
+
+    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range, instrument: int) -> None:
+        super().__init__(zone, palette, whole)
+        self._instrument = instrument
+        self._base_s = 0  # up to this second
+        self._levels = 0  # of the base
+        self._marks = -1
+
+    def rows(self, trace: Trace) -> list[Row]:
+        """Return the same as rows of a table."""
+        return price_rows(within(trace.bars(self._instrument), SECOND, self._whole, SECOND_NS), self._zone)
+
+    def _options(self, trace: Trace, series: list[Options]) -> Options:
+        return charts.price_chart(trace.symbols[self._instrument], self._zone, self._palette, series)
+
+    def _base(self, trace: Trace) -> list[Options]:
+        bars, levels = trace.bars(self._instrument), self._held(trace)
+        self._base_s = int(bars[-1, SECOND]) if len(bars) else 0
+        self._levels, self._marks = max(0, len(levels) - 1), -1
+        price = charts.price_series(self._few(bar_line(bars)), self._zone, self._palette)
+        return [price, *charts.level_series(levels[: self._levels], self._zone, self._palette)]
+
+    def _tail(self, trace: Trace) -> list[Options]:
+        newest = bar_line(trace.newest_bars(self._instrument, self._base_s))
+        price = charts.price_series(between(newest, *self._whole), self._zone, self._palette, tail=True)
+        levels = self._held(trace)[max(0, self._levels - 1) :]
+        series = [price, *charts.level_series(levels, self._zone, self._palette, tail=True)]
+        return series + self._new_marks(trace)
+
+    def _new_marks(self, trace: Trace) -> list[Options]:
+        marks = [mark for mark in trace.marks if mark.instrument == self._instrument]
+        if len(marks) == self._marks:
+            return []
+        self._marks = len(marks)
+        first, last = self._whole
+        seen = [mark for mark in marks if first <= mark.time_ns <= last][-MARKS_MAX:]
+        return charts.mark_series(seen, self._zone, self._palette)
+
+    def _held(self, trace: Trace) -> Words:
+        levels = trace.levels(self._instrument)
+        first, last = self._whole
+        return levels[(levels[:, TO_CLOCK] >= first) & (levels[:, FROM_CLOCK] <= last)]
+
+    def _is_base_old(self, trace: Trace) -> bool:
+        newest = trace.newest_bars(self._instrument, self._base_s + BASE_S)
+        return len(newest) > 0 or len(self._held(trace)) > self._levels + BASE_S
+
+
+class PnlPicture(Picture):
+    """The day's P&L and the drawdown, on the exchange's clock."""
+
+    columns = ("At", "#P&L of the day, Rs", "#Drawdown, Rs", "#Equity, Rs")
+    name = "P&L of the day and drawdown"
+
+    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range) -> None:
+        super().__init__(zone, palette, whole)
+        self._count = 0  # of the base
+
+    def rows(self, trace: Trace) -> list[Row]:
+        """Return the same as rows of a table."""
+        return pnl_rows(within(known(trace.ledgers()), CLOCK, self._whole, 1), self._zone)
+
+    def _options(self, _trace: Trace, series: list[Options]) -> Options:
+        return charts.pnl_chart(self._zone, self._palette, series)
+
+    def _base(self, trace: Trace) -> list[Options]:
+        ledgers = known(trace.ledgers())
+        self._count = len(ledgers)
+        drawdown = self._few(Line(ledgers[:, CLOCK], ledgers[:, DRAWDOWN]))
+        pnl = self._few(Line(ledgers[:, CLOCK], ledgers[:, DAY_PNL]))
+        return charts.pnl_series(pnl, drawdown, self._zone, self._palette)
+
+    def _tail(self, trace: Trace) -> list[Options]:
+        new = trace.ledgers()[-2 * BASE_S :]
+        ledgers = within(known(new), CLOCK, self._whole, 1)
+        pnl, drawdown = (Line(ledgers[:, CLOCK], ledgers[:, place]) for place in (DAY_PNL, DRAWDOWN))
+        return charts.pnl_series(pnl, drawdown, self._zone, self._palette, tail=True)
+
+    def _is_base_old(self, trace: Trace) -> bool:
+        return len(trace.ledgers()) >= self._count + BASE_S or len(trace.ledgers()) < self._count
+
+
+class LatencyPicture(Picture):
+    """Percentiles of a stage by minute, on the machine's clock."""
+
+    columns = ("From", "#n", "#p50", "#p99", "#p99.9")
+    name = "Latency by minute"
+
+    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range, stage: str) -> None:
+        super().__init__(zone, palette, whole)
+        self._stage = stage
+        self._minute = 0  # the last of the base
+
+    def rows(self, trace: Trace) -> list[Row]:
+        """Return the same as rows of a table."""
+        return latency_rows(latency_line(trace, self._stage, trace.minutes(), MINUTES_MAX), self._zone)
+
+    def show_stage(self, trace: Trace, stage: str) -> None:
+        """Show another stage."""
+        if stage in STAGES:
+            self._stage = stage
+            self._send(self._base(trace) + self._tail(trace))
+
+    def _options(self, _trace: Trace, series: list[Options]) -> Options:
+        return charts.latency_chart(self._stage, self._zone, self._palette, series)
+
+    def _base(self, trace: Trace) -> list[Options]:
+        minutes = trace.minutes()
+        self._minute = minutes[-1] if minutes else 0
+        line = latency_line(trace, self._stage, minutes[:-1], MINUTES_MAX)
+        return charts.latency_series(line, self._zone, self._palette)
+
+    def _tail(self, trace: Trace) -> list[Options]:
+        line = latency_line(trace, self._stage, trace.minutes()[-2:], 2)
+        return charts.latency_series(line, self._zone, self._palette, tail=True)
+
+    def _is_base_old(self, trace: Trace) -> bool:
+        return trace.minutes()[-1:] != [self._minute] and bool(trace.minutes())
+
+    def _zoomed(self, event: GenericEventArguments, trace: Trace) -> None:
+        """Leave it as it is: a zoom shows the same minutes."""
+
+
+def known(ledgers: Words) -> Words:
+    """Return the rows whose exchange time is known, in its order: it is not set back."""
+    rows = ledgers[ledgers[:, CLOCK] > 0].copy()
+    rows[:, CLOCK] = np.maximum.accumulate(rows[:, CLOCK])
+    return rows
+
+
+def within(rows: Words, column: int, whole: Range, unit_ns: int) -> Words:
+    """Return the rows of a range; the column's time is counted in `unit_ns`."""
+    chosen = (rows[:, column] * unit_ns >= whole.from_ns) & (rows[:, column] * unit_ns <= whole.to_ns)
+    return rows[chosen]
+
+
+def percents(told: Any) -> tuple[float, float] | None:
+    """Return from where to where a browser says it has zoomed, percent; None: it says nothing of use."""
+    if isinstance(told, dict) and isinstance(batch := told.get("batch"), list) and batch:
+        told = batch[0]
+    if not isinstance(told, dict):
+        return None
+    start, end = told.get("start"), told.get("end")
+    if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 <= start <= end <= 100:
+        return None
+    return float(start), float(end)

@@ -1,0 +1,23 @@
+"""Becomes a command whose life is tied to the process that began it: `python -m myquant.monitor.tied PARENT COMMAND...`.
+
+The command gets SIGTERM as soon as its parent is gone, however that went; it need not know of it.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Final
+
+SET_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2); it outlasts exec
+
+
+def become(parent: int, command: list[str]) -> None:
+    """Become a command that ends with a process, its parent; do nothing where that is gone already."""
+    ctypes.CDLL(None, use_errno=True).prctl(SET_DEATH_SIGNAL, signal.SIGTERM)
+    if os.getppid() == parent:  # else it has ended before the line above
+        os.execvp(command[0], command)  # noqa: S606  (no shell is wanted)
+
+
+if __name__ == "__main__":
+    become(int(sys.argv[1]), sys.argv[2:])

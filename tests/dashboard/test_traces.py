@@ -1,0 +1,94 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.made_rows import session
+from dashboard.test_trace import contents, taken
+from monitor.watched import put_session
+from myquant.dashboard.trace import Trace
+from myquant.dashboard.traces import KEPT_NS, OPENING, TRACES_MAX, Traces
+from myquant.journal.record import BODY, HOLDS
+from myquant.journal.writer import JournalWriter
+
+ROWS = session(5, seconds=60).rows()
+
+
+@pytest.fixture
+def traces() -> Iterator[Traces]:
+    made = Traces()
+    yield made
+    made.close()
+
+
+def put(folder: Path) -> tuple[Path, JournalWriter]:
+    put_session(folder, symbols=("NIFTY", "BANKNIFTY"))
+    return folder, JournalWriter.create(folder, key=4711, segment_records=128)
+
+
+def append(writer: JournalWriter, begin: int, end: int) -> None:
+    for row in ROWS[begin:end]:
+        writer.append_words(int(row[HOLDS]), row[BODY:].reshape(1, -1), 0, 1)
+
+
+def opened(traces: Traces, folder: Path, now_ns: int = 0) -> Trace:
+    """Wait until a trace is opened; return it with what came since."""
+    assert traces.look(folder, now_ns).text in {OPENING, ""}
+    traces._kept[folder].opening.result(60)
+    trace, text = traces.look(folder, now_ns)
+    assert (text, type(trace)) == ("", Trace)
+    assert trace is not None
+    return trace
+
+
+def test_a_session_is_followed_as_it_goes_on(tmp_path: Path, traces: Traces) -> None:
+    folder, writer = put(tmp_path / "monday")
+    append(writer, 0, 200)
+    trace = opened(traces, folder)
+    assert contents(trace) == contents(taken(ROWS[:200]))
+    append(writer, 200, len(ROWS))  # over the ends of segments
+    assert traces.look(folder, 1).trace is trace
+    assert contents(trace) == contents(taken(ROWS))
+    writer.close()
+
+
+def test_one_that_cannot_be_read_says_why_and_is_tried_again(tmp_path: Path, traces: Traces) -> None:
+    folder = put_session(tmp_path / "monday", symbols=("NIFTY", "BANKNIFTY"))
+    traces.look(folder, 0)
+    with pytest.raises(Exception, match="journal"):
+        traces._kept[folder].opening.result(60)
+    look = traces.look(folder, 1)
+    assert look.trace is None
+    assert "journal" in look.text
+    writer = JournalWriter.create(folder, key=4711, segment_records=128)
+    append(writer, 0, 50)
+    assert opened(traces, folder, 2).records == 50
+    writer.close()
+
+
+def test_another_session_of_the_same_name_is_another_trace(tmp_path: Path, traces: Traces) -> None:
+    folder, writer = put(tmp_path / "monday")
+    append(writer, 0, 50)
+    first = opened(traces, folder)
+    writer.close()
+    folder.rename(tmp_path / "before")
+    folder, writer = put(tmp_path / "monday")
+    append(writer, 0, 20)
+    second = opened(traces, folder)
+    assert second is not first
+    assert second.records == 20
+    writer.close()
+
+
+def test_those_that_nobody_looks_at_go(tmp_path: Path, traces: Traces) -> None:
+    folder, writer = put(tmp_path / "monday")
+    append(writer, 0, 10)
+    first = opened(traces, folder)
+    traces.forget(KEPT_NS - 1)
+    assert traces.look(folder, KEPT_NS - 1).trace is first
+    traces.forget(2 * KEPT_NS)
+    assert len(traces) == 0
+    for number in range(TRACES_MAX + 2):
+        traces.look(tmp_path / f"no-{number}", number)
+    assert len(traces) <= TRACES_MAX
+    writer.close()

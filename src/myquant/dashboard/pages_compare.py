@@ -11,7 +11,7 @@ from nicegui import ui
 from myquant.dashboard.components import Cell, Facts, LiveTable, heading, light, pnl
 from myquant.dashboard.figures import duration, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame
-from myquant.dashboard.pages_evidence import colours_of
+from myquant.dashboard.pages_evidence import WAIT_S, colours_of
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import RunColours, equity_chart
@@ -49,14 +49,13 @@ def register(site: Site) -> None:
             box = ui.element("div")
             with box:
                 ui.label("The runs are being read.")
-            colours = colours_of(request)
 
             async def begin() -> None:
                 if site.runs.refreshed_ns:
                     timer.cancel()
-                    await _fill(frame, box, (a, b), colours)
+                    await _fill(frame, box, (a, b), await colours_of(request))
 
-            timer = ui.timer(0.2, begin)
+            timer = ui.timer(WAIT_S, begin)
 
 
 def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:

@@ -8,7 +8,7 @@ import pytest
 from cli.ended import Run
 from evidence.baselines import make_report
 from myquant.results.write import write_results
-from results.sample import rich_record
+from results.sample import TWO_POSITIONS, make_record, rich_record
 
 
 def put_runs(*names: str) -> None:
@@ -78,3 +78,26 @@ def test_a_damaged_report_is_not_done(run: Run) -> None:
     report.write_text(json.dumps(figures))
     found = json.loads(run("runs", "--json").out)["runs"][0]
     assert (found["state"], "damaged, or changed by hand" in found["reason"]) == ("damaged", True)
+
+
+def test_two_runs_side_by_side(run: Run, tmp_path: Path) -> None:
+    for name, positions in (("one", TWO_POSITIONS), ("two", TWO_POSITIONS[:1])):
+        write_results(make_record(positions), tmp_path / "runs" / name, report=False, excel=False)
+    shown = run("runs", "--compare", "one", "two")
+    assert shown.code == 0
+    assert "2 trades the same, 0 different, 1 only in A, 0 only in B" in shown.out
+    assert "no setting differs" in shown.out
+    found = json.loads(run("runs", "--compare", "one", "one", "--json").out)
+    assert found["is_same"] is True
+    assert run("runs", "--compare", "one", "three").errors == [
+        "--compare three: no such run in runs: `myquant runs` lists them"
+    ]
+
+
+def test_two_baselines_side_by_side(run: Run) -> None:
+    for name, slower in (("one", 1.0), ("two", 1.5)):
+        make_report(slower=slower).save(Path("runs") / name)
+    lines = run("runs", "--compare", "one", "two").out.splitlines()
+    assert "service time: REGRESSION" in lines
+    assert any(line.startswith("received to done: p50/p99 ") for line in lines)
+    assert any(line.startswith("trades: not comparable: ") for line in lines)

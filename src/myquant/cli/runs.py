@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from myquant.config.schema import Config
     from myquant.results.index import RunEntry, RunIndex
 
-EXAMPLES: Final = examples("myquant runs", "myquant runs --limit 5", "myquant runs --directory archive --json")
+EXAMPLES: Final = examples(
+    "myquant runs",
+    "myquant runs --directory archive --json",
+    "myquant runs --compare monday tuesday",
+)
 DIRECTORY: Final = "MYQUANT_RESULTS__DIRECTORY"
 ZONE: Final = "MYQUANT_SESSION__TIMEZONE"
 HASH_LETTERS: Final = 8
@@ -30,6 +34,10 @@ Directory: TypeAlias = Annotated[
 def runs(
     directory: Directory = None,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="List the N newest only.")] = 50,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", metavar="A B", help="Instead: two of them side by side, by their names."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every field.")] = False,
 ) -> None:
     """List backtests and sessions, newest first, with what came of them.
@@ -44,6 +52,11 @@ def runs(
     from myquant.results.index import list_runs
     from myquant.session.operator import is_running
 
+    if compare is not None:
+        from myquant.cli.runs_print import print_comparison
+
+        print_comparison(runs_directory(directory), compare, as_json=as_json)
+        return
     index = list_runs(runs_directory(directory), is_running, load, limit=limit)
     if as_json:
         print(json.dumps(_as_json(index), indent=2, ensure_ascii=False))

@@ -11,14 +11,13 @@ from nicegui import ui
 from myquant.dashboard.components import Cell, Facts, LiveTable, heading, light, pnl
 from myquant.dashboard.figures import duration, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame
-from myquant.dashboard.pages_evidence import colours_of
+from myquant.dashboard.pages_evidence import WAIT_S, colours_of
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import RunColours, equity_chart
-from myquant.dashboard.runs_compare import Comparison, compare_runs
+from myquant.dashboard.runs_compare import Comparison, compare_runs, figure_text
 from myquant.dashboard.runs_journal import StageTimes
 from myquant.dashboard.runs_read import RunTrade, read_content
-from myquant.dashboard.runs_show import figure
 from myquant.dashboard.runs_trades import ROWS_MAX, TradePair
 from myquant.errors import MyquantError
 from myquant.evidence.compare import IMPROVEMENT, REGRESSION, Line
@@ -50,14 +49,13 @@ def register(site: Site) -> None:
             box = ui.element("div")
             with box:
                 ui.label("The runs are being read.")
-            colours = colours_of(request)
 
             async def begin() -> None:
                 if site.runs.refreshed_ns:
                     timer.cancel()
-                    await _fill(frame, box, (a, b), colours)
+                    await _fill(frame, box, (a, b), await colours_of(request))
 
-            timer = ui.timer(0.2, begin)
+            timer = ui.timer(WAIT_S, begin)
 
 
 def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:
@@ -92,9 +90,10 @@ def _show(found: Comparison, frame: Frame, colours: RunColours) -> None:
             "Difference": light(OK, "none in what could be compared") if found.is_same else light("", "they differ"),
         }
     )
-    if found.notes:
+    notes = [*found.notes, *(found.baselines.notes if found.baselines is not None else ())]
+    if notes:
         with ui.element("ul"):
-            for note in found.notes:
+            for note in notes:
                 with ui.element("li"):
                     ui.label(note)
     _part("Figures", found, "figures", lambda: _figures(found))
@@ -104,7 +103,8 @@ def _show(found: Comparison, frame: Frame, colours: RunColours) -> None:
     _part("Latency by stage", found, "latency", lambda: _latency(found))
     if found.baselines is not None:
         heading("Component by component")
-        _table(BASELINES, "Two baselines", [_baseline_row(line) for line in found.baselines.lines])
+        caption = "Two baselines: BASE is A, NEW is B"
+        _table(BASELINES, caption, [_baseline_row(line) for line in found.baselines.lines])
 
 
 def _part(name: str, found: Comparison, what: str, show: Callable[[], None]) -> None:
@@ -122,7 +122,7 @@ def _table(columns: Sequence[str], caption: str, rows: Sequence[Sequence[Cell | 
 
 def _figures(found: Comparison) -> None:
     rows: list[Sequence[Cell | str]] = [
-        (line.name, line.unit, figure(line.a, line.unit), figure(line.b, line.unit), signed(line.difference))
+        (line.name, line.unit, figure_text(line.a, line.unit), figure_text(line.b, line.unit), signed(line.difference))
         for line in found.figures
     ]
     _table(FIGURES, "Headline figures", rows)

@@ -1,6 +1,7 @@
 """The page of evidence: the gate's verdicts on a baseline, and the before and after of each optimisation that was tried."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlencode
 
@@ -8,7 +9,7 @@ from fastapi import Request
 from nicegui import ui
 
 from myquant.dashboard.components import Facts, LiveTable, Row, heading, light
-from myquant.dashboard.frame import THEME, Frame, Site, page_frame
+from myquant.dashboard.frame import THEME, THEMES, Frame, Site, page_frame
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import DARK, LIGHT, RunColours, share_chart
 from myquant.dashboard.runs_evidence import Evidence, Optimisation, VerdictLine, read_evidence
@@ -34,6 +35,9 @@ OPTIMISATIONS: Final = (
     "Result",
     "Why",
 )
+IS_DARK: Final = "document.body.classList.contains('body--dark')"
+ANSWER_S: Final = 5.0
+WAIT_S: Final = 0.2  # between looks whether the list is read
 SHOWN: Final = 20  # baselines that one can choose from
 
 
@@ -42,9 +46,13 @@ def evidence_url(key: str) -> str:
     return f"/evidence?{urlencode({'run': key})}"
 
 
-def colours_of(request: Request) -> RunColours:
-    """Return the colours of pictures: those of the theme that was chosen; where the system chooses, on white."""
-    return DARK if request.cookies.get(THEME) == "dark" else LIGHT
+async def colours_of(request: Request) -> RunColours:
+    """Return the colours of pictures: those of the theme that was chosen, else of the one that the browser shows."""
+    theme = request.cookies.get(THEME, "")
+    if theme not in THEMES:
+        with suppress(TimeoutError):
+            return DARK if await ui.run_javascript(IS_DARK, timeout=ANSWER_S) else LIGHT
+    return DARK if theme == "dark" else LIGHT
 
 
 def register(site: Site) -> None:
@@ -54,38 +62,40 @@ def register(site: Site) -> None:
     def evidence(request: Request, run: str = "") -> None:
         with page_frame(site, request, "Evidence") as frame:
             box = ui.element("div")
-            colours = colours_of(request)
-
-            async def fill() -> None:
-                with box:
-                    await _fill(frame, run, colours)
-
             with box:
-                waiting = ui.label("The folders are being read.")
+                ui.label("The folders are being read.")
 
             async def begin() -> None:
-                if not site.runs.refreshed_ns:
-                    return
-                timer.cancel()
-                waiting.delete()
-                await fill()
+                if site.runs.refreshed_ns:
+                    timer.cancel()
+                    await _fill(frame, box, run, await colours_of(request))
 
-            timer = ui.timer(0.2, begin)
+            timer = ui.timer(WAIT_S, begin)
 
 
-async def _fill(frame: Frame, key: str, colours: RunColours) -> None:
-    rows = [row for row in frame.site.runs.book.rows if row.entry.kind == MEASURED and row.entry.state == DONE]
-    chosen = frame.site.runs.book.find(key) if key else (rows[0] if rows else None)
+async def _fill(frame: Frame, box: ui.element, key: str, colours: RunColours) -> None:
+    book = frame.site.runs.book
+    rows = [row for row in book.rows if row.entry.kind == MEASURED and row.entry.state == DONE]
+    chosen = book.find(key) if key else (rows[0] if rows else None)
+    found: Evidence | None = None
     if chosen is None or chosen.entry.kind != MEASURED:
-        ui.label("There is no such baseline." if key else "No baseline is here yet: `myquant baseline` makes one.")
-        return
-    try:
-        found = await asyncio.to_thread(read_evidence, chosen.folder)
-    except MyquantError as error:
-        ui.label(f"This baseline can't be read: {error}")
-        return
-    _others(rows, chosen)
-    heading(f"Baseline {chosen.key}")
+        problem = "There is no such baseline." if key else "No baseline is here yet: `myquant baseline` makes one."
+    else:
+        try:
+            found = await asyncio.to_thread(read_evidence, chosen.folder)
+        except MyquantError as error:
+            problem = f"This baseline can't be read: {error}"
+    box.clear()
+    with box:
+        if found is None or chosen is None:
+            ui.label(problem)
+            return
+        _others(rows, chosen)
+        heading(f"Baseline {chosen.key}")
+        _show(found, colours)
+
+
+def _show(found: Evidence, colours: RunColours) -> None:
     _facts(found)
     heading("The gate's verdicts")
     ui.echart(share_chart(found.verdicts, colours)).classes("chart").style("height: 280px; width: 100%")

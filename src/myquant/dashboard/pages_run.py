@@ -87,7 +87,7 @@ class _Verdict:
         self._facts = Facts()
         self._said = LiveText("p")
         if frame.can_act:
-            self._button = ui.button("Make this verdict now", on_click=self._ask)
+            self._button = ui.button("Make this verdict now", on_click=self._ask, color=None)
         self._table = LiveTable(("Cause", "#P&L, Rs"), "Divergence from the plain run", "No divergence is known.")
         frame.each_update.append(self.show)
 

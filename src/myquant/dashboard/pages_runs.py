@@ -16,18 +16,18 @@ from myquant.results.text import NOTHING, counted, grouped, listed, signed
 
 COLUMNS: Final = (
     "Run",
+    "Compare",
     "Kind",
     "State",
-    "Strategy",
-    "Symbols",
-    "Days",
-    "#Ticks",
-    "#Trades",
+    "Replay",
     "#Net P&L, Rs",
     "#Max. drawdown, Rs",
-    "Replay",
+    "#Trades",
+    "Symbols",
+    "Days",
     "Report",
-    "Compare",
+    "Strategy",
+    "#Ticks",
 )
 ORDERS: Final = {
     "written": "newest first",
@@ -40,6 +40,7 @@ ORDERS: Final = {
 }
 PAGE_ROWS: Final = 50
 ANY: Final = "any"
+WHOLE: Final = "whole"  # a style: a text that is not broken
 TEXT_MAX: Final = 200
 # A report is a page with scripts of its own: it gets no cookie and reaches nothing of these pages.
 REPORT_POLICY: Final = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:"
@@ -99,7 +100,7 @@ class _RunList:
             self._order = ui.select(ORDERS, value="written", label="Order", on_change=self.show).props("dense outlined")
         with ui.element("div").classes("cards"):
             self._table = LiveTable(COLUMNS, "Runs", "No run is here that fits.")
-        self._more = ui.button(on_click=self._show_more)
+        self._more = ui.button(on_click=self._show_more, color=None)
         frame.each_update.append(self.show)
 
     def _select(self, name: str) -> ui.select:
@@ -141,19 +142,19 @@ class _RunList:
             else Cell("compare", f"/runs?{urlencode({'a': row.key})}")
         )
         return row.key, (
-            Cell(row.key, run_url(row.key)),
+            Cell(row.key, run_url(row.key), WHOLE),
+            Cell("this is A") if is_first else other,
             entry.kind or NOTHING,
             state_light(entry),
-            entry.strategy or NOTHING,
-            listed(entry.symbols, 2) or NOTHING,
-            days(entry.days),
-            count(entry.ticks),
-            count(entry.trades),
+            verdict_light(entry, verdicts.of(row.folder)),
             pnl(signed(entry.net_pnl)),
             grouped(entry.max_drawdown),
-            verdict_light(entry, verdicts.of(row.folder)),
+            count(entry.trades),
+            listed(entry.symbols, 1) or NOTHING,
+            Cell(days(entry.days), style=WHOLE),
             Cell(FILES[report], file_url(row.key, report)) if report else NOTHING,
-            Cell("this is A") if is_first else other,
+            entry.strategy or NOTHING,
+            count(entry.ticks),
         )
 
 

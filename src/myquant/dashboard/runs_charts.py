@@ -14,9 +14,9 @@ Options = dict[str, Any]
 
 
 class RunColours(NamedTuple):
-    """Colours of a theme; each has a contrast of 4.5 or more with `paper`."""
+    """Colours of a theme; each has a contrast of 4.5 or more with `background`."""
 
-    paper: str
+    background: str
     ink: str
     quiet: str
     grid: str
@@ -46,11 +46,14 @@ def equity_chart(curves: Curves, colours: RunColours) -> Options:
         "useUTC": True,
         "grid": [
             {"left": 84, "right": 24, "top": 48, "height": "46%"},
-            {"left": 84, "right": 24, "top": "68%", "height": "16%"},
+            {"left": 84, "right": 24, "top": "66%", "height": "15%"},
         ],
         "xAxis": [clock | {"name": ""}, clock | {"gridIndex": 1}],
         "yAxis": [_axis("P&L, Rs", colours), _axis("Drawdown, Rs", colours) | {"gridIndex": 1, "splitNumber": 2}],
-        "dataZoom": [{"type": "inside", "xAxisIndex": [0, 1]}, {"type": "slider", "xAxisIndex": [0, 1], "height": 18}],
+        "dataZoom": [
+            {"type": "inside", "xAxisIndex": [0, 1]},
+            {"type": "slider", "xAxisIndex": [0, 1], "height": 18, "bottom": 4},
+        ],
         "series": lines,
     }
 
@@ -107,7 +110,7 @@ def _places(curve: Curve, curves: Curves) -> list[float]:
 
 def _base(text: str, colours: RunColours) -> Options:
     return {
-        "backgroundColor": colours.paper,
+        "backgroundColor": colours.background,
         "textStyle": {"color": colours.ink},
         "animation": False,
         "aria": {"enabled": True, "label": {"description": text}},
@@ -133,7 +136,7 @@ def _line(name: str, at: Sequence[float], values: Sequence[float], colour: str, 
         "name": name,
         "type": "line",
         "step": "end",
-        "showSymbol": False,
+        "symbol": "none",
         "lineStyle": {"color": colour, "type": dash, "width": 1.6},
         "itemStyle": {"color": colour},
         "data": [[place, value] for place, value in zip(at, values, strict=True)],

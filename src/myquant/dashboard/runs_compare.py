@@ -16,7 +16,7 @@ from myquant.dashboard.runs_journal import StageTimes
 from myquant.dashboard.runs_read import HEADLINES, EquityLine, RunContent
 from myquant.dashboard.runs_trades import TradesCompared, match_trades
 from myquant.evidence.compare import Compared, compare_reports
-from myquant.results.text import SECOND_NS, listed
+from myquant.results.text import NOTHING, SECOND_NS, grouped, listed
 
 NAMED: Final = 3  # days and symbols that a note names
 POINTS_MAX: Final = 2000  # of a curve
@@ -270,3 +270,10 @@ def thinned(values: "np.ndarray[Any, Any]", most: int) -> "np.ndarray[Any, Any]"
         for place in (int(stretch.argmin()), int(stretch.argmax()))
     ]
     return np.unique([0, *found, len(values) - 1])
+
+
+def figure_text(value: float | None, unit: str = "") -> str:
+    """Return a headline figure: whole counts without decimals."""
+    if value is None:
+        return NOTHING
+    return grouped(value, 0 if not unit and float(value).is_integer() else 2)

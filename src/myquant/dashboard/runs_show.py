@@ -10,7 +10,7 @@ from myquant.dashboard.verdicts import SessionVerdict
 from myquant.evidence.verdicts import Verdict
 from myquant.monitor import finding
 from myquant.results.index import DAMAGED, DONE, KILLED, MEASURED, RECORDED, RUNNING, STOPPED, RunEntry
-from myquant.results.text import NOTHING, grouped
+from myquant.results.text import NOTHING
 
 _STATES: Final = {
     DONE: finding.OK,
@@ -55,10 +55,3 @@ def divergence_rows(divergence: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what set a session apart from the plain run: the parts, which sum to the gap, in rupees."""
     rows = [(str(line["cause"]), gain(int(line["paise"]))) for line in divergence.get("lines", ())]
     return [*rows, ("gap, the sum", gain(int(divergence["gap"])))]
-
-
-def figure(value: float | None, unit: str = "") -> str:
-    """Return a headline figure: whole counts without decimals."""
-    if value is None:
-        return NOTHING
-    return grouped(value, 0 if not unit and float(value).is_integer() else 2)

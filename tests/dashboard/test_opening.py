@@ -39,9 +39,9 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_others_can_reach_it_only_with_a_password_or_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match=r"dashboard.host = .*dashboard.password_hash.*MYQUANT_DASHBOARD_TOKEN"):
         opened(host=host)
-    given: dict[str, Any]
-    for given in ({"password_hash": HASH}, {"viewer_password_hash": HASH}):
-        assert opened(host=host, **given).warnings == (NOT_ENCRYPTED,)
+    for key in ("password_hash", "viewer_password_hash"):
+        settings: dict[str, Any] = {"host": host, key: HASH}
+        assert opened(**settings).warnings == (NOT_ENCRYPTED,)
     assert opened({"MYQUANT_DASHBOARD_TOKEN": TOKEN}, host=host).token == TOKEN
 
 

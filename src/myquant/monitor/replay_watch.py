@@ -112,16 +112,24 @@ class ReplayWatch:
         _save(self._path, self._done)
 
 
-class ReplayProcess:
-    """`myquant replay` in a process of its own that gives way to all others, without this one's secrets."""
+class AsideProcess:
+    """A command of myquant in a process of its own that gives way to all others, without this one's secrets.
 
-    def __init__(self, session: Path, folder: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")) -> None:
-        folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        output = os.open(folder / OUTPUT, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
-        os.fchmod(output, FILE_MODE)  # one that is there has another mode perhaps
-        self._output: IO[Any] = os.fdopen(output, "w+b")
+    Args:
+        words: behind `myquant`.
+        output: the file that takes what it prints.
+        command: myquant's.
+    """
+
+    def __init__(
+        self, words: Sequence[str], output: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")
+    ) -> None:
+        output.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        printed = os.open(output, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        os.fchmod(printed, FILE_MODE)  # one that is there has another mode perhaps
+        self._output: IO[Any] = os.fdopen(printed, "w+b")
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
-            [*command, "replay", str(session.absolute()), "--json"],
+            [*command, *words],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.DEVNULL,
@@ -147,6 +155,13 @@ class ReplayProcess:
         with self._output as output:
             output.seek(0)
             return str(output.read(OUTPUT_MAX), "utf-8", "replace")
+
+
+class ReplayProcess(AsideProcess):
+    """`myquant replay` of a session's folder; what it prints goes into the monitor's."""
+
+    def __init__(self, session: Path, folder: Path, command: Sequence[str] = (sys.executable, "-m", "myquant")) -> None:
+        super().__init__(("replay", str(session.absolute()), "--json"), folder / OUTPUT, command)
 
 
 def _is_passed_on(name: str) -> bool:

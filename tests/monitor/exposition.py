@@ -23,6 +23,7 @@ myquant_day_pnl_rupees myquant_equity_rupees myquant_cash_rupees myquant_drawdow
 myquant_limit_used_ratio{limit=day_loss} myquant_gc_pause_max_seconds myquant_timer_late_seconds
 myquant_process_resident_memory_bytes{component=session} myquant_journal_lag_seconds myquant_journal_free_records
 myquant_disk_free_bytes myquant_clock_offset_seconds myquant_latency_drift_ratio myquant_orders_unknown
+myquant_slippage_decision_rupees{side=entry} myquant_slippage_quote_rupees{side=entry} myquant_slippage_shadow_rupees{side=entry}
 ~myquant_findings{rule=log_errors,severity=warning} ~myquant_alerts_firing{severity=warning}
 ~myquant_alert_spool{channel=mail} ~myquant_channel_up{channel=mail} ~myquant_monitor_sessions{state=running}
 """
@@ -33,13 +34,15 @@ myquant_commands_total{kind=submit} myquant_entries_denied_total{reason=cash} my
 myquant_orders_total{result=filled} myquant_order_rejects_total{reason=rejected} myquant_charges_rupees_total
 myquant_trades_total myquant_gc_pauses_total myquant_gc_pause_seconds_total
 myquant_process_cpu_seconds_total{component=session} myquant_journal_records_total myquant_log_lines_total{level=error}
-myquant_books_differences_total ~myquant_alert_deliveries_total{channel=mail,result=delivered}
+myquant_books_differences_total myquant_order_partial_fills_total myquant_orders_timed_out_total
+~myquant_alert_deliveries_total{channel=mail,result=delivered}
 ~myquant_monitor_looks_total ~myquant_monitor_errors_total ~myquant_monitor_requests_total{route=metrics,code=200}
 ~myquant_pages_ends_total
 """
 HISTOGRAMS: Final = """
 myquant_tick_latency_seconds{stage=total} myquant_feed_delay_seconds myquant_order_round_trip_seconds
-myquant_fill_slippage_rupees{side=entry} ~myquant_monitor_look_seconds
+myquant_fill_slippage_rupees{side=entry} ~myquant_monitor_look_seconds myquant_order_send_seconds{role=entry}
+myquant_order_ack_seconds{role=entry} myquant_order_fill_seconds{role=entry}
 """
 _SERIES: Final = re.compile(r"(~?)(myquant_\w+)(?:\{(.*?)\})?")
 _RISING: Final = ("_ticks_total", "_looks_total", "_frames_total", "_inputs_total", "_records_total")

@@ -16,6 +16,7 @@ from myquant.monitor.book import Book
 from myquant.monitor.channels import channel_names, read_channels, secret_parts
 from myquant.monitor.courier import Courier, stop_in_order
 from myquant.monitor.drift_watch import DriftWatch
+from myquant.monitor.execution_watch import ExecutionWatch
 from myquant.monitor.expected import Expected
 from myquant.monitor.export import export_of
 from myquant.monitor.faults import Around, Memory
@@ -101,6 +102,7 @@ class Station:
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="baseline")
         self._drift = DriftWatch(folder, self._workers) if config.monitor.drift else None
         self._replays = ReplayWatch(folder) if config.monitor.replay else None
+        self._executions = ExecutionWatch(folder)
         self._memory, self._expected = Memory(), Expected(config)
         self._is_judged = False  # else nothing that was found before is over
         self._failing: dict[str, int] = {}  # since when, by what
@@ -156,7 +158,7 @@ class Station:
             self._courier.post(Message(channel, CRITICAL, TAKEN, body, (), now_wall_ns))
 
     def _compare(self, views: Mapping[str, SessionView], now_wall_ns: int, now_mono_ns: int) -> dict[str, int]:
-        """Hold sessions against their baselines and replays; return what fails of that, and since when (ns).
+        """Hold sessions against their baselines and replays, and have their orders reported; return what fails of that, and since when (ns).
 
         A full disk, say, on which no replay can begin must not keep the rules from being asked.
         """
@@ -165,6 +167,7 @@ class Station:
             works["the baselines"] = lambda: drift.look(views)
         if (replays := self._replays) is not None:
             works["the replays"] = lambda: replays.look(views, now_mono_ns)
+        works["the execution reports"] = lambda: self._executions.look(views, now_mono_ns)
         for where, work in works.items():
             try:
                 work()
@@ -217,6 +220,7 @@ class Station:
             await stop_in_order(self._courier, self._delivering, LEAVE_S)
         if self._replays is not None:
             self._replays.close()
+        self._executions.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._book.close()
         self._spool.close()

@@ -118,7 +118,7 @@ def test_a_time_that_is_none_is_a_dash(time_ns: int | None) -> None:
         ({"session": "tue"}, False),
     ],
 )
-def test_the_history_is_searched(params: dict[str, str], wanted: bool) -> None:  # noqa: FBT001  (of the table)
+def test_the_history_is_searched(params: dict[str, str], wanted: bool) -> None:
     assert HistoryQuery.of(params).has(alert(note="seen by me")) == wanted
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from monitor.made_views import SECOND
 from myquant.dashboard.log_search import GONE, SEARCHES_MAX, TOO_SLOW, OpenSearch, Searches, request_of
 from myquant.dashboard.log_worker import LOOK_LINES, Found, Request, Search
 
@@ -61,7 +60,7 @@ def test_the_last_lines_are_kept_and_all_are_counted(tmp_path: Path) -> None:
     ("text", "is_pattern", "total"),
     [("LINE", False, 5), ('"n": 3', False, 1), (".*", False, 0), ('"n": [34]', True, 2), ("<", False, 0)],
 )
-def test_text_is_text_and_an_expression_one(tmp_path: Path, text: str, is_pattern: bool, total: int) -> None:  # noqa: FBT001
+def test_text_is_text_and_an_expression_one(tmp_path: Path, text: str, is_pattern: bool, total: int) -> None:
     write(tmp_path / "a", 0, 5)
     assert looked(request(tmp_path / "a", text, is_pattern=is_pattern))["total"] == total
 

@@ -102,6 +102,6 @@ def test_several_sessions_are_told_by_their_names() -> None:
 @pytest.mark.parametrize(
     ("controls", "can_act", "said"), [("false", True, OFF), ("true", False, LOOKS_ONLY), ("true", True, "")]
 )
-def test_why_nothing_can_be_done_here(controls: str, can_act: bool, said: str) -> None:  # noqa: FBT001  (of the table)
+def test_why_nothing_can_be_done_here(controls: str, can_act: bool, said: str) -> None:
     site: Any = SimpleNamespace(loaded=loaded(dashboard__controls=controls))
     assert why_not(Frame(cast("Any", site), can_act, "me", [])) == said

@@ -37,7 +37,11 @@ class ExecutionWatch:
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._folder, self._path, self._wall_s = folder / FOLDER, folder / FILE, wall_s
-        self._launch = launch or (lambda session, out: QuietProcess([sys.executable, "-m", "myquant", *words_of(session, out)], folder / OUTPUT))
+        self._launch = launch or (
+            lambda session, out: QuietProcess(
+                [sys.executable, "-m", "myquant", *words_of(session, out)], folder / OUTPUT
+            )
+        )
         self._done = _load(self._path)  # records that were reported, by folder
         self._open: set[str] = set()  # folders of sessions whose market was open at the last look
         self._closed: set[str] = set()  # likewise, of those whose day is over and not reported yet

@@ -41,8 +41,11 @@ def state_light(entry: RunEntry) -> Cell:
 
 def verdict_light(entry: RunEntry, verdict: SessionVerdict) -> Cell:
     """Return the verdict on a session's replay; a dash of what is no session."""
-    if entry.kind in (RECORDED, MEASURED, None):
-        return Cell(NOTHING)
+    return Cell(NOTHING) if entry.kind in (RECORDED, MEASURED, None) else replay_light(verdict)
+
+
+def replay_light(verdict: SessionVerdict) -> Cell:
+    """Return the verdict on the replay of what is a session."""
     return light(_VERDICTS.get(verdict.state, ""), verdict.state)
 
 

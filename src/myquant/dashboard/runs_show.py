@@ -1,6 +1,7 @@
 """How runs and verdicts on sessions are written on pages: a shape and a word, never a colour alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from myquant.dashboard.components import Cell, light
@@ -9,6 +10,7 @@ from myquant.dashboard.verdict_worker import DIFFERS, FAILED, IDENTICAL, NOT_COM
 from myquant.dashboard.verdicts import SessionVerdict
 from myquant.evidence.verdicts import Verdict
 from myquant.monitor import finding
+from myquant.monitor.view import SessionView
 from myquant.results.index import DAMAGED, DONE, KILLED, MEASURED, RECORDED, RUNNING, STOPPED, RunEntry
 from myquant.results.text import NOTHING
 
@@ -37,6 +39,14 @@ _OF_GATE: Final = {
 def state_light(entry: RunEntry) -> Cell:
     """Return the state of a run."""
     return light(_STATES.get(entry.state, ""), entry.state)
+
+
+def so_far(entry: RunEntry, view: SessionView | None) -> RunEntry:
+    """Return the entry of a session that has no results yet with what its journal says so far; its deepest drawdown is not known."""
+    if view is None or entry.trades is not None:
+        return entry
+    ticks = sum(each.ticks for each in view.instruments)
+    return replace(entry, trades=view.trades, net_pnl=view.net_pnl / 100, ticks=ticks)
 
 
 def verdict_light(entry: RunEntry, verdict: SessionVerdict) -> Cell:

@@ -39,6 +39,7 @@ from myquant.dashboard.opening import Opening, listen, open_for, server_config
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
+from myquant.monitor.loop import Log
 from myquant.session.log import SessionLog, open_log
 from myquant.session.log_files import bounds_of
 
@@ -93,7 +94,7 @@ def make_site(
     directories: Sequence[Path],
     state: Path,
     door: Door,
-    log: SessionLog,
+    log: Log,
     environ: Mapping[str, str],
     *,
     url: str,

@@ -140,11 +140,11 @@ def test_the_log_of_the_pages_has_a_name(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MYQUANT_STATE", str(tmp_path / "state"))
     for name in ("monitor", "dashboard"):
         log = opened(str(tmp_path / "state" / name), 0, process=name)
-        log.info(f"said by {name}")
+        log.info("said", who=name)
         log.close()
-    assert "said by dashboard" in run("logs", "dashboard").out
+    assert "said process=dashboard who=dashboard" in run("logs", "dashboard").out
     assert "monitor" not in run("logs", "dashboard").out
-    assert all(f"said by {name}" in run("logs").out for name in ("monitor", "dashboard"))
+    assert all(f"who={name}" in run("logs").out for name in ("monitor", "dashboard"))
 
 
 def test_it_follows_what_comes_and_files_that_are_renamed() -> None:

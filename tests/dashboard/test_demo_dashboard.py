@@ -16,7 +16,7 @@ ANSWER_S = 60.0
 
 
 def test_the_demonstration_of_the_pages_prints_a_link_and_ends_in_order(tmp_path: Path) -> None:
-    words = [sys.executable, SCRIPT]
+    words = [sys.executable, str(SCRIPT)]
     environ = plain()
     demo = subprocess.Popen(
         words, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -24,6 +24,8 @@ from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.health import verdict_of
 
 THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
+LOGIN_OVER: Final = "You are logged out: log in again."
+LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator."
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
@@ -76,6 +78,13 @@ class Frame:
     def can_act(self) -> bool:
         """Whether he may acknowledge, test, halt, and the like."""
         return self.identity.can_act
+
+    def why_not(self) -> str:
+        """Return why nothing may be done from this page now: it may be older than his login; "": it may."""
+        login = self.identity.login
+        if login is not None and not self.site.door.logins.left_s(login):
+            return LOGIN_OVER
+        return "" if self.can_act else LOOKS_ONLY
 
     @property
     def who(self) -> str:

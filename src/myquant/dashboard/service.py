@@ -15,6 +15,7 @@ from nicegui import ui
 
 from myquant.brokers.secrets import Redactor
 from myquant.config.loading import LoadedConfig
+from myquant.config.watching import HIDDEN
 from myquant.dashboard import (
     pages_alerts,
     pages_compare,
@@ -123,7 +124,7 @@ def _looking(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None
 
 
 def _open_log(loaded: LoadedConfig, folder: Path, token: str) -> SessionLog:
-    redactor = Redactor([token])
+    redactor = Redactor([token, *(each for name in HIDDEN if (each := str(loaded.values[name])))])
     folder.mkdir(0o700, parents=True, exist_ok=True)
     return open_log(
         folder,

@@ -16,7 +16,7 @@ from myquant.dashboard.pages_runs import days, file_answer
 from myquant.dashboard.runs_charts import DARK, LIGHT, RunColours, equity_chart, share_chart
 from myquant.dashboard.runs_compare import compare_runs, figure_text
 from myquant.dashboard.runs_evidence import read_evidence
-from myquant.dashboard.runs_show import divergence_rows, gate_light, state_light, verdict_light
+from myquant.dashboard.runs_show import divergence_rows, gate_light, so_far, state_light, verdict_light
 from myquant.dashboard.runs_watch import RunsWatch, around_of
 from myquant.dashboard.verdict_worker import DIFFERS, IDENTICAL, NOT_COMPARABLE, PARTLY
 from myquant.dashboard.verdicts import Around, SessionVerdict
@@ -178,3 +178,14 @@ def test_the_watch_reads_the_list_and_leaves_when_it_is_told(folder: Path, tmp_p
     watch = asyncio.run(asyncio.wait_for(run_once(), 30))
     assert {row.key for row in watch.book.rows} == {"rich", "two", "base"}
     assert watch.verdicts.working == ""
+
+
+def test_a_session_without_results_has_the_figures_of_its_journal_so_far() -> None:
+    seen = view("s")
+    seen.trades, seen.net_pnl = 3, -12_345
+    seen.instruments[0].ticks = 77
+    found = so_far(SESSION, seen)
+    assert (found.trades, found.net_pnl, found.ticks, found.max_drawdown) == (3, -123.45, 77, None)
+    assert so_far(SESSION, None) == SESSION
+    done = RunEntry("s", "/r/s", "done", kind="paper", trades=5, net_pnl=1.0)
+    assert so_far(done, seen) == done

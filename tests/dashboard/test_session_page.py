@@ -6,12 +6,11 @@ import pytest
 
 from dashboard.made_rows import BEGAN_NS, SECOND_NS, Made, session
 from dashboard.test_trace import taken
-from monitor.watched import view_of
 from myquant.core import codes
 from myquant.dashboard import chart_tables
 from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
 from myquant.dashboard.charts import LIGHT
-from myquant.dashboard.pages_session import ALL_DAYS, EVER, order_rows, range_of, refusal_rows, span_rows, trade_rows
+from myquant.dashboard.pages_session import ALL_DAYS, EVER, range_of, refusal_rows, span_rows, trade_rows
 from myquant.dashboard.series import Quantiles, latency_line
 from myquant.dashboard.session_charts import (
     BASE_S,
@@ -25,7 +24,6 @@ from myquant.dashboard.session_charts import (
 )
 from myquant.dashboard.session_log import LINES_SHOWN, LogEnd
 from myquant.dashboard.trace import Trace
-from myquant.monitor.view import OrderView
 
 INDIA = ZoneInfo("Asia/Kolkata")
 
@@ -148,19 +146,6 @@ def test_rows_say_why_and_until_when() -> None:
         ("entries halted", "Day loss", "09:15:00 IST", "it goes on"),
     ]
     assert [cells for _, cells in refusal_rows(trace)] == [("entry denied", "Cash", "1", "09:15:00 IST")]
-
-
-def test_orders_come_newest_first(tmp_path: Path) -> None:
-    view = view_of(tmp_path)
-    entry = OrderView(
-        1, 0, True, 75, 10_000, 0, "", state="filled", filled=75, value=75 * 10_100, sent_wall_ns=BEGAN_NS
-    )
-    stop = OrderView(2, 0, False, 75, 9_900, 9_950, "")
-    view.orders = {1: entry, 2: stop}
-    assert [cells for _, cells in order_rows(view, INDIA)] == [
-        ("\N{EN DASH}", "instrument 0", "sell", "stop order", "75", "0", "99.50", "\N{EN DASH}", "sent"),
-        ("09:15:00 IST", "instrument 0", "buy", "entry", "75", "75", "100.00", "101.00", "filled"),
-    ]
 
 
 def test_a_day_is_one_of_the_sessions_zone() -> None:

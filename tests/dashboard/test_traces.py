@@ -35,7 +35,7 @@ def opened(traces: Traces, folder: Path, now_ns: int = 0) -> Trace:
     """Wait until a trace is opened; return it with what came since."""
     assert traces.look(folder, now_ns).text in {OPENING, ""}
     traces._kept[folder].opening.result(60)
-    trace, text = traces.look(folder, now_ns)
+    trace, text, _ = traces.look(folder, now_ns)
     assert (text, type(trace)) == ("", Trace)
     assert trace is not None
     return trace

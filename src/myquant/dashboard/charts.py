@@ -132,7 +132,11 @@ def mark_series(marks: Sequence[Mark], zone: ZoneInfo, palette: Palette) -> list
             "labelLayout": {"hideOverlap": True},
             "z": 5,
             "data": [
-                {"name": mark_text(mark), "value": [at, mark.price / 100]}
+                {
+                    "name": mark_text(mark),
+                    "value": [at, mark.price / 100],
+                    "label": {"formatter": _short_text(mark)},
+                }
                 for at, mark in zip(_ms([mark.time_ns for mark in of_reason], zone), of_reason, strict=True)
             ],
         }
@@ -145,6 +149,11 @@ def mark_text(mark: Mark) -> str:
     if mark.what == ENTRY:
         return f"bought {mark.quantity:,}"
     return f"{label(mark.reason or mark.what).lower()} {signed(None if mark.net is None else mark.net / 100)}"
+
+
+def _short_text(mark: Mark) -> str:
+    """Return what stands beside a mark: its shape says already what it is."""
+    return f"{mark.quantity:,}" if mark.what == ENTRY else signed(None if mark.net is None else mark.net / 100, 0)
 
 
 def shape_of(reason: str) -> str:

@@ -11,7 +11,7 @@ from myquant.dashboard.components import Cell, LiveTable, LiveText, Row, pnl
 from myquant.dashboard.figures import clock, count
 from myquant.dashboard.frame import Frame, Site, page_frame
 from myquant.dashboard.runs import FILES, ListedRun, Wanted, choose, kinds_of, safe_file
-from myquant.dashboard.runs_show import state_light, verdict_light
+from myquant.dashboard.runs_show import so_far, state_light, verdict_light
 from myquant.results.text import NOTHING, counted, grouped, listed, signed
 
 COLUMNS: Final = (
@@ -133,7 +133,8 @@ class _RunList:
         return self._kind, self._state, self._strategy
 
     def _row(self, row: ListedRun) -> Row:
-        entry, verdicts = row.entry, self._frame.site.runs.verdicts
+        entry = so_far(row.entry, self._frame.watch.views.get(row.key))
+        verdicts = self._frame.site.runs.verdicts
         report = next((name for name in row.files if name.endswith(".html")), "")
         is_first = row.key == self._first
         other = (

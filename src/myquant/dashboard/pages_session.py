@@ -1,8 +1,8 @@
 """The page of one session: how it stands, its pictures, its orders, what it refused, what is wrong, and its events."""
 
-from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -13,19 +13,22 @@ from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, 
 from myquant.dashboard.figures import age, clock, count, gain, rupees
 from myquant.dashboard.frame import THEME, Frame, Site, page_frame
 from myquant.dashboard.limits import limits_used
+from myquant.dashboard.page_controls import build_controls
 from myquant.dashboard.pages_overview import finding_row, last_price, positions
 from myquant.dashboard.session_charts import LatencyPicture, Picture, PnlPicture, PricePicture, Range
+from myquant.dashboard.session_evidence import EvidencePart
 from myquant.dashboard.session_log import LogPart
+from myquant.dashboard.session_orders import OrdersPart
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import DENIED, REJECTED, SECOND_NS, STAGES
 from myquant.dashboard.traces import Traces
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.health import RUNNING, state_of
 from myquant.monitor.metrics import feed_age_s
-from myquant.monitor.view import OrderView, SessionView
-from myquant.results.text import NOTHING, label
-
-Part = Callable[[Frame, str], None]  # makes one more part of the page of a session by this name
+from myquant.monitor.view import SessionView
+from myquant.results.index import RunEntry
+from myquant.results.text import NOTHING, grouped, label, listed, signed
+from myquant.session.archive import is_session
 
 ALL_DAYS: Final = "all days"
 EVER: Final = Range(0, 2**62)
@@ -44,36 +47,53 @@ STAGE_TEXTS: Final = {
 }
 
 
-def register(site: Site, parts: Sequence[Part] = ()) -> None:
-    """Serve the page. `parts`: what else stands on it, behind the orders."""
+class Found(NamedTuple):
+    """Where a session is, and what it is made of."""
+
+    folder: Path
+    config_hash: str | None
+    engine_hash: str | None
+
+
+def register(site: Site) -> None:
+    """Serve the page."""
     traces = Traces()
 
-    @ui.page("/session/{name}")
+    @ui.page("/session/{name:path}")
     def session(request: Request, name: str) -> None:
         with page_frame(site, request, f"Session {name}") as frame:
-            build_session(frame, name, traces, request.cookies.get(THEME, ""), parts)
+            build_session(frame, name, traces, request.cookies.get(THEME, ""))
 
 
-def build_session(frame: Frame, name: str, traces: Traces, theme: str, parts: Sequence[Part] = ()) -> None:
+def build_session(frame: Frame, name: str, traces: Traces, theme: str) -> None:
     """Make the page of a session. `theme`: light, dark, or as the browser has it."""
-    if name not in frame.watch.views:
-        ui.label(f"No session is called {name} in the folders that are watched.")
+    found = find_session(frame.site, name)
+    if found is None:
+        ui.label(f"No session is called {name} in the folders of runs.")
+        ui.link("All runs", "/runs")
         return
-    view = frame.watch.views[name]
+    build_controls(frame, lambda: frame.watch.views.get(name))
     _build_facts(frame, name)
-    _Pictures(frame, name, traces, theme)
-    heading("Orders")
-    with ui.element("div").classes("cards").style(LONG):
-        orders = LiveTable(ORDER_COLUMNS, "Orders, newest first", "No order was sent yet.")
-    frame.each_update.append(lambda: orders.show(order_rows(frame.watch.views.get(name, view), frame.zone)))
-    for part in parts:
-        part(frame, name)
+    pictures = _Pictures(frame, found.folder, traces, theme)
+    pictures.orders = OrdersPart(name, frame.zone)
     heading("What is wrong")
     with ui.element("div").classes("cards"):
         faults = LiveTable(("Severity", "Of", "What", "What to do"), "Findings of the last look", "Nothing is wrong.")
     frame.each_update.append(lambda: faults.show([finding_row(each) for each in frame.watch.findings_of(name)]))
+    EvidencePart(frame, name, *found)
     heading("Events")
-    LogPart(view.folder, frame.zone, float(frame.site.loaded.config.dashboard.update_s))
+    LogPart(found.folder, frame.zone, float(frame.site.loaded.config.dashboard.update_s))
+
+
+def find_session(site: Site, name: str) -> Found | None:
+    """Return where a session is, be it one that is watched, or one that has left long ago and is in the list of runs."""
+    view = site.watch.views.get(name)
+    if view is not None:
+        return Found(view.folder, view.config_hash or None, view.engine_hash)
+    row = site.runs.book.find(name)
+    if row is None or not is_session(row.folder):
+        return None
+    return Found(row.folder, row.entry.config_hash, row.entry.engine_hash)
 
 
 def _build_facts(frame: Frame, name: str) -> None:
@@ -81,11 +101,26 @@ def _build_facts(frame: Frame, name: str) -> None:
 
     def show() -> None:
         view = frame.watch.views.get(name)
-        gone.show("" if view is not None else Cell("The session's folder is gone.", style="failed"))
+        row = frame.site.runs.book.find(name) if view is None else None
+        gone.show("" if view or row else Cell("The session's folder is gone.", style="failed"))
         if view is not None:
             facts.show(facts_of(view, frame.watch.verdict_of(name), frame.watch.monotonic_ns(), frame.zone))
+        elif row is not None:
+            facts.show(past_facts(row.entry))
 
     frame.each_update.append(show)
+
+
+def past_facts(entry: RunEntry) -> dict[str, Cell | str]:
+    """Return what is known of a session that has left too long ago to be watched."""
+    return {
+        "State": f"{entry.state}, not watched any more",
+        "Kind": entry.kind or NOTHING,
+        "Days": listed(entry.days) or NOTHING,
+        "Trades": count(entry.trades),
+        "Net P&L, Rs": pnl(signed(entry.net_pnl)),
+        "Max. drawdown, Rs": grouped(entry.max_drawdown),
+    }
 
 
 def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> dict[str, Cell | str]:
@@ -105,32 +140,6 @@ def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> d
         "Orders": count(view.order_ends["sent"]),
         "Limits used": "; ".join(limits_used(view)) or "none is set",
     }
-
-
-ORDER_COLUMNS: Final = (
-    "Sent", "Instrument", "Side", "Role", "#Units", "#Filled", "#Decided at, Rs", "#Filled at, Rs", "State",
-)  # fmt: skip
-
-
-def order_rows(view: SessionView, zone: ZoneInfo) -> list[Row]:
-    """Return the newest orders of a session."""
-    newest = sorted(view.orders.values(), key=lambda order: -order.order_id)[:ORDERS_MAX]
-    return [(str(order.order_id), _order_cells(view, order, zone)) for order in newest]
-
-
-def _order_cells(view: SessionView, order: OrderView, zone: ZoneInfo) -> tuple[Cell | str, ...]:
-    role = "stop order" if order.trigger else label(order.reason) if order.reason else "entry"
-    return (
-        clock(order.sent_wall_ns or None, zone),
-        view.symbol_of(order.instrument),
-        "buy" if order.is_buy else "sell",
-        role,
-        count(order.quantity),
-        count(order.filled),
-        rupees(order.trigger or order.price),
-        rupees(order.value // order.filled if order.filled else None),
-        order.state,
-    )
 
 
 def refusal_rows(trace: Trace) -> list[Row]:
@@ -194,8 +203,9 @@ def range_of(day: str, zone: ZoneInfo) -> Range:
 class _Pictures:
     """The pictures, once the journal was read, and what else is taken from its trace."""
 
-    def __init__(self, frame: Frame, name: str, traces: Traces, theme: str) -> None:
-        self._frame, self._name, self._traces = frame, name, traces
+    def __init__(self, frame: Frame, folder: Path, traces: Traces, theme: str) -> None:
+        self.orders: OrdersPart | None = None
+        self._frame, self._folder, self._traces = frame, folder, traces
         self._palette: Palette | None = {"dark": DARK, "light": LIGHT}.get(theme)
         self._trace: Trace | None = None
         self._pictures: list[Picture] = []
@@ -229,10 +239,9 @@ class _Pictures:
         self._palette = DARK if is_dark else LIGHT
 
     def _update(self) -> None:
-        view = self._frame.watch.views.get(self._name)
-        if view is None or self._palette is None:
+        if self._palette is None:
             return
-        trace, text = self._traces.look(view.folder, self._frame.watch.monotonic_ns())
+        trace, text, reading = self._traces.look(self._folder, self._frame.watch.monotonic_ns())
         self._said.show(text)
         if trace is None:
             return
@@ -247,6 +256,8 @@ class _Pictures:
         self._trades.show(trade_rows(trace))
         self._spans.show(span_rows(trace))
         self._refused.show(refusal_rows(trace))
+        if self.orders is not None and reading is not None:
+            self.orders.show(reading, self._palette)
 
     def _build(self, trace: Trace, palette: Palette) -> None:
         days = [str(day) for day in trace.days()]

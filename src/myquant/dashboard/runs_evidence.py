@@ -120,8 +120,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class LatestEvidence:
-    """The newest baseline's evidence. `of_another`: what it is of and the session is not; "": of this engine and configuration."""
+    """The newest baseline's evidence. `of_another`: what it is of and the session is not; "": of this engine and configuration.
 
+    `key`: of the baseline in the list of runs.
+    """
+
+    key: str
     evidence: Evidence
     of_another: str
 
@@ -229,7 +233,7 @@ def latest_verdicts(
     baselines.sort(key=lambda row: bool(_of_another(row.entry, config_hash, engine_hash)))
     for row in baselines:
         try:
-            return LatestEvidence(read_evidence(row.folder), _of_another(row.entry, config_hash, engine_hash))
+            return LatestEvidence(row.key, read_evidence(row.folder), _of_another(row.entry, config_hash, engine_hash))
         except MyquantError:  # changed since it was listed: the list says what is wrong with it
             continue
     return None

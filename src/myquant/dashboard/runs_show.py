@@ -1,6 +1,7 @@
 """How runs and verdicts on sessions are written on pages: a shape and a word, never a colour alone."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from myquant.dashboard.components import Cell, light
@@ -9,6 +10,7 @@ from myquant.dashboard.verdict_worker import DIFFERS, FAILED, IDENTICAL, NOT_COM
 from myquant.dashboard.verdicts import SessionVerdict
 from myquant.evidence.verdicts import Verdict
 from myquant.monitor import finding
+from myquant.monitor.view import SessionView
 from myquant.results.index import DAMAGED, DONE, KILLED, MEASURED, RECORDED, RUNNING, STOPPED, RunEntry
 from myquant.results.text import NOTHING
 
@@ -39,10 +41,21 @@ def state_light(entry: RunEntry) -> Cell:
     return light(_STATES.get(entry.state, ""), entry.state)
 
 
+def so_far(entry: RunEntry, view: SessionView | None) -> RunEntry:
+    """Return the entry of a session that has no results yet with what its journal says so far; its deepest drawdown is not known."""
+    if view is None or entry.trades is not None:
+        return entry
+    ticks = sum(each.ticks for each in view.instruments)
+    return replace(entry, trades=view.trades, net_pnl=view.net_pnl / 100, ticks=ticks)
+
+
 def verdict_light(entry: RunEntry, verdict: SessionVerdict) -> Cell:
     """Return the verdict on a session's replay; a dash of what is no session."""
-    if entry.kind in (RECORDED, MEASURED, None):
-        return Cell(NOTHING)
+    return Cell(NOTHING) if entry.kind in (RECORDED, MEASURED, None) else replay_light(verdict)
+
+
+def replay_light(verdict: SessionVerdict) -> Cell:
+    """Return the verdict on the replay of what is a session."""
     return light(_VERDICTS.get(verdict.state, ""), verdict.state)
 
 

@@ -20,6 +20,7 @@ from myquant.dashboard import (
     pages_alerts,
     pages_compare,
     pages_evidence,
+    pages_execution,
     pages_logs,
     pages_overview,
     pages_run,
@@ -51,6 +52,7 @@ PAGES: Final = (
     pages_run,
     pages_compare,
     pages_evidence,
+    pages_execution,
 )
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"

@@ -1,4 +1,4 @@
-"""The traces of the sessions that somebody looks at: opened in a thread beside, then followed, and let go of after a while."""
+"""The traces and orders of the sessions that somebody looks at: opened in a thread beside, then followed, and let go of after a while."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from typing import Final, NamedTuple
 
 from myquant.dashboard.trace import Trace, empty_trace, prepare
 from myquant.errors import MyquantError
+from myquant.execution.reading import Reading, begin_reading, read_beside
 from myquant.journal.reader import JournalReader
 from myquant.journal.segment import FOLDER, segment_name
 
 KEPT_NS: Final = 300_000_000_000  # for so long after nobody looked at it any more
 TRACES_MAX: Final = 8  # at once; one more, and the one that was looked at longest ago goes
 POLL_BLOCKS: Final = 4  # taken in one look: 5 ms; what is left is taken by the next
+BESIDE_NS: Final = 30_000_000_000  # from one reading of what stands beside the journal to the next
 OPENING: Final = "The journal is being read."
 
 
@@ -21,15 +23,23 @@ class Look(NamedTuple):
 
     trace: Trace | None
     text: str
+    reading: Reading | None = None  # the lives of its orders, and what stands beside the journal; None with the trace
+
+
+class _Opened(NamedTuple):
+    trace: Trace
+    reading: Reading
+    reader: JournalReader
 
 
 @dataclass
 class _Kept:
     """A trace, or the work on it."""
 
-    opening: "Future[tuple[Trace, JournalReader]]"
+    opening: "Future[_Opened]"
     inode: int  # of the journal's first file: another one is another session's
     looked_ns: int
+    beside_ns: int  # when what stands beside the journal was begun to be read
 
 
 class Traces:
@@ -45,17 +55,20 @@ class Traces:
         inode = _inode_of(folder)
         kept = self._kept.get(folder)
         if kept is None or (kept.inode != inode and inode):
-            kept = self._kept[folder] = _Kept(self._pool.submit(_opened, folder), inode, now_mono_ns)
+            kept = self._kept[folder] = _Kept(self._pool.submit(_opened, folder), inode, now_mono_ns, now_mono_ns)
         kept.looked_ns = now_mono_ns
         self.forget(now_mono_ns)
         if not kept.opening.done():
             return Look(None, OPENING)
         try:
-            trace, reader = kept.opening.result()
+            opened = kept.opening.result()
         except MyquantError as error:
             del self._kept[folder]  # the next look tries again
             return Look(None, str(error))
-        return Look(trace, _follow(trace, reader))
+        if now_mono_ns - kept.beside_ns >= BESIDE_NS:
+            kept.beside_ns = now_mono_ns
+            self._pool.submit(read_beside, opened.reading)
+        return Look(opened.trace, _follow(opened), opened.reading)
 
     def forget(self, now_mono_ns: int) -> None:
         """Let go of traces that nobody has looked at for a while, and of those beyond the bound."""
@@ -74,21 +87,29 @@ class Traces:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _opened(folder: Path) -> tuple[Trace, JournalReader]:
-    trace = empty_trace(folder)
-    reader = JournalReader(folder)
-    while len(block := reader.poll()):
-        trace.take(block)
-    return trace, reader
+def _opened(folder: Path) -> _Opened:
+    opened = _Opened(empty_trace(folder), begin_reading(folder), JournalReader(folder))
+    while _take(opened):
+        pass
+    read_beside(opened.reading)
+    return opened
 
 
-def _follow(trace: Trace, reader: JournalReader) -> str:
+def _take(opened: _Opened) -> bool:
+    """Take a block of what came; return whether there was any."""
+    block = opened.reader.poll()
+    opened.trace.take(block)
+    opened.reading.lives.take(block)
+    opened.reading.records += len(block)
+    return len(block) > 0
+
+
+def _follow(opened: _Opened) -> str:
     """Take what came; return what is wrong."""
     try:
         for _ in range(POLL_BLOCKS):
-            if not len(block := reader.poll()):
+            if not _take(opened):
                 break
-            trace.take(block)
     except MyquantError as error:
         return str(error)
     return ""

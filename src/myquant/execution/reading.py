@@ -38,17 +38,29 @@ def read_session(folder: Path) -> Reading:
 
     Raises ConfigError where there is no session, DataError where session.json can't be understood.
     """
+    reading = begin_reading(folder)
+    _read_journal(reading)
+    read_beside(reading)
+    return reading
+
+
+def begin_reading(folder: Path) -> Reading:
+    """Return a session of which nothing but its card and configuration was read; raises as `read_session` does."""
     facts = archive.read(folder)
     config = archive.config_of(folder, load_config()).config
     lives = Lives(facts.symbols, config, is_simulated=facts.kind == SIMULATED)
-    reading = Reading(folder, facts, config.session.timezone, lives)
-    _read_journal(reading)
-    if not lives.is_simulated:
-        reading.shadow, trouble = comparisons(folder)
-        reading.held, other = others_hold(folder)
-        reading.told, torn = told_by_the_log(folder)
-        reading.troubles += [each for each in (trouble, other, torn) if each]
-    return reading
+    return Reading(folder, facts, config.session.timezone, lives)
+
+
+def read_beside(reading: Reading) -> None:
+    """Read what stands beside the journal, anew where it was read before: the shadow's comparison, others' trades and positions."""
+    if reading.lives.is_simulated:
+        return
+    reading.shadow, trouble = comparisons(reading.folder)
+    reading.held, other = others_hold(reading.folder)
+    reading.told, torn = told_by_the_log(reading.folder)
+    found = [each for each in (trouble, other, torn) if each]
+    reading.troubles += [each for each in found if each not in reading.troubles]
 
 
 def _read_journal(reading: Reading) -> None:

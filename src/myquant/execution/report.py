@@ -155,6 +155,12 @@ def _chosen(day: str | None, days: tuple[str, ...], folder: Path) -> str:
     return wanted
 
 
+def foreign_rows(reading: Reading) -> list[ForeignRow]:
+    """Return what the broker had besides on all days, by time."""
+    days = sorted(reading.lives.days)
+    return [row for day in days for row in _foreign(reading, day, is_last=day == days[-1])]
+
+
 def _foreign(reading: Reading, day: str, *, is_last: bool) -> tuple[ForeignRow, ...]:
     """Return what the broker had besides, by time. A position of others has no day: it stands with the last."""
     rows = [

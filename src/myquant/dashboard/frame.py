@@ -1,5 +1,6 @@
 """What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from myquant.dashboard.components import LiveText, light
 from myquant.dashboard.controls import Controls
 from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
+from myquant.dashboard.log_search import Searches
 from myquant.dashboard.runs_watch import RunsWatch
+from myquant.dashboard.traces import Traces
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.health import verdict_of
@@ -50,6 +53,8 @@ class Site:
         runs: the list of runs, and verdicts on sessions that have left.
         door: who may come in; what somebody does is logged there.
         controls: asks sessions for what somebody wants done.
+        searches: in logs, of all who look.
+        traces: of the sessions that somebody looks at.
     """
 
     loaded: LoadedConfig
@@ -59,6 +64,14 @@ class Site:
     runs: RunsWatch
     door: Door
     controls: Controls = field(default_factory=Controls)
+    searches: Searches = field(default_factory=Searches)
+    traces: Traces = field(default_factory=Traces)
+
+    async def close(self) -> None:
+        """Let go of all that is held, and end what works for those who looked."""
+        self.watch.close()
+        await self.searches.close()
+        await asyncio.to_thread(self.traces.close)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -101,7 +101,9 @@ def make_site(
     watch = Watch(loaded, directories, state, log)
     runs = RunsWatch(loaded, directories, state, lambda: watch.views, log)
     site = Site(loaded, directories, state, watch, runs, door)
-    app = make_app(door, MonitorFacts(watch.monitor, loaded, state, environ), site.controls, lambda: url)
+    app = make_app(
+        door, MonitorFacts(watch.monitor, loaded, state, environ, runs, site.searches), site.controls, lambda: url
+    )
     app.include_router(login_router(door))
     app.router.lifespan_context = _looking(site)
     for page in PAGES:
@@ -120,7 +122,7 @@ def _looking(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None
         yield
         end.set()
         await asyncio.gather(*tasks)
-        site.watch.close()
+        await site.close()
 
     return looking
 

@@ -33,8 +33,14 @@ def serve(
     ] = None,
     config: ConfigFiles = None,
     assignments: Assignments = None,
+    with_link: Annotated[
+        bool | None,
+        typer.Option(
+            "--link/--no-link", show_default=False, help="Print a link to come in by; else at a terminal only."
+        ),
+    ] = None,
 ) -> None:
-    """Serve the pages until Ctrl-C or SIGTERM, and print a link that lets one browser in.
+    """Serve the pages until Ctrl-C or SIGTERM, and print where they are, at a terminal with a link that lets one browser in.
 
     Only files are read: nothing that happens here reaches a session, but what an operator asks of it, where
     dashboard.controls allows that.
@@ -42,6 +48,7 @@ def serve(
     if context.invoked_subcommand is not None:
         return
     import os
+    import sys
     from functools import partial
 
     from myquant.cli.monitor import folders_of
@@ -51,7 +58,8 @@ def serve(
     given = {"--host": ("dashboard.host", host), "--port": ("dashboard.port", port)}
     flags = {option: f"{key}={value}" for option, (key, value) in given.items() if value is not None}
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
-    run_dashboard(loaded, folders_of(directories, loaded), os.environ, partial(print, flush=True))
+    is_read = sys.stdout.isatty() if with_link is None else with_link
+    run_dashboard(loaded, folders_of(directories, loaded), os.environ, partial(print, flush=True), is_read=is_read)
 
 
 @app.command(epilog=PASSWORD_EXAMPLES)

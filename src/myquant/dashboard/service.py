@@ -39,6 +39,7 @@ from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.serving import Server
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
+from myquant.monitor.loop import Log
 from myquant.session.log import SessionLog, open_log
 from myquant.session.log_files import bounds_of
 
@@ -109,7 +110,7 @@ def make_site(
     directories: Sequence[Path],
     state: Path,
     door: Door,
-    log: SessionLog,
+    log: Log,
     environ: Mapping[str, str],
     *,
     url: str,

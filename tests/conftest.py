@@ -77,6 +77,7 @@ ONE_WORKER = (
     "test_broker_clocks.py",
     "test_cli_separate.py",
     "test_report_browser.py",
+    "test_serving.py",
 )
 
 

@@ -1,5 +1,6 @@
 """What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,16 +15,22 @@ from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
 from myquant.dashboard.access import Identity, identity_of
-from myquant.dashboard.components import LiveText, light
+from myquant.dashboard.components import Cell, LiveText, light
 from myquant.dashboard.controls import Controls
 from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
+from myquant.dashboard.log_search import Searches
 from myquant.dashboard.runs_watch import RunsWatch
+from myquant.dashboard.traces import Traces
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.health import verdict_of
 
 THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
+LOGIN_OVER: Final = "You are logged out: log in again."
+LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator."
+LATE_MS: Final = 4000.0  # besides some updates: where nothing came for so long, a page says that it is old
+LATE_UPDATES: Final = 3
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
@@ -48,6 +55,8 @@ class Site:
         runs: the list of runs, and verdicts on sessions that have left.
         door: who may come in; what somebody does is logged there.
         controls: asks sessions for what somebody wants done.
+        searches: in logs, of all who look.
+        traces: of the sessions that somebody looks at.
     """
 
     loaded: LoadedConfig
@@ -57,6 +66,14 @@ class Site:
     runs: RunsWatch
     door: Door
     controls: Controls = field(default_factory=Controls)
+    searches: Searches = field(default_factory=Searches)
+    traces: Traces = field(default_factory=Traces)
+
+    async def close(self) -> None:
+        """Let go of all that is held, and end what works for those who looked."""
+        self.watch.close()
+        await self.searches.close()
+        await asyncio.to_thread(self.traces.close)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -76,6 +93,13 @@ class Frame:
     def can_act(self) -> bool:
         """Whether he may acknowledge, test, halt, and the like."""
         return self.identity.can_act
+
+    def why_not(self) -> str:
+        """Return why nothing may be done from this page now: it may be older than his login; "": it may."""
+        login = self.identity.login
+        if login is not None and not self.site.door.logins.left_s(login):
+            return LOGIN_OVER
+        return "" if self.can_act else LOOKS_ONLY
 
     @property
     def who(self) -> str:
@@ -128,6 +152,8 @@ def _head(frame: Frame, request: Request) -> None:
             if request.url.path == path:
                 link.props("aria-current=page")
     told, looked = LiveText("span", "told"), LiveText("span", "looked")
+    late_ms = LATE_MS + LATE_UPDATES * 1000 * float(frame.site.loaded.config.dashboard.update_s)
+    looked.element.props(f"id=looked data-late={late_ms:.0f}")  # the page's script hears by it that something comes
     with ui.element("div").classes("mine"):
         ui.label(f"{frame.identity.role}: {'may act' if frame.can_act else 'may look'}")
         ui.element("button").props('type=button id=theme aria-label="Light or dark"').classes("plain")
@@ -139,10 +165,18 @@ def _head(frame: Frame, request: Request) -> None:
     def show() -> None:
         watch = frame.watch
         told.show(light(OK, "monitor at work") if watch.is_told else light(FAILED, NO_MONITOR))
-        verdict = verdict_of(watch.monitor.findings)
-        looked.show(light(verdict, f"{verdict}, as of {clock(watch.looked_ns, frame.zone)}"))
+        looked.show(looked_cell(watch, frame.zone))
 
     frame.each_update.append(show)
+
+
+def looked_cell(watch: Watch, zone: ZoneInfo) -> Cell:
+    """Return the verdict on all that is watched, and as of when; where looks come late, that they do."""
+    as_of = f"as of {clock(watch.looked_ns, zone)}"
+    if watch.monitor.is_late():
+        return light(FAILED, f"LATE, looks do not come in time: {as_of}")
+    verdict = verdict_of(watch.monitor.findings)
+    return light(verdict, f"{verdict}, {as_of}")
 
 
 def _update(frame: Frame) -> None:

@@ -1,5 +1,6 @@
-"""What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
+"""What all pages share: who looks, the head with the ways to the others, the update after each look, and the theme."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.health import verdict_of
 
 THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
+LATE_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
@@ -117,8 +119,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
         with ui.element("h1"):
             ui.label(title)
         yield frame
-    _update(frame)
-    ui.timer(float(site.loaded.config.dashboard.update_s), lambda: _update(frame), immediate=False)
+    _keep_updated(frame)
 
 
 def _head(frame: Frame, request: Request) -> None:
@@ -145,6 +146,21 @@ def _head(frame: Frame, request: Request) -> None:
     frame.each_update.append(show)
 
 
-def _update(frame: Frame) -> None:
-    for update in frame.each_update:
-        update()
+def _keep_updated(frame: Frame) -> None:
+    """Update it now and after each look; where looks take long, ages and what a page reads by itself go on meanwhile."""
+    spacing_s = float(frame.site.loaded.config.dashboard.update_s)
+    updated_s = 0.0
+
+    def update() -> None:
+        nonlocal updated_s
+        updated_s = time.monotonic()
+        for each in frame.each_update:
+            each()
+
+    def update_if_late() -> None:
+        if time.monotonic() - updated_s >= LATE_UPDATES * spacing_s:
+            update()
+
+    update()
+    frame.watch.looked.subscribe(update)
+    ui.timer(spacing_s, update_if_late, immediate=False)

@@ -1,6 +1,7 @@
-"""What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
+"""What all pages share: who looks, the head with the ways to the others, the update after each look, and the theme."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ LOGIN_OVER: Final = "You are logged out: log in again."
 LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator."
 LATE_MS: Final = 4000.0  # besides some updates: where nothing came for so long, a page says that it is old
 LATE_UPDATES: Final = 3
+BEHIND_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
@@ -141,8 +143,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
         with ui.element("h1"):
             ui.label(title)
         yield frame
-    _update(frame)
-    ui.timer(float(site.loaded.config.dashboard.update_s), lambda: _update(frame), immediate=False)
+    _keep_updated(frame)
 
 
 def _head(frame: Frame, request: Request) -> None:
@@ -179,6 +180,21 @@ def looked_cell(watch: Watch, zone: ZoneInfo) -> Cell:
     return light(verdict, f"{verdict}, {as_of}")
 
 
-def _update(frame: Frame) -> None:
-    for update in frame.each_update:
-        update()
+def _keep_updated(frame: Frame) -> None:
+    """Update it now and after each look; where looks take long, ages and what a page reads by itself go on meanwhile."""
+    spacing_s = float(frame.site.loaded.config.dashboard.update_s)
+    updated_s = 0.0
+
+    def update() -> None:
+        nonlocal updated_s
+        updated_s = time.monotonic()
+        for each in frame.each_update:
+            each()
+
+    def update_if_late() -> None:
+        if time.monotonic() - updated_s >= BEHIND_UPDATES * spacing_s:
+            update()
+
+    update()
+    frame.watch.looked.subscribe(update)
+    ui.timer(spacing_s, update_if_late, immediate=False)

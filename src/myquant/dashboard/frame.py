@@ -14,16 +14,18 @@ from nicegui import ui
 
 from myquant.config.loading import LoadedConfig
 from myquant.dashboard.access import Identity, identity_of
-from myquant.dashboard.components import LiveText, light
+from myquant.dashboard.components import Cell, LiveText, light
 from myquant.dashboard.controls import Controls
+from myquant.dashboard.crowd import refuse_crowd
 from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.watch import NO_MONITOR, Watch
-from myquant.monitor.finding import FAILED, OK
+from myquant.monitor.finding import FAILED, OK, Finding
 from myquant.monitor.health import verdict_of
 
 THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
+NOT_LOOKED: Final = "not known yet"
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
@@ -105,11 +107,12 @@ def session_url(name: str) -> str:
 @contextmanager
 def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     """Make a page: what is done inside fills it. Updates begin once it is left."""
+    frame = Frame(site, identity_of(request.scope), [])
+    refuse_crowd(frame.identity.login)
     ui.page_title(f"{title} - myquant")
     ui.add_css(STYLE)
     ui.add_body_html(f"<script>{SCRIPT}</script>")
     ui.dark_mode(THEMES.get(request.cookies.get(THEME, "")))
-    frame = Frame(site, identity_of(request.scope), [])
     ui.link("To the content", "#content").classes("skip")
     with ui.element("header").classes("head"):
         _head(frame, request)
@@ -139,10 +142,17 @@ def _head(frame: Frame, request: Request) -> None:
     def show() -> None:
         watch = frame.watch
         told.show(light(OK, "monitor at work") if watch.is_told else light(FAILED, NO_MONITOR))
-        verdict = verdict_of(watch.monitor.findings)
-        looked.show(light(verdict, f"{verdict}, as of {clock(watch.looked_ns, frame.zone)}"))
+        looked.show(looked_light(watch.monitor.findings, watch.looked_ns, frame.zone))
 
     frame.each_update.append(show)
+
+
+def looked_light(findings: Sequence[Finding], looked_ns: int, zone: ZoneInfo) -> Cell:
+    """Return how all do, and when that was seen; before the first look nothing is known, be nothing found."""
+    if not looked_ns:
+        return light("", NOT_LOOKED)
+    verdict = verdict_of(findings)
+    return light(verdict, f"{verdict}, as of {clock(looked_ns, zone)}")
 
 
 def _update(frame: Frame) -> None:

@@ -98,6 +98,7 @@ def server_config(app: Any, opening: Opening) -> uvicorn.Config:
         lifespan="on",
         log_config=None,
         access_log=False,
+        log_level="error",  # what strangers send that is no request fills no log
         proxy_headers=False,
         server_header=False,
         limit_concurrency=CONNECTIONS_MAX,

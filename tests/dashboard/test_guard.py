@@ -231,11 +231,14 @@ def test_an_answer_that_nobody_waits_for_is_no_defect(house: House, *, is_gone: 
     async def receive() -> Any:
         return messages.pop(0)
 
+    async def send(_message: Any) -> None:
+        """Take what nobody waits for."""
+
     scope = {
         "type": "http", "method": "GET", "path": "/", "scheme": "http", "query_string": b"", "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 9465),
         "headers": [(b"host", b"127.0.0.1:9465"), (b"authorization", f"Bearer {TOKEN}".encode())],
     }  # fmt: skip
-    asked = Guard(page, house.door)(scope, receive, receive)
+    asked = Guard(page, house.door)(scope, receive, send)
     with nullcontext() if is_gone else pytest.raises(RuntimeError):
-        asyncio.run(asked)  # type: ignore[arg-type]
+        asyncio.run(asked)

@@ -55,6 +55,7 @@ LONGEST = (
     "test_demo_monitor.py",
     "test_live_session.py",
     "test_shipped_session.py",
+    "test_pages_browser.py",
     "test_shipped_prometheus.py",
     "test_baseline_run.py",
     "test_broker_crash_points.py",
@@ -76,6 +77,7 @@ ONE_WORKER = (
     "test_broker_clocks.py",
     "test_cli_separate.py",
     "test_report_browser.py",
+    "test_pages_browser.py",
 )
 
 

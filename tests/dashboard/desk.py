@@ -33,7 +33,8 @@ HELD, PRACTICE, IDLE = "nifty-live", "nifty-paper", "nifty-spare"
 BACKTESTS: Final = {"backtest-wide": 6, "backtest-narrow": 3}  # points of the stop, by the name of the run
 BASELINES: Final = ("round-1", "round-4")  # that are kept in the docs
 EVIDENCE: Final = Path(__file__).resolve().parents[2] / "docs" / "evidence"
-HOLDS: Final = {  # once entered, it holds on
+LIMITS: Final = {"risk__max_positions_per_day": 100, "risk__max_rejects": 10, "journal__segment_mib": 8}
+HOLDS: Final = LIMITS | {  # once entered, it holds on
     "strategy__control_base_sl": "false",
     "risk__base_sl_points": 30,
     "risk__tp_points": "[150]",
@@ -44,7 +45,7 @@ TRADES: Final = {  # one position after another
     name.replace(".", "__"): value
     for name, value in AT_BROKER.items()
     if name.startswith(("risk.", "strategy.")) or name == "execution.fill_model"
-}
+} | LIMITS
 WAITS: Final = {"strategy__min_warmup_ticks": 1_000_000}
 PAGES_READY_S: Final = 60.0
 

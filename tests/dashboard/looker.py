@@ -14,13 +14,16 @@ from dashboard.desk import Desk
 PICTURES: Final = os.environ.get("MYQUANT_PICTURES", "")  # a folder: pictures of all pages are put there
 WAIT_MS: Final = 30_000.0
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PICTURE_HEIGHT_MAX: Final = 1800
-QUALITY: Final = 72
+PICTURE_HEIGHT_MAX: Final = 1500
+PICTURE_BYTES_MAX: Final = 145_000
+QUALITIES: Final = (78, 66, 54, 42, 30)
 # It shows how things stand, and its socket is open: what is pressed arrives.
 AS_OF: Final = "window.did_handshake && /as of [0-9]/.test(document.querySelector('.head')?.innerText)"
 FITS: Final = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 IS_DARK: Final = "document.body.classList.contains('body--dark')"
 BACKGROUND: Final = "getComputedStyle(document.body).backgroundColor"
+TOP: Final = """(text) => [...document.querySelectorAll('h2')].find((each) => each.innerText === text)
+  .getBoundingClientRect().top + scrollY - 12"""
 FOCUSED: Final = "document.activeElement.innerText || document.activeElement.getAttribute('aria-label') || ''"
 OUTLINE: Final = "getComputedStyle(document.activeElement).outlineStyle"
 IN_DIALOG: Final = "document.activeElement.closest('.q-dialog') !== null"
@@ -90,18 +93,22 @@ class Looker:
         own = (self.desk.url, self.desk.url.replace("http", "ws"), "data:", "blob:")
         return [url for url in self.requests if not url.startswith(own)]
 
-    def picture(self, name: str, *, whole: bool = True) -> None:
-        """Keep a picture of the page, where pictures are wanted."""
+    def picture(self, name: str, *, whole: bool = True, begin: str = "") -> None:
+        """Keep a picture, where pictures are wanted: of the page, from the heading `begin` on, or only of what is on the screen."""
         if not PICTURES:
             return
         self.page.wait_for_timeout(1500)  # charts are drawn in a second
-        width = self.page.viewport_size or WIDE
-        height = self.page.evaluate("document.documentElement.scrollHeight") if whole else width["height"]
-        clip = {"x": 0, "y": 0, "width": width["width"], "height": min(height, PICTURE_HEIGHT_MAX)}
-        path = Path(PICTURES) / f"{name}.jpg"
-        self.page.screenshot(path=path, type="jpeg", quality=QUALITY, full_page=whole, clip=clip)  # type: ignore[arg-type]
+        size = self.page.viewport_size or WIDE
+        top = self.page.evaluate(TOP, begin) if begin else 0
+        height = self.page.evaluate("document.documentElement.scrollHeight") - top if whole else size["height"]
+        clip = {"x": 0, "y": top, "width": size["width"], "height": min(height, PICTURE_HEIGHT_MAX)}
+        for quality in QUALITIES:
+            path = Path(PICTURES) / f"{name}.jpg"
+            self.page.screenshot(path=path, type="jpeg", quality=quality, full_page=whole, clip=clip)  # type: ignore[arg-type]
+            if path.stat().st_size < PICTURE_BYTES_MAX:
+                break
 
-    def pictures(self, name: str, is_there: str = AS_OF) -> None:
+    def pictures(self, name: str, is_there: str = AS_OF, begin: str = "") -> None:
         """Keep pictures of the page, once it is there, as it is light, dark and on a phone, where pictures are wanted."""
         if not PICTURES:
             return
@@ -109,7 +116,7 @@ class Looker:
             self.look(look)
             self.page.reload()
             self.until(is_there)
-            self.picture(f"{name}-{look}")
+            self.picture(f"{name}-{look}", begin=begin)
         self.look("light")
 
     def look(self, look: str) -> None:

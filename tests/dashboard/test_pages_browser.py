@@ -32,7 +32,7 @@ WALK = {
     "overview": ("/", "/", f"tr:has-text('{HELD}')"),
     "session": ("/session/{name:path}", f"/session/{PRACTICE}", "canvas >> nth=2"),
     "alerts": ("/alerts", "/alerts", "text=Test of the channels"),
-    "logs": ("/logs", "/logs?since=5m&text=order", ".log .line"),
+    "logs": ("/logs", "/logs?since=5m&text=order&most=200", ".log .line"),
     "runs": ("/runs", "/runs", f"tr:has-text('{WIDE_RUN}')"),
     "run": ("/runs/run", f"/runs/run?key={WIDE_RUN}", "dt:has-text('Configuration')"),
     "compare": ("/runs/compare", f"/runs/compare?a={WIDE_RUN}&b={NARROW_RUN}", "td:has-text('risk.base_sl_points')"),
@@ -72,7 +72,7 @@ def desk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with on_desk(tmp_path_factory.mktemp("desk")) as found:
         if PICTURES:
             with looking(browser, found, PASSWORD) as looker:
-                looker.page.wait_for_timeout(150_000)  # so that there is something to see
+                looker.page.wait_for_timeout(100_000)  # so that there is something to see
         yield found
 
 
@@ -198,7 +198,7 @@ def test_what_is_shown_goes_on(looker: Looker) -> None:
 
 def test_halt_resume_and_flatten(desk: Desk, looker: Looker) -> None:
     page = looker.open(f"/session/{HELD}")
-    looker.pictures("session-real")
+    looker.pictures("orders", begin="Orders")
     for action, reason, is_allowed in (("Halt", "news at ten", False), ("Resume", "it is over", True)):
         page.get_by_role("button", name=action, exact=True).click()
         expect(looker.dialog()).to_contain_text("REAL ORDERS")

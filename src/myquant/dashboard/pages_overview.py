@@ -29,6 +29,7 @@ COLUMNS: Final = (
     "#Orders",
     "Limits used",
 )
+WHOLE: Final = "whole"  # a style: a text that is not broken
 SHOWN: Final = 3  # instruments of a session that are named
 
 
@@ -75,9 +76,9 @@ def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:
     is_begun = state != NOT_BEGUN
     return view.name, (
         light(verdict),
-        Cell(view.name, session_url(view.name)),
+        Cell(view.name, session_url(view.name), WHOLE),
         state,
-        "simulated" if is_simulated(view) else "REAL ORDERS",
+        "simulated" if is_simulated(view) else Cell("REAL ORDERS", style=WHOLE),
         positions(view) if is_begun else "not begun",
         pnl(gain(None if ledger is None else ledger.day_pnl)),
         "; ".join(map(last_price, view.instruments[:SHOWN])) + (" ..." if len(view.instruments) > SHOWN else ""),

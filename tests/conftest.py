@@ -53,6 +53,7 @@ LONGEST = (
     "test_examples.py",
     "test_demo.py",
     "test_demo_monitor.py",
+    "test_demo_dashboard.py",
     "test_live_session.py",
     "test_shipped_session.py",
     "test_pages_browser.py",

@@ -18,7 +18,7 @@ PASSWORD_EXAMPLES: Final = examples("myquant dashboard password", "myquant dashb
 LINK_EXAMPLES: Final = examples("myquant dashboard link", "myquant dashboard link --viewer")
 LINE_MAX: Final = 4096
 
-app = typer.Typer(help="Serve the pages: what a trader watches all day.", rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True, epilog=EXAMPLES)
@@ -26,7 +26,8 @@ def serve(
     context: typer.Context,
     directories: Directories = None,
     host: Annotated[
-        str | None, typer.Option("--host", metavar="ADDRESS", show_default=False, help="Listen there.")
+        str | None,
+        typer.Option("--host", metavar="ADDRESS", show_default=False, help="Listen there; else on dashboard.host."),
     ] = None,
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, metavar="N", help="Listen there; 0: any free port.")
@@ -34,10 +35,11 @@ def serve(
     config: ConfigFiles = None,
     assignments: Assignments = None,
 ) -> None:
-    """Serve the pages until Ctrl-C or SIGTERM, and print a link that lets one browser in.
+    """Serve the pages: what a trader watches all day, in a browser, until Ctrl-C or SIGTERM.
 
-    Only files are read: nothing that happens here reaches a session, but what an operator asks of it, where
-    dashboard.controls allows that.
+    Where no password is set it prints a link that lets one browser in; `myquant dashboard link` makes another. `myquant monitor`
+    begins the pages by itself, so this is for pages without a monitor. Only files are read: nothing that happens here reaches
+    a session, but what an operator asks of it, where dashboard.controls allows that.
     """
     if context.invoked_subcommand is not None:
         return

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -81,6 +82,7 @@ def run_dashboard(
             server = uvicorn.Server(server_config(Guard(served, door), opening))
             holder.show(card)
             _greet(opening, card, door, log, say)
+            _end_in_order(server)
             server.run(sockets=[listening])
             log.info("left")
         finally:
@@ -123,6 +125,16 @@ def _looking(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None
         site.watch.close()
 
     return looking
+
+
+def _end_in_order(server: uvicorn.Server) -> None:
+    """Have a signal end the server only: it raises the signal once more when it has ended, before the card is removed."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, end)
 
 
 def _open_log(loaded: LoadedConfig, folder: Path, token: str) -> SessionLog:

@@ -30,6 +30,7 @@ COLUMNS: Final = (
     "Limits used",
 )
 UNKNOWN: Final = "not known: its journal is damaged"
+WHOLE: Final = "whole"  # a style: a text that is not broken
 SHOWN: Final = 3  # instruments of a session that are named
 
 
@@ -75,9 +76,9 @@ def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:
     state = state_of(view)
     return view.name, (
         light(verdict),
-        Cell(view.name, session_url(view.name)),
+        Cell(view.name, session_url(view.name), WHOLE),
         state,
-        "simulated" if is_simulated(view) else "REAL ORDERS",
+        "simulated" if is_simulated(view) else Cell("REAL ORDERS", style=WHOLE),
         positions(view),
         day_pnl(view),
         "; ".join(map(last_price, view.instruments[:SHOWN])) + (" ..." if len(view.instruments) > SHOWN else ""),

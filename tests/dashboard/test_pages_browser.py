@@ -22,7 +22,7 @@ from dashboard.looker import (
     looking,
 )
 from monitor.drill import kill, stopped
-from myquant.dashboard.page_controls import LOOKS_ONLY
+from myquant.dashboard.frame import LOOKS_ONLY
 from myquant.dashboard.service import PAGES
 from results.test_report_browser import CHROMIUM, FLAGS
 

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_without_a_channel_none_is_tested(facts: MonitorFacts) -> None:
         asyncio.run(facts.test_alerts())
 
 
-LINES = [
+LINES: list[dict[str, Any]] = [
     {"time": "2025-10-03T03:51:07.000000000Z", "level": "info", "event": "tick", "price": 1.5},
     {"time": "2025-10-03T03:51:08.000000000Z", "level": "error", "event": "Order (refused)"},
     {"time": "2025-10-03T03:51:09.000000000Z", "level": "warning", "event": "order late"},

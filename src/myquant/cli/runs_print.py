@@ -51,7 +51,8 @@ def comparison_lines(found: Comparison) -> list[str]:
         lines += [f"  {each.name} = {each.a} -> {each.b}" for each in found.settings]
     for stage in found.latency or ():
         times = [
-            NOTHING if side is None else f"{side.p50 / 1e3:,.1f}/{side.p99 / 1e3:,.1f}" for side in (stage.a, stage.b)
+            "/".join(NOTHING if ns is None else f"{ns / 1e3:,.1f}" for ns in (side.p50, side.p99)) if side else NOTHING
+            for side in (stage.a, stage.b)
         ]
         lines.append(f"{stage.stage}: p50/p99 {times[0]} us in A, {times[1]} us in B")
     if found.baselines is not None:

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-paper demo-live demo-evidence demo-monitor demo-dashboard test check lint types warm storm bench bench-peers official-client lock format clean
+.PHONY: help setup demo demo-paper demo-live demo-evidence demo-monitor demo-dashboard test check lint types warm storm pictures bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,6 +66,9 @@ types: setup # beside the tests, which wait much
 
 storm: setup warm ## hours: 100,000 orders under faults in virtual time, and 10,000 kills
 	MYQUANT_LONG=1 $(BIN)/python -m pytest -p no:randomly tests/laws/test_broker_storm.py tests/laws/test_broker_kills.py
+
+pictures: setup warm ## make the pictures of the pages in docs/pictures anew (needs Debian's chromium)
+	MYQUANT_PICTURES=$(CURDIR)/docs/pictures $(BIN)/python -m pytest -q -n 0 -p no:randomly --basetemp=/tmp/myquant-pictures tests/dashboard/test_pages_browser.py
 
 format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

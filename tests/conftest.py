@@ -56,6 +56,7 @@ LONGEST = (
     "test_demo_dashboard.py",
     "test_live_session.py",
     "test_shipped_session.py",
+    "test_pages_browser.py",
     "test_shipped_prometheus.py",
     "test_baseline_run.py",
     "test_broker_crash_points.py",
@@ -78,6 +79,7 @@ ONE_WORKER = (
     "test_cli_separate.py",
     "test_report_browser.py",
     "test_serving.py",
+    "test_pages_browser.py",
 )
 
 

@@ -1,6 +1,7 @@
 """What the guard lets through, as a table of requests; the routes of the real pages are in test_every_route.py."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from dashboard import doors
 from dashboard.doors import HOST, ORIGIN, TOKEN, House
 from myquant.dashboard import guard
 from myquant.dashboard.access import Role
+from myquant.dashboard.guard import Guard
 
 
 @pytest.fixture
@@ -215,3 +217,28 @@ def test_refusals_are_logged_and_not_more_than_a_log_can_bear(house: House) -> N
     house.clock.now_s += 60
     browser.get("/api/health", headers={"Host": "evil.org"})
     assert house.log.lines[-1][2] == {"address": "127.0.0.1", "path": "/api/health", "unsaid": 70}
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_an_answer_that_nobody_waits_for_is_no_defect(house: House, *, is_gone: bool) -> None:
+    async def page(_scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+        await receive()
+        raise RuntimeError("No response returned.")
+
+    messages = [{"type": "http.request"}, {"type": "http.disconnect" if is_gone else "http.request"}]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(_message: Any) -> None:
+        """Take what nobody waits for."""
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/", "scheme": "http", "query_string": b"", "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 9465),
+        "headers": [(b"host", b"127.0.0.1:9465"), (b"authorization", f"Bearer {TOKEN}".encode())],
+    }  # fmt: skip
+    asked = Guard(page, house.door)(scope, receive, send)
+    with nullcontext() if is_gone else pytest.raises(RuntimeError):
+        asyncio.run(asked)

@@ -44,3 +44,10 @@ def test_what_wrote_last_on_another_day_is_not_of_this_one() -> None:
     assert later["P&L of the day, REAL ORDERS"].text == "Rs −2.00 over 2 sessions, 1 of them not known"
     assert totals([session("b", has_left=True)], IST, NOON + DAY_NS) == {}
     assert totals([session("c", None)], IST, NOON)["P&L of the day, REAL ORDERS"].text == "not known, over 1 session"
+
+
+def test_what_a_damaged_journal_said_before_is_not_known() -> None:
+    views = [session("a", 300, kind="paper"), session("b", 500, kind="paper"), session("c", -700, kind="paper")]
+    views[0].damage = views[2].damage = "record 83 is damaged"
+    assert totals(views, IST, NOON)["P&L of the day, simulated"].text == "Rs +5.00 over 3 sessions, 2 of them not known"
+    assert in_order(views, "pnl", lambda _: "ok")[0].name == "b"

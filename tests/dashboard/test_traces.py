@@ -7,7 +7,7 @@ from dashboard.made_rows import session
 from dashboard.test_trace import contents, taken
 from monitor.watched import put_session
 from myquant.dashboard.trace import Trace
-from myquant.dashboard.traces import KEPT_NS, OPENING, TRACES_MAX, Traces
+from myquant.dashboard.traces import KEPT_NS, OPENING, RETRY_NS, TRACES_MAX, Traces
 from myquant.journal.record import BODY, HOLDS
 from myquant.journal.writer import JournalWriter
 
@@ -92,3 +92,16 @@ def test_those_that_nobody_looks_at_go(tmp_path: Path, traces: Traces) -> None:
         traces.look(tmp_path / f"no-{number}", number)
     assert len(traces) <= TRACES_MAX
     writer.close()
+
+
+def test_why_one_can_not_be_read_stands_until_it_can(tmp_path: Path, traces: Traces) -> None:
+    folder = put_session(tmp_path / "monday", symbols=("NIFTY", "BANKNIFTY"))
+    traces.look(folder, 0)
+    with pytest.raises(Exception, match="journal"):
+        traces._kept[folder].opening.result(60)
+    said = traces.look(folder, 1).text
+    failed = traces._kept[folder].opening
+    assert traces.look(folder, RETRY_NS).text == said
+    assert traces._kept[folder].opening is failed
+    assert traces.look(folder, RETRY_NS + 1).text == said
+    assert traces._kept[folder].opening is not failed

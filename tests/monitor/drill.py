@@ -102,13 +102,14 @@ class Report:
 
 @dataclass
 class Drill:
-    """A stage with a monitor. `settings`: of the monitor."""
+    """A stage with a monitor. `settings`: of the monitor; `serves_pages`: whether it begins them."""
 
     stage: Stage
     sinks: Sinks
     settings: Mapping[str, Any]
     folder: str = "state"
     directories: tuple[str, ...] = ("runs",)
+    serves_pages: bool = False
     monitor: Child = field(init=False)
 
     @property
@@ -123,7 +124,8 @@ class Drill:
         folders = [part for name in self.directories for part in ("--directory", name)]
         environ = {"MYQUANT_STATE": str(self.stage.folder / self.folder), **self.sinks.environ()}
         (self.state / CARD).unlink(missing_ok=True)  # one that was killed leaves it
-        words = ("--debug", "monitor", "--port", "0", "--no-dashboard", *folders, *options)
+        pages = () if self.serves_pages else ("--no-dashboard",)
+        words = ("--debug", "monitor", "--port", "0", *pages, *folders, *options)
         self.monitor = self.stage.start(f"{self.folder}.said", *words, environ=environ)
         return self.monitor
 

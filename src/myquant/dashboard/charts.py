@@ -23,7 +23,7 @@ from myquant.results.text import label, signed
 Options = dict[str, Any]
 Points = list[list[float | None]]
 
-MARKS_NAMED_MAX: Final = 40  # more of them have their names on touch only
+MARKS_NAMED_MAX: Final = 16  # more of them have their names on touch only
 DASHES: Final[Mapping[str, str | list[int]]] = {
     "stop": "dashed",
     "floor": "dotted",

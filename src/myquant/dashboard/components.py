@@ -65,7 +65,7 @@ class LiveText:
 
 @dataclass(frozen=True)
 class RowAction:
-    """A button in each row. `about`: what it is done to, for those who hear it: `Acknowledge alert 12`; `act`: takes a row's key.
+    """A button in each row. `about`: what it is done to, for those who hear it: `Acknowledge alert 12`, or ""; `act`: takes a row's key.
 
     `why_not`: why nobody here may; "": he may.
     """
@@ -153,7 +153,8 @@ class Facts:
 def action_button(action: RowAction, key: str) -> None:
     """Add the button of an action on one thing; where nobody here may, it can be reached, says why and does nothing."""
     button = ui.element("button").props("type=button").classes("plain")
-    button.props["aria-label"] = f"{action.text} {action.about} {key}".strip()
+    if action.about:
+        button.props["aria-label"] = f"{action.text} {action.about} {key}"
     with button:
         ui.label(action.text)
     if action.why_not:

@@ -28,6 +28,7 @@ ACTIONS: Final = get_args(Action)
 VALID_S: Final = 60.0
 NOTE_MAX: Final = 120  # characters of a reason: who asked is written behind it
 RUPEE: Final = "\N{INDIAN RUPEE SIGN}"
+DAMAGED: Final = "Its journal is damaged: what it holds now is not known here, and what follows is of before."
 _WORKING: Final = {STATE_NAMES[state] for state in AT_WORK}
 _TEXTS: Final = {HALT_NAMES[code]: halt for code, halt in HALTS.items()}
 
@@ -74,6 +75,8 @@ class Controls:
                 " `myquant flatten --broker`, or by starting it again"
             )
         headline, lines = _TOLD[action](view)
+        if view.damage:
+            lines = [DAMAGED, *lines]
         return Preview(view.name, action, headline, tuple(lines), is_real(view), self._token(view, action))
 
     def check(self, view: SessionView, action: Action, token: str) -> None:

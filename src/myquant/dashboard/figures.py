@@ -3,7 +3,7 @@
 from datetime import tzinfo
 from typing import Final
 
-from myquant.results.text import NOTHING, clock_time, grouped, signed, whole
+from myquant.results.text import NOTHING, clock_time, date_time, grouped, signed, whole
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_S: Final = 60
@@ -39,6 +39,11 @@ def age(seconds: float | None) -> str:
 def clock(time_ns: int | None, zone: tzinfo) -> str:
     """Return the time of the day; a time that is not known is a dash."""
     return NOTHING if not time_ns else clock_time(time_ns, zone)
+
+
+def moment(time_ns: int | None, zone: tzinfo, *, is_dated: bool) -> str:
+    """Return the time of the day, with its date where there may be several; a time that is not known is a dash."""
+    return date_time(time_ns, zone) if time_ns and is_dated else clock(time_ns, zone)
 
 
 def duration(delay_ns: float | None) -> str:

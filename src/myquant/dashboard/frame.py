@@ -1,6 +1,7 @@
-"""What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
+"""What all pages share: who looks, the head with the ways to the others, the update after each look, and the theme."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ from myquant.config.loading import LoadedConfig
 from myquant.dashboard.access import Identity, identity_of
 from myquant.dashboard.components import Cell, LiveText, light
 from myquant.dashboard.controls import Controls
+from myquant.dashboard.crowd import refuse_crowd
 from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
 from myquant.dashboard.log_search import Searches
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.traces import Traces
 from myquant.dashboard.watch import NO_MONITOR, Watch
-from myquant.monitor.finding import FAILED, OK
+from myquant.monitor.finding import FAILED, OK, Finding
 from myquant.monitor.health import verdict_of
 
 THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
@@ -31,6 +33,8 @@ LOGIN_OVER: Final = "You are logged out: log in again."
 LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator."
 LATE_MS: Final = 4000.0  # besides some updates: where nothing came for so long, a page says that it is old
 LATE_UPDATES: Final = 3
+BEHIND_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
+NOT_LOOKED: Final = "not known yet"
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
@@ -129,11 +133,12 @@ def session_url(name: str) -> str:
 @contextmanager
 def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     """Make a page: what is done inside fills it. Updates begin once it is left."""
+    frame = Frame(site, identity_of(request.scope), [])
+    refuse_crowd(frame.identity.login)
     ui.page_title(f"{title} - myquant")
     ui.add_css(STYLE)
     ui.add_body_html(f"<script>{SCRIPT}</script>")
     ui.dark_mode(THEMES.get(request.cookies.get(THEME, "")))
-    frame = Frame(site, identity_of(request.scope), [])
     ui.link("To the content", "#content").classes("skip")
     with ui.element("header").classes("head"):
         _head(frame, request)
@@ -141,8 +146,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
         with ui.element("h1"):
             ui.label(title)
         yield frame
-    _update(frame)
-    ui.timer(float(site.loaded.config.dashboard.update_s), lambda: _update(frame), immediate=False)
+    _keep_updated(frame)
 
 
 def _head(frame: Frame, request: Request) -> None:
@@ -165,20 +169,41 @@ def _head(frame: Frame, request: Request) -> None:
     def show() -> None:
         watch = frame.watch
         told.show(light(OK, "monitor at work") if watch.is_told else light(FAILED, NO_MONITOR))
-        looked.show(looked_cell(watch, frame.zone))
+        monitor = watch.monitor
+        looked.show(looked_light(monitor.findings, watch.looked_ns, frame.zone, is_late=monitor.is_late()))
 
     frame.each_update.append(show)
 
 
-def looked_cell(watch: Watch, zone: ZoneInfo) -> Cell:
-    """Return the verdict on all that is watched, and as of when; where looks come late, that they do."""
-    as_of = f"as of {clock(watch.looked_ns, zone)}"
-    if watch.monitor.is_late():
+def looked_light(findings: Sequence[Finding], looked_ns: int, zone: ZoneInfo, *, is_late: bool = False) -> Cell:
+    """Return how all do, and when that was seen. Before the first look nothing is known, be nothing found.
+
+    `is_late`: looks do not come in time, so what was seen may not be so any more.
+    """
+    if not looked_ns:
+        return light("", NOT_LOOKED)
+    as_of = f"as of {clock(looked_ns, zone)}"
+    if is_late:
         return light(FAILED, f"LATE, looks do not come in time: {as_of}")
-    verdict = verdict_of(watch.monitor.findings)
+    verdict = verdict_of(findings)
     return light(verdict, f"{verdict}, {as_of}")
 
 
-def _update(frame: Frame) -> None:
-    for update in frame.each_update:
-        update()
+def _keep_updated(frame: Frame) -> None:
+    """Update it now and after each look; where looks take long, ages and what a page reads by itself go on meanwhile."""
+    spacing_s = float(frame.site.loaded.config.dashboard.update_s)
+    updated_s = 0.0
+
+    def update() -> None:
+        nonlocal updated_s
+        updated_s = time.monotonic()
+        for each in frame.each_update:
+            each()
+
+    def update_if_late() -> None:
+        if time.monotonic() - updated_s >= BEHIND_UPDATES * spacing_s:
+            update()
+
+    update()
+    frame.watch.looked.subscribe(update)
+    ui.timer(spacing_s, update_if_late, immediate=False)

@@ -90,6 +90,9 @@ class Guard:
             if not safe.is_begun:
                 body.error = None
                 await _refused(error.status, str(error))(scope, receive, safe.send)
+        except RuntimeError:  # what serves pages says so of an answer that nobody waits for any more
+            if not body.is_gone:
+                raise
 
     def _judged(self, asked: Asked) -> Identity | Response | None:
         """Return who asks, None for anybody at the login, or the refusal."""
@@ -205,10 +208,12 @@ class _Body:
 
     Attributes:
         error: why no more of it was taken; None: it was.
+        is_gone: whoever asked has left.
     """
 
     def __init__(self, receive: Receive) -> None:
         self.error: _BodyError | None = None
+        self.is_gone = False
         self._receive = receive
         self._bytes = 0
         self._ends_s = asyncio.get_running_loop().time() + BODY_S
@@ -216,7 +221,9 @@ class _Body:
 
     async def receive(self) -> Message:
         if self._is_whole:
-            return await self._receive()
+            message = await self._receive()
+            self.is_gone = self.is_gone or message["type"] == "http.disconnect"
+            return message
         try:
             async with asyncio.timeout_at(self._ends_s):
                 message = await self._receive()
@@ -225,7 +232,8 @@ class _Body:
         self._bytes += len(message.get("body", b""))
         if self._bytes > BODY_BYTES_MAX:
             raise self._broken(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {BODY_BYTES_MAX:,} bytes are taken")
-        self._is_whole = message["type"] != "http.request" or not message.get("more_body", False)
+        self.is_gone = message["type"] == "http.disconnect"
+        self._is_whole = self.is_gone or not message.get("more_body", False)
         return message
 
     def _broken(self, status: HTTPStatus, text: str) -> _BodyError:

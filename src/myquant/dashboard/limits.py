@@ -1,14 +1,20 @@
 """How much of its limits a session has used."""
 
 from myquant.dashboard.figures import rupees
+from myquant.journal.record import Ledger
 from myquant.monitor.view import SessionView
 
 PAISE = 100
 
 
+def known_ledger(view: SessionView) -> Ledger | None:
+    """Return how a session's account stands; None: not known, as where its journal is damaged: it has gone on since."""
+    return None if view.damage else view.ledger
+
+
 def limits_used(view: SessionView) -> list[str]:
     """Return each limit that is set and what is used of it, in words; what is not known yet is a dash."""
-    risk, ledger = view.config.config.risk, view.ledger
+    risk, ledger = view.config.config.risk, known_ledger(view)
     used: list[str] = []
     if limit := int(risk.max_day_loss * PAISE):
         loss = None if ledger is None else max(0, -ledger.day_pnl)

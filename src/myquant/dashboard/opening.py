@@ -5,7 +5,8 @@ import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from myquant.brokers.secrets import Keyring, chosen_token
 from myquant.config.watching import DashboardSettings
 from myquant.dashboard.guard import BODY_BYTES_MAX, HEAD_BYTES_MAX
+from myquant.dashboard.throttle import network_of
 from myquant.errors import ConfigError, MyquantError
 from myquant.monitor.server import TOKEN_BYTES, is_wide
 
@@ -26,6 +28,7 @@ NOT_ENCRYPTED: Final = (
     "dashboard.tls_key, or put a server with https before it"
 )
 CONNECTIONS_MAX: Final = 256
+ADDRESS_CONNECTIONS_MAX: Final = 64  # of one address that is not this machine's: nobody keeps all others out by himself
 HEAD_S: Final = 10.0  # a request's line and fields come within it
 STUCK_S: Final = 30.0  # an answer of which nothing is taken for so long is given up
 BACKLOG: Final = 128
@@ -98,6 +101,7 @@ def server_config(app: Any, opening: Opening) -> uvicorn.Config:
         lifespan="on",
         log_config=None,
         access_log=False,
+        log_level="error",  # what strangers send that is no request fills no log
         proxy_headers=False,
         server_header=False,
         limit_concurrency=CONNECTIONS_MAX,
@@ -120,7 +124,8 @@ class BoundedHttp(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or end it where there are too many."""
         super().connection_made(transport)  # type: ignore[arg-type]
-        if len(self.connections) > CONNECTIONS_MAX:
+        others = [str(each.client[0]) for each in self.connections if each is not self and each.client]
+        if len(self.connections) > CONNECTIONS_MAX or (self.client and is_crowded(str(self.client[0]), others)):
             self.transport.abort()
             return
         self._look()
@@ -157,6 +162,18 @@ class BoundedHttp(H11Protocol):
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
+
+
+def is_crowded(address: str, others: Sequence[str]) -> bool:
+    """Return whether an address has as many connections as one may have, by those of `others` that are there.
+
+    Of this machine there is no such bound: a server that stands before the pages may bring everybody from there.
+    """
+    with suppress(ValueError):
+        if ipaddress.ip_address(address).is_loopback:
+            return False
+    network = network_of(address)
+    return sum(network_of(each) == network for each in others) >= ADDRESS_CONNECTIONS_MAX
 
 
 def _check_certificate(settings: DashboardSettings) -> None:

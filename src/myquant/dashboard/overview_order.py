@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from myquant.dashboard.components import Cell, pnl
 from myquant.dashboard.figures import gain
+from myquant.dashboard.limits import known_ledger
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.finding import VERDICTS
 from myquant.monitor.view import SessionView
@@ -28,7 +29,7 @@ def in_order(views: Sequence[SessionView], order: str, verdict_of: VerdictOf) ->
     """Return sessions in an order of `ORDERS`; of another name, the usual one."""
     keys: Mapping[str, Callable[[SessionView], Any]] = {
         "name": lambda view: view.name,
-        "pnl": lambda view: (view.ledger is None, 0 if view.ledger is None else view.ledger.day_pnl),
+        "pnl": _known_first,
         "health": lambda view: -VERDICTS.index(verdict_of(view.name)),
     }
 
@@ -51,8 +52,13 @@ def totals(views: Sequence[SessionView], zone: ZoneInfo, now_ns: int) -> dict[st
     return {name: _sum(chosen) for name, chosen in kinds.items() if chosen}
 
 
+def _known_first(view: SessionView) -> tuple[bool, int]:
+    ledger = known_ledger(view)
+    return ledger is None, 0 if ledger is None else ledger.day_pnl
+
+
 def _sum(views: Sequence[SessionView]) -> Cell:
-    known = [view.ledger.day_pnl for view in views if view.ledger is not None]
+    known = [ledger.day_pnl for ledger in map(known_ledger, views) if ledger is not None]
     over = f"over {counted(len(views), 'session')}"
     missing = len(views) - len(known)
     if not known:

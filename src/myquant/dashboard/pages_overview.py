@@ -8,7 +8,7 @@ from nicegui import ui
 from myquant.dashboard.components import Cell, Facts, LiveTable, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, session_url
-from myquant.dashboard.limits import limits_used
+from myquant.dashboard.limits import known_ledger, limits_used
 from myquant.dashboard.overview_order import ORDERS, USUAL, in_order, totals
 from myquant.dashboard.page_controls import build_halt_all
 from myquant.monitor.faults import is_simulated
@@ -29,6 +29,8 @@ COLUMNS: Final = (
     "#Orders",
     "Limits used",
 )
+UNKNOWN: Final = "not known: its journal is damaged"
+WHOLE: Final = "whole"  # a style: a text that is not broken
 SHOWN: Final = 3  # instruments of a session that are named
 
 
@@ -71,26 +73,35 @@ def _build(frame: Frame, order: str) -> None:
 
 def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:
     """Return a session's row. `mono_ns`: the monotonic clock."""
-    state, ledger = state_of(view), view.ledger
-    is_begun = state != NOT_BEGUN
+    state = state_of(view)
     return view.name, (
         light(verdict),
-        Cell(view.name, session_url(view.name)),
+        Cell(view.name, session_url(view.name), WHOLE),
         state,
-        "simulated" if is_simulated(view) else "REAL ORDERS",
-        positions(view) if is_begun else "not begun",
-        pnl(gain(None if ledger is None else ledger.day_pnl)),
+        "simulated" if is_simulated(view) else Cell("REAL ORDERS", style=WHOLE),
+        positions(view),
+        day_pnl(view),
         "; ".join(map(last_price, view.instruments[:SHOWN])) + (" ..." if len(view.instruments) > SHOWN else ""),
         age(feed_age_s(view, mono_ns)) if state == RUNNING else age(None),
-        count(view.order_ends["sent"]),
+        count(None if view.damage else view.order_ends["sent"]),
         "; ".join(limits_used(view)) or "none is set",
     )
 
 
 def positions(view: SessionView) -> str:
-    """Return what a session holds, in words."""
+    """Return what a session holds, in words; what a damaged journal said before is not how it stands."""
+    if view.damage:
+        return UNKNOWN
+    if state_of(view) == NOT_BEGUN:
+        return NOT_BEGUN
     held = [each for each in view.instruments if each.quantity]
     return ", ".join(f"{each.quantity:,} {each.symbol} at {rupees(each.entry_price)}" for each in held) or "flat"
+
+
+def day_pnl(view: SessionView) -> Cell:
+    """Return a session's P&L of the day; a dash where it is not known."""
+    ledger = known_ledger(view)
+    return pnl(gain(None if ledger is None else ledger.day_pnl))
 
 
 def last_price(each: InstrumentView) -> str:

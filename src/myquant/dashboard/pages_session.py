@@ -10,11 +10,11 @@ from nicegui import ui
 
 from myquant.dashboard.charts import DARK, LIGHT, Palette, mark_text
 from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
-from myquant.dashboard.figures import age, clock, count, gain, rupees
+from myquant.dashboard.figures import age, count, gain, moment, rupees
 from myquant.dashboard.frame import THEME, Frame, Site, page_frame
-from myquant.dashboard.limits import limits_used
+from myquant.dashboard.limits import known_ledger, limits_used
 from myquant.dashboard.page_controls import build_controls
-from myquant.dashboard.pages_overview import finding_row, last_price, positions
+from myquant.dashboard.pages_overview import day_pnl, finding_row, last_price, positions
 from myquant.dashboard.session_charts import LatencyPicture, Picture, PnlPicture, PricePicture, Range
 from myquant.dashboard.session_evidence import EvidencePart
 from myquant.dashboard.session_log import LogPart
@@ -124,19 +124,19 @@ def past_facts(entry: RunEntry) -> dict[str, Cell | str]:
 
 def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> dict[str, Cell | str]:
     """Return how a session stands. `mono_ns`: the monotonic clock."""
-    state, ledger = state_of(view), view.ledger
-    halt = Cell(f"■ {label(view.halt)}, since {clock(view.halt_since_ns, zone)}", style="degraded")
+    state, ledger = state_of(view), known_ledger(view)
+    halt = Cell(f"■ {label(view.halt)}, since {moment(view.halt_since_ns, zone, is_dated=True)}", style="degraded")
     return {
         "Health": light(verdict),
         "State": state,
         "Fills": "simulated" if is_simulated(view) else "REAL ORDERS",
         "Position": positions(view),
-        "P&L of the day, Rs": pnl(gain(None if ledger is None else ledger.day_pnl)),
+        "P&L of the day, Rs": day_pnl(view),
         "Drawdown, Rs": rupees(None if ledger is None else ledger.drawdown),
         "Last price, Rs": "; ".join(map(last_price, view.instruments)),
         "Feed age": age(feed_age_s(view, mono_ns)) if state == RUNNING else NOTHING,
-        "Entries": halt if view.halt else "allowed",
-        "Orders": count(view.order_ends["sent"]),
+        "Entries": NOTHING if view.damage else halt if view.halt else "allowed" if state == RUNNING else NOTHING,
+        "Orders": count(None if view.damage else view.order_ends["sent"]),
         "Limits used": "; ".join(limits_used(view)) or "none is set",
     }
 
@@ -146,7 +146,7 @@ def refusal_rows(trace: Trace) -> list[Row]:
     rows: list[Row] = []
     for what, name in ((DENIED, "entry denied"), (REJECTED, "tick not used")):
         for each in trace.refused(what):
-            cells = (name, label(each.reason), count(each.times), clock(each.last_ns, trace.zone))
+            cells = (name, label(each.reason), count(each.times), _moment(each.last_ns, trace))
             rows.append((f"{what}/{each.reason}", cells))
     return rows
 
@@ -163,8 +163,8 @@ def span_rows(trace: Trace) -> list[Row]:
             (
                 name,
                 label(span.reason) or NOTHING,
-                clock(from_ns, trace.zone),
-                "it goes on" if span.to_ns is None else clock(span.to_ns, trace.zone),
+                _moment(from_ns, trace),
+                "it goes on" if span.to_ns is None else _moment(span.to_ns, trace),
             ),
         )
         for from_ns, name, span in spans
@@ -177,7 +177,7 @@ def trade_rows(trace: Trace) -> list[Row]:
         (
             f"{len(trace.marks) - place}/{mark.time_ns}",
             (
-                clock(mark.time_ns, trace.zone),
+                _moment(mark.time_ns, trace),
                 trace.symbols[mark.instrument] if 0 <= mark.instrument < len(trace.symbols) else NOTHING,
                 mark_text(mark),
                 count(mark.quantity),
@@ -187,6 +187,11 @@ def trade_rows(trace: Trace) -> list[Row]:
         )
         for place, mark in enumerate(list(trace.marks)[: -TRADES_MAX - 1 : -1])
     ]
+
+
+def _moment(time_ns: int | None, trace: Trace) -> str:
+    """Return a time, with its date where the session has several days."""
+    return moment(time_ns, trace.zone, is_dated=trace.has_days)
 
 
 def range_of(day: str, zone: ZoneInfo) -> Range:

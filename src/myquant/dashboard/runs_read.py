@@ -32,6 +32,7 @@ from myquant.session import archive
 CONFIG: Final = "config.toml"
 TRADES: Final = "trades.csv"
 EQUITY: Final = "equity.csv"
+FIGURE_MAX: Final = 10**18  # what is larger is no figure of a run
 TABLE_BYTES_MAX: Final = 2**29
 MS_NS: Final = 1e6
 ISO_8601: Final = "%Y-%m-%dT%H:%M:%S%.f%:z"
@@ -176,7 +177,7 @@ def _of_results(content: RunContent, results: Path, config: Path) -> RunContent:
     settings = _settings(config, missing)
     try:
         summary = _json(results / RUN_MARK)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = f"{results / RUN_MARK}: {error}"
         missing |= dict.fromkeys(("figures", "trades", "equity"), why)
         return _with(content, settings=settings, time_zone=_zone_of(settings), missing=missing)
@@ -232,7 +233,9 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= FIGURE_MAX else None
 
 
 def _table(path: Path, what: str, missing: dict[str, str]) -> pl.DataFrame | None:

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from myquant.dashboard.charts import Options, Palette, Slip, slippage_chart
 from myquant.dashboard.components import Cell, LiveTable, LiveText, Row, heading
-from myquant.dashboard.figures import clock, count, rupees
+from myquant.dashboard.figures import count, moment, rupees
 from myquant.execution.figures import Slippage, Totals, delays_of, points_of, slippage_of, totals_of
 from myquant.execution.life import ROLES, UNKNOWN, OrderLife, Stamp
 from myquant.execution.page import span, worse
@@ -110,7 +110,7 @@ def _order_cells(reading: Reading, life: OrderLife, zone: ZoneInfo) -> Sequence[
     parts = f" in {len(life.fills)} parts" if len(life.fills) > 1 else ""
     decided = None if life.decision is None else life.decision.at
     return (
-        clock(_time_of(decided), zone),
+        moment(_time_of(decided), zone, is_dated=len(reading.lives.days) > 1),
         life.symbol,
         "buy" if life.side > 0 else "sell",
         life.role if life.reason in ("", "stop_loss") else f"{life.role}, {label(life.reason).lower()}",
@@ -187,12 +187,12 @@ def slips_of(reading: Reading) -> list[Slip]:
 
 def foreign_cells(reading: Reading, zone: ZoneInfo) -> list[Row]:
     """Return what the broker has and the journal knows no order of, the newest first; all days."""
-    rows = foreign_rows(reading)[: -FOREIGN_MAX - 1 : -1]
+    rows = list(enumerate(foreign_rows(reading)))[: -FOREIGN_MAX - 1 : -1]
     return [
         (
-            f"{each.source}/{each.wall_ns}/{each.what}/{each.order}/{each.units}",
+            f"{place}/{each.source}/{each.wall_ns}/{each.what}/{each.order}/{each.symbol}/{each.units}",
             (
-                clock(each.wall_ns, zone),
+                moment(each.wall_ns, zone, is_dated=True),
                 each.what,
                 each.symbol,
                 signed(each.units, 0),
@@ -200,7 +200,7 @@ def foreign_cells(reading: Reading, zone: ZoneInfo) -> list[Row]:
                 each.source,
             ),
         )
-        for each in rows
+        for place, each in rows
     ]
 
 

@@ -38,17 +38,17 @@ class Throttle:
     def wait_s(self, address: str) -> float:
         """Return how long an address has to wait before its next try, seconds; 0: it may try."""
         now_s = self._now_s()
-        rows = (self._rows.get(key) for key in (_ALL, _network(address)))
+        rows = (self._rows.get(key) for key in (_ALL, network_of(address)))
         return max([0.0, *(row.until_s - now_s for row in rows if row is not None)])
 
     def note_wrong(self, address: str) -> None:
         """Count a wrong password."""
-        for key, most in ((_network(address), WRONG_MAX), (_ALL, WRONG_IN_ALL_MAX)):
+        for key, most in ((network_of(address), WRONG_MAX), (_ALL, WRONG_IN_ALL_MAX)):
             self._count(key, most)
 
     def note_right(self, address: str) -> None:
         """Begin to count anew. Not for a viewer's password: with it nobody gets more tries for the operator's."""
-        self._rows.pop(_network(address), None)
+        self._rows.pop(network_of(address), None)
         self._rows.pop(_ALL, None)
 
     def _count(self, key: str, most: int) -> None:
@@ -64,7 +64,7 @@ class Throttle:
         self._rows[key] = row
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return what is counted for an address: itself, of IPv6 the network that one host may have."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
@@ -73,5 +73,5 @@ def _network(address: str) -> str:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, NETWORK_BITS), strict=False))
+        return str(ipaddress.ipnetwork_of((found, NETWORK_BITS), strict=False))
     return str(found)

@@ -171,6 +171,17 @@ class Trace:
         hours = np.unique(bars[:, rows_of.SECOND] // 900 * 900)  # zones differ by quarters of an hour
         return sorted({datetime.fromtimestamp(second, self.zone).date() for second in hours.tolist()})
 
+    @property
+    def has_days(self) -> bool:
+        """Whether there are prices of more than one day."""
+        seconds = self._used("bars", rows_of.BARS)[:, rows_of.SECOND]
+        ends = (
+            {datetime.fromtimestamp(int(each), self.zone).date() for each in (seconds.min(), seconds.max())}
+            if len(seconds)
+            else ()
+        )
+        return len(ends) > 1
+
     def _used(self, name: str, place: int) -> Words:
         table: Words = getattr(self._tables, name)[: self._tables.memo[place]]
         table.flags.writeable = False

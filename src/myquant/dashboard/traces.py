@@ -15,6 +15,7 @@ KEPT_NS: Final = 300_000_000_000  # for so long after nobody looked at it any mo
 TRACES_MAX: Final = 8  # at once; one more, and the one that was looked at longest ago goes
 POLL_BLOCKS: Final = 4  # taken in one look: 5 ms; what is left is taken by the next
 BESIDE_NS: Final = 30_000_000_000  # from one reading of what stands beside the journal to the next
+RETRY_NS: Final = 10_000_000_000  # from one that could not be opened to the next try
 OPENING: Final = "The journal is being read."
 
 
@@ -40,6 +41,8 @@ class _Kept:
     inode: int  # of the journal's first file: another one is another session's
     looked_ns: int
     beside_ns: int  # when what stands beside the journal was begun to be read
+    trouble: str = ""  # why it could not be opened
+    failed_ns: int = 0  # when that was seen
 
 
 class Traces:
@@ -58,13 +61,18 @@ class Traces:
             kept = self._kept[folder] = _Kept(self._pool.submit(_opened, folder), inode, now_mono_ns, now_mono_ns)
         kept.looked_ns = now_mono_ns
         self.forget(now_mono_ns)
+        if kept.trouble and now_mono_ns - kept.failed_ns >= RETRY_NS and kept.opening.done():
+            kept.opening, kept.failed_ns = self._pool.submit(_opened, folder), now_mono_ns
         if not kept.opening.done():
-            return Look(None, OPENING)
+            return Look(None, kept.trouble or OPENING)
         try:
             opened = kept.opening.result()
-        except MyquantError as error:
-            del self._kept[folder]  # the next look tries again
-            return Look(None, str(error))
+        except (MyquantError, OSError) as error:
+            if not kept.trouble:
+                kept.failed_ns = now_mono_ns
+            kept.trouble = str(error)
+            return Look(None, kept.trouble)
+        kept.trouble = ""
         if now_mono_ns - kept.beside_ns >= BESIDE_NS:
             kept.beside_ns = now_mono_ns
             self._pool.submit(read_beside, opened.reading)
@@ -110,7 +118,7 @@ def _follow(opened: _Opened) -> str:
         for _ in range(POLL_BLOCKS):
             if not _take(opened):
                 break
-    except MyquantError as error:
+    except (MyquantError, OSError) as error:
         return str(error)
     return ""
 

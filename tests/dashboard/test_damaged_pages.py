@@ -1,0 +1,93 @@
+"""What is not known is never shown as nothing, and what can't be read is told: flat, 0.00 and green are said of what is known alone."""
+
+import json
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboard.doors import Clock
+from monitor.made_views import MONO, SYMBOL, held, view
+from monitor.told import IST
+from monitor.watched import put_session
+from myquant.dashboard.components import Cell
+from myquant.dashboard.controls import DAMAGED, Controls
+from myquant.dashboard.figures import moment
+from myquant.dashboard.frame import NOT_LOOKED, looked_light
+from myquant.dashboard.pages_overview import UNKNOWN, session_row
+from myquant.dashboard.pages_session import facts_of
+from myquant.dashboard.runs_read import read_content
+from myquant.dashboard.session_orders import foreign_cells
+from myquant.execution.beside import Held
+from myquant.execution.reading import begin_reading
+from myquant.monitor.view import SessionView
+from myquant.results.index import RunEntry
+from myquant.results.text import NOTHING
+
+NS = 10**9
+
+
+def texts(shown: SessionView) -> dict[str, str]:
+    """Return the facts of a session's page."""
+    facts = facts_of(shown, "failed", MONO, IST)
+    return {name: each.text if isinstance(each, Cell) else each for name, each in facts.items()}
+
+
+@pytest.mark.parametrize(
+    ("shown", "position", "pnl", "entries"),
+    [
+        (view(), "flat", "0.00", "allowed"),
+        (view(damage="record 83 is damaged"), UNKNOWN, NOTHING, NOTHING),
+        (view(damage="record 83 is damaged", instruments=held()), UNKNOWN, NOTHING, NOTHING),
+        (view(process=None, ledger=None), "not begun", NOTHING, NOTHING),
+        (view(stopped_code=0, ended_code=0), "flat", "0.00", NOTHING),
+    ],
+)
+def test_flat_and_nothing_earned_are_said_of_what_is_known(
+    shown: SessionView, position: str, pnl: str, entries: str
+) -> None:
+    facts = texts(shown)
+    assert (facts["Position"], facts["P&L of the day, Rs"], facts["Entries"]) == (position, pnl, entries)
+    _, cells = session_row(shown, "failed", MONO)
+    assert [each.text if isinstance(each, Cell) else each for each in cells][4:6] == [position, pnl]
+
+
+@pytest.mark.parametrize("action", ["halt", "flatten"])
+def test_a_preview_says_that_the_journal_is_damaged(action: str) -> None:
+    controls = Controls(Clock())
+    assert controls.preview(view(damage="torn"), action).lines[0] == DAMAGED  # type: ignore[arg-type]
+    assert DAMAGED not in controls.preview(view(), action).lines  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_table"), [("[" * 200_000, False), (json.dumps({"net_pnl": 10**400, "trades": 3}), True)]
+)
+def test_a_summary_of_any_content_can_be_compared(tmp_path: Path, content: str, *, is_table: bool) -> None:
+    (tmp_path / "summary.json").write_text(content)
+    found = read_content("it", RunEntry(name="it", folder=str(tmp_path), kind="backtest", state="damaged"))
+    assert ("figures" in found.missing) is not is_table
+    if found.figures is not None:
+        assert (found.figures["net_pnl"], found.figures["trades"]) == (None, 3.0)
+
+
+def test_positions_of_others_of_the_same_size_are_rows_of_their_own(tmp_path: Path) -> None:
+    reading = begin_reading(put_session(tmp_path / "monday", symbols=(SYMBOL,)))
+    reading.lives.days.add(str(date(2025, 10, 3)))
+    reading.held = [Held("4711", "NRML", 75), Held("4712", "NRML", 75)]
+    rows = foreign_cells(reading, IST)
+    assert len({key for key, _ in rows}) == len(rows) == 2
+
+
+def test_a_time_of_one_day_among_several_has_its_date() -> None:
+    zone, at_ns = ZoneInfo("Asia/Kolkata"), 1_759_463_100 * NS
+    assert moment(at_ns, zone, is_dated=True) == "2025-10-03 09:15:00 IST"
+    assert moment(at_ns, zone, is_dated=False) == "09:15:00 IST"
+    assert moment(None, zone, is_dated=True) == NOTHING
+
+
+def test_before_the_first_look_nothing_is_green() -> None:
+    assert looked_light((), 0, IST) == Cell(f"○ {NOT_LOOKED}", style="unknown")
+    assert looked_light((), 1_759_463_100 * NS, IST) == Cell("● ok, as of 09:15:00 IST", style="ok")
+    late = looked_light((), 1_759_463_100 * NS, IST, is_late=True)
+    assert late == Cell("■ LATE, looks do not come in time: as of 09:15:00 IST", style="failed")

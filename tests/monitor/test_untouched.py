@@ -18,7 +18,7 @@ from myquant.monitor.state import read_card
 from session.forks import Child
 from session.stage import assert_sound, write_day
 
-ABOVE: Final = {"monitor", "cli"}  # rooms that may know of the monitor
+ABOVE: Final = {"monitor", "dashboard", "cli"}  # rooms that may know of the monitor
 BEGINS: Final = 10
 MET_MIN: Final = 3  # of them, while the session is at work: how long its day takes depends on the machine
 STOPPED_S: Final = 0.3

@@ -4,9 +4,20 @@ from typing import Final
 
 import numpy as np
 
-from myquant.core import codes, orders
+from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.core.working import STEADY_NS
+from myquant.execution.life import (
+    AT_WORK,
+    CANCELLED,
+    FILLED,
+    PARTIAL,
+    REFUSALS,
+    REJECTED,
+    SENT,
+    UNKNOWN,
+    WORKING,
+)
 from myquant.journal.record import BODY, WORDS, Origin
 from myquant.journal.segment import Rows
 from myquant.monitor.fold_latency import SECOND_NS
@@ -17,20 +28,6 @@ from myquant.monitor.view import InstrumentView, OrderView, SessionView, passed_
 ORDERS_MAX: Final = 1000
 EVEN_MAX_NS: Final = 10 * SECOND_NS  # a process that runs has an input each second
 NEAR: Final = 512  # inputs before a decision that can tell when it was
-SENT, WORKING, PARTIAL, FILLED, REJECTED, CANCELLED, UNKNOWN = (
-    orders.STATE_NAMES[state]
-    for state in (
-        orders.SENT,
-        orders.WORKING,
-        orders.PARTIAL,
-        orders.FILLED,
-        orders.REJECTED,
-        orders.CANCELLED,
-        orders.UNKNOWN,
-    )
-)
-AT_WORK: Final = frozenset(orders.STATE_NAMES[state] for state in orders.AT_WORK)
-REJECTED_BY: Final = {codes.NOT_SENT: "not_sent", codes.NOT_FOUND: "not_found"}  # else by the venue
 _SEQUENCE, _KIND, _INSTRUMENT, _PRICE, _RECEIVE_NS, _ARRIVED_NS = (
     BODY + (*Event._fields, *Origin._fields).index(name)
     for name in ("sequence", "kind", "instrument", "price", "receive_ns", "arrived_ns")
@@ -143,7 +140,7 @@ class OrderBook:
             if asked is not None and event.kind == codes.MODIFIED:
                 order.price, order.trigger = asked
         elif event.kind == codes.ORDER_REJECT:
-            self._end(order, REJECTED, REJECTED_BY.get(event.code, REJECTED), event)
+            self._end(order, REJECTED, REFUSALS.get(event.code, REJECTED), event)
         else:
             self._end(order, CANCELLED, CANCELLED, event)
         self._look_for_stop(event.instrument if event.instrument >= 0 else order.instrument, event)

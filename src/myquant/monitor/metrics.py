@@ -11,9 +11,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 import myquant
+from myquant.execution.life import AT_WORK
 from myquant.journal.record import Ledger
 from myquant.monitor.faults import is_cut_off, is_lost
-from myquant.monitor.fold_orders import AT_WORK
 from myquant.monitor.histogram import Histogram
 from myquant.monitor.loop import Monitor
 from myquant.monitor.metrics_table import COUNTER, GAUGE, METRICS, Metric

@@ -109,7 +109,7 @@ def test_nobody_gets_in_without_a_password(desk: Desk, stranger: Looker) -> None
     expect(stranger.page.get_by_role("alert")).to_contain_text("not the password")
     stranger.page.goto(desk.url)
     assert stranger.page.url == f"{desk.url}/login"
-    stranger.pictures("login", "document.forms.length > 0")
+    stranger.pictures("login", "#password")
 
 
 def test_a_link_lets_one_browser_in_once(desk: Desk, stranger: Looker) -> None:
@@ -179,7 +179,7 @@ def test_a_page_is_whole_light_dark_and_on_a_phone(name: str, looker: Looker) ->
     looker.until(IS_DARK)
     assert page.evaluate(BACKGROUND) != light
     looker.look("light")
-    looker.pictures(name)
+    looker.pictures(name, there)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -198,7 +198,7 @@ def test_what_is_shown_goes_on(looker: Looker) -> None:
 
 def test_halt_resume_and_flatten(desk: Desk, looker: Looker) -> None:
     page = looker.open(f"/session/{HELD}")
-    looker.pictures("orders", begin="Orders")
+    looker.pictures("orders", "td:has-text('entry')", begin="Orders")
     for action, reason, is_allowed in (("Halt", "news at ten", False), ("Resume", "it is over", True)):
         page.get_by_role("button", name=action, exact=True).click()
         expect(looker.dialog()).to_contain_text("REAL ORDERS")

@@ -68,7 +68,7 @@ storm: setup warm ## hours: 100,000 orders under faults in virtual time, and 10,
 	MYQUANT_LONG=1 $(BIN)/python -m pytest -p no:randomly tests/laws/test_broker_storm.py tests/laws/test_broker_kills.py
 
 pictures: setup warm ## make the pictures of the pages in docs/pictures anew (needs Debian's chromium)
-	MYQUANT_PICTURES=$(CURDIR)/docs/pictures $(BIN)/python -m pytest -q -n 0 -p no:randomly --basetemp=/tmp/myquant-pictures tests/dashboard/test_pages_browser.py
+	MYQUANT_PICTURES=$(CURDIR)/docs/pictures $(BIN)/python -m pytest -q -n 0 -p no:randomly --basetemp=$$(mktemp -d)/desk tests/dashboard/test_pages_browser.py
 
 format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -108,14 +108,14 @@ class Looker:
             if path.stat().st_size < PICTURE_BYTES_MAX:
                 break
 
-    def pictures(self, name: str, is_there: str = AS_OF, begin: str = "") -> None:
-        """Keep pictures of the page, once it is there, as it is light, dark and on a phone, where pictures are wanted."""
+    def pictures(self, name: str, there: str, begin: str = "") -> None:
+        """Keep pictures of the page, once `there` is on it, as it is light, dark and on a phone, where pictures are wanted."""
         if not PICTURES:
             return
         for look in ("light", "dark", "phone"):
             self.look(look)
             self.page.reload()
-            self.until(is_there)
+            expect(self.page.locator(there).first).to_be_visible()
             self.picture(f"{name}-{look}", begin=begin)
         self.look("light")
 

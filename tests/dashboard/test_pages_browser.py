@@ -109,7 +109,7 @@ def test_nobody_gets_in_without_a_password(desk: Desk, stranger: Looker) -> None
     expect(stranger.page.get_by_role("alert")).to_contain_text("not the password")
     stranger.page.goto(desk.url)
     assert stranger.page.url == f"{desk.url}/login"
-    stranger.pictures("login", "document.forms.length > 0")
+    stranger.pictures("login", "#password")
 
 
 def test_a_link_lets_one_browser_in_once(desk: Desk, stranger: Looker) -> None:
@@ -134,16 +134,16 @@ def test_every_page_is_walked() -> None:
 def test_a_session_that_is_killed_is_seen_and_acknowledged(desk: Desk, looker: Looker) -> None:
     page = looker.open("/")
     kill(desk.sessions[IDLE])
-    expect(looker.row("Findings of the last look", IDLE)).to_contain_text("gone")
+    expect(looker.row("Findings of the last look", IDLE).filter(has_text="is gone")).to_be_visible()
     expect(looker.row("Sessions", IDLE)).to_contain_text("failed")
     number = desk.raised("engine_dead", IDLE, channels=["hook"]).alert.number
     looker.open("/alerts")
-    expect(looker.row("Alerts that nobody sees to yet", IDLE)).to_be_visible()
+    expect(looker.row("Alerts that nobody sees to yet", IDLE).filter(has_text="engine_dead")).to_be_visible()
     page.get_by_role("button", name=f"Acknowledge alert {number}", exact=True).click()
     looker.dialog().get_by_label("Note").fill("its machine is being looked at")
-    looker.picture("dialog-acknowledge", whole=False)
     looker.confirm()
-    expect(looker.row("Alerts that somebody sees to", IDLE)).to_contain_text("its machine is being looked at")
+    seen = looker.row("Alerts that somebody sees to", IDLE).filter(has_text="engine_dead")
+    expect(seen).to_contain_text("its machine is being looked at")
     expect(looker.dialog()).to_be_hidden()
     alert = desk.alert("engine_dead", IDLE)
     assert alert is not None
@@ -179,7 +179,7 @@ def test_a_page_is_whole_light_dark_and_on_a_phone(name: str, looker: Looker) ->
     looker.until(IS_DARK)
     assert page.evaluate(BACKGROUND) != light
     looker.look("light")
-    looker.pictures(name)
+    looker.pictures(name, there)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -198,12 +198,11 @@ def test_what_is_shown_goes_on(looker: Looker) -> None:
 
 def test_halt_resume_and_flatten(desk: Desk, looker: Looker) -> None:
     page = looker.open(f"/session/{HELD}")
-    looker.pictures("orders", begin="Orders")
+    looker.pictures("orders", "td:has-text('entry')", begin="Orders")
     for action, reason, is_allowed in (("Halt", "news at ten", False), ("Resume", "it is over", True)):
         page.get_by_role("button", name=action, exact=True).click()
         expect(looker.dialog()).to_contain_text("REAL ORDERS")
         looker.dialog().get_by_label("Reason").fill(reason)
-        looker.picture(f"dialog-{action.lower()}", whole=False)
         looker.confirm()
         expect(looker.dialog()).to_be_hidden()
         looker.wait(f"{action} is done", lambda: desk.status(HELD)["entries"]["allowed"] is is_allowed)  # noqa: B023  (called at once)

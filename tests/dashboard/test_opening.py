@@ -12,6 +12,7 @@ from myquant.config.watching import DashboardSettings
 from myquant.dashboard.opening import (
     ADDRESS_CONNECTIONS_MAX,
     CONNECTIONS_MAX,
+    NOT_ENCRYPTED,
     Opening,
     is_crowded,
     listen,

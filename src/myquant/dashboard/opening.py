@@ -124,7 +124,8 @@ class BoundedHttp(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or end it where there are too many."""
         super().connection_made(transport)  # type: ignore[arg-type]
-        others = [str(each.client[0]) for each in self.connections if each is not self and each.client]
+        clients = [getattr(each, "client", None) for each in self.connections if each is not self]
+        others = [str(client[0]) for client in clients if client]
         if len(self.connections) > CONNECTIONS_MAX or (self.client and is_crowded(str(self.client[0]), others)):
             self.transport.abort()
             return

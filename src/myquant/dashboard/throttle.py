@@ -73,5 +73,5 @@ def network_of(address: str) -> str:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return str(found.ipv4_mapped)
-        return str(ipaddress.ipnetwork_of((found, NETWORK_BITS), strict=False))
+        return str(ipaddress.ip_network((found, NETWORK_BITS), strict=False))
     return str(found)

@@ -1,6 +1,6 @@
 # Every target sets up what it needs. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-paper demo-live demo-evidence demo-monitor test check lint types warm storm bench bench-peers official-client lock format clean
+.PHONY: help setup demo demo-paper demo-live demo-evidence demo-monitor demo-dashboard test check lint types warm storm bench bench-peers official-client lock format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,9 @@ demo-evidence: setup ## measure the plain pipeline, switch on what is worth it, 
 
 demo-monitor: setup ## kill a session that the monitor watches, see the alert arrive, and its end
 	$(BIN)/python examples/monitoring/demo_monitor.py --seed $(DEMO_SEED)
+
+demo-dashboard: setup ## trade a day in the lab, watch it in a browser: prints the link, until Ctrl-C
+	$(BIN)/python examples/dashboard/demo_dashboard.py --seed $(DEMO_SEED)
 
 warm: setup # compile the engine once, on two cores, so that parallel tests find it
 	@$(BIN)/python tests/warm.py

@@ -53,6 +53,7 @@ LONGEST = (
     "test_examples.py",
     "test_demo.py",
     "test_demo_monitor.py",
+    "test_demo_dashboard.py",
     "test_live_session.py",
     "test_shipped_session.py",
     "test_shipped_prometheus.py",
@@ -76,6 +77,7 @@ ONE_WORKER = (
     "test_broker_clocks.py",
     "test_cli_separate.py",
     "test_report_browser.py",
+    "test_serving.py",
 )
 
 

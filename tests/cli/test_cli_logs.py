@@ -136,6 +136,17 @@ def test_the_monitors_log_has_a_name(run: Run, monkeypatch: pytest.MonkeyPatch, 
     assert run("logs", "monitor").out == run("logs").out == expected
 
 
+def test_the_log_of_the_pages_has_a_name(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MYQUANT_STATE", str(tmp_path / "state"))
+    for name in ("monitor", "dashboard"):
+        log = opened(str(tmp_path / "state" / name), 0, process=name)
+        log.info("said", who=name)
+        log.close()
+    assert "said process=dashboard who=dashboard" in run("logs", "dashboard").out
+    assert "monitor" not in run("logs", "dashboard").out
+    assert all(f"who={name}" in run("logs").out for name in ("monitor", "dashboard"))
+
+
 def test_it_follows_what_comes_and_files_that_are_renamed() -> None:
     log = opened("s", 0)
     log.info("line", number=0)

@@ -107,10 +107,21 @@ def test_a_monitor_is_asked_is_alone_and_ends_in_order(run: Run, state: Path) ->
 @pytest.mark.parametrize(
     ("words", "pages"),
     [
-        (("--directory", "runs"), ["dashboard", "--directory", "runs"]),
+        (("--directory", "runs"), ["dashboard", "--no-link", "--directory", "runs"]),
         (
             ("--directory", "a", "--directory", "b", "--set", "dashboard.port=0", "--config", "mine.toml"),
-            ["dashboard", "--directory", "a", "--directory", "b", "--config", "mine.toml", "--set", "dashboard.port=0"],
+            [
+                "dashboard",
+                "--no-link",
+                "--directory",
+                "a",
+                "--directory",
+                "b",
+                "--config",
+                "mine.toml",
+                "--set",
+                "dashboard.port=0",
+            ],
         ),
         (("--no-dashboard",), None),
         (("--set", "dashboard.enabled=false"), None),

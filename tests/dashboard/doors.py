@@ -14,9 +14,9 @@ from myquant.dashboard.access import Role
 from myquant.dashboard.api import make_app
 from myquant.dashboard.controls import Controls
 from myquant.dashboard.door import Door
+from myquant.dashboard.facts import LogFound, LogSearch
 from myquant.dashboard.guard import Guard
 from myquant.dashboard.login import login_router
-from myquant.dashboard.logs import LogFound, LogSearch
 from myquant.errors import ConfigError
 from myquant.monitor.view import SessionView
 
@@ -88,15 +88,14 @@ class MadeFacts:
     async def test_alerts(self) -> list[dict[str, Any]]:
         raise ConfigError("no channel is set")
 
-    def log_names(self) -> list[str]:
-        return ["monitor", *self.views]
-
-    def search(self, names: Sequence[str], search: LogSearch) -> LogFound:
+    async def search(self, names: Sequence[str], search: LogSearch) -> LogFound | None:
+        if not {"monitor", *self.views}.issuperset(names):
+            return None
         self.searches.append((list(names), search))
-        return LogFound([{"source": "monday", "event": "tick", "price": float("inf")}], False, [])
+        return LogFound([{"source": "monday", "event": "tick", "price": float("inf")}], 1, None, [])
 
     def runs(self, limit: int) -> dict[str, Any]:
-        return {"folders": {"runs": {"total": limit, "runs": []}}}
+        return {"total": limit, "runs": []}
 
 
 class Browser:

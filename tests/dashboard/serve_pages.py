@@ -1,33 +1,22 @@
-"""A process that serves a page of NiceGUI's behind the guard, as the pages are served; says on stdout where and what its routes are."""
+"""A process that serves all pages behind the guard, as `myquant dashboard` does; says on stdout where and what its routes are."""
 
 import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import uvicorn
-from nicegui import ui
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount
 
-from dashboard.doors import HASH, TOKEN, Lines, MadeFacts
+from dashboard.doors import HASH, TOKEN, Lines
 from monitor.made_views import loaded
-from myquant.dashboard.access import Role, identity_of
-from myquant.dashboard.api import make_app
-from myquant.dashboard.controls import Controls
+from myquant.dashboard.access import Role
 from myquant.dashboard.door import Door
 from myquant.dashboard.guard import Guard
-from myquant.dashboard.login import login_router
 from myquant.dashboard.opening import Opening, listen, server_config
-
-
-@ui.page("/")
-def home(request: Request) -> None:
-    ui.label(f"seen by {identity_of(request.scope).who}")
-    label = ui.label("not pressed")
-    ui.button("Press", on_click=lambda: label.set_text("pressed"))
-    ui.timer(0.2, lambda: label.set_visibility(True))
+from myquant.dashboard.service import make_site
 
 
 def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -53,17 +42,14 @@ async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, 
     await server.serve(sockets=[listening])
 
 
-def main() -> None:
-    settings = loaded(
-        dashboard__port=0, dashboard__password_hash=HASH, **dict(each.split("=", 1) for each in sys.argv[1:])
-    )
-    opening = Opening(settings.config.dashboard, TOKEN)
-    door = Door(opening.settings, TOKEN, Lines())
-    app = make_app(door, MadeFacts(), Controls(), lambda: "http://127.0.0.1")
-    app.include_router(login_router(door))
-    ui.run_with(app, title="myquant", show_welcome_message=False, tailwind=False)
+def main(folder: Path) -> None:
+    """Serve a folder of runs that is empty."""
+    settings = loaded(dashboard__port=0, dashboard__password_hash=HASH)
+    opening, log = Opening(settings.config.dashboard, TOKEN), Lines()
+    door = Door(opening.settings, TOKEN, log)
+    app = make_site(settings, [folder], folder / "state", door, log, {}, url="http://127.0.0.1")
     asyncio.run(serve(app, door, opening, list(routes_of(list(app.routes)))))
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -89,3 +89,5 @@ def test_a_time_of_one_day_among_several_has_its_date() -> None:
 def test_before_the_first_look_nothing_is_green() -> None:
     assert looked_light((), 0, IST) == Cell(f"○ {NOT_LOOKED}", style="unknown")
     assert looked_light((), 1_759_463_100 * NS, IST) == Cell("● ok, as of 09:15:00 IST", style="ok")
+    late = looked_light((), 1_759_463_100 * NS, IST, is_late=True)
+    assert late == Cell("■ LATE, looks do not come in time: as of 09:15:00 IST", style="failed")

@@ -60,8 +60,8 @@ class Served(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    command = [sys.executable, "-m", "dashboard.serve_pages"]
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    command = [sys.executable, "-m", "dashboard.serve_pages", str(tmp_path_factory.mktemp("runs"))]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -72,7 +72,10 @@ def served() -> Iterator[Served]:
 
 def paths(served: Served) -> list[str]:
     """Return a path for each route, and paths below each mount."""
-    filled = [path.replace("{name:path}", "monday").replace("{", "").replace("}", "") for path, _ in served.routes]
+    filled = [
+        path.replace("{name:path}", "monday").replace("{path:path}", "x").replace("{", "").replace("}", "")
+        for path, _ in served.routes
+    ]
     below = [f"{path}/x" for path, methods in served.routes if not methods]
     return sorted({"/", "/favicon.ico", "/nothing", "/docs", "/redoc", "/openapi.json", *filter(None, filled), *below})
 
@@ -87,10 +90,14 @@ def test_the_routes_are_all_there(served: Served) -> None:
         "/login",
         "/enter",
         "/logout",
+        "/session/{name:path}",
+        "/execution",
+        "/runs/file",
+        "/alerts",
         "/api/openapi.json",
     ):
         assert part in found
-    assert len(paths(served)) > 25
+    assert len(paths(served)) >= 40
 
 
 def test_no_route_lets_a_stranger_in(served: Served) -> None:
@@ -189,3 +196,37 @@ def test_no_odd_path_makes_it_fail(served: Served) -> None:
     )
     found: dict[str, Any] = {path[:40]: served.ask("GET", path, Authorization=f"Bearer {TOKEN}")[0] for path in odd}
     assert [(path, status) for path, status in found.items() if not 200 <= status < 500] == []
+
+
+PAGES = ("/", "/alerts", "/logs", "/runs", "/runs/run", "/runs/compare", "/evidence", "/session/nobody", "/execution")
+ODD = ("", "%00", "%ff", "..%2f..", "a" * 3000, "%3Cscript%3E", "-1", "9" * 30, "NaN", "%F0%9F%A6%84")
+NAMES = (
+    "key",
+    "name",
+    "a",
+    "b",
+    "run",
+    "session",
+    "day",
+    "sort",
+    "since",
+    "until",
+    "level",
+    "text",
+    "of",
+    "limit",
+    "as_json",
+)
+
+
+def test_every_page_is_served_to_who_may_see_it(served: Served) -> None:
+    found = {path: served.ask("GET", path, Authorization=f"Bearer {TOKEN}")[0] for path in PAGES}
+    assert found == dict.fromkeys(PAGES, 200) | {"/execution": 404}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_nothing_that_is_asked_of_a_page_makes_it_fail(served: Served, odd: str) -> None:
+    query = "&".join(f"{name}={odd}" for name in NAMES)
+    asked = [f"{path}?{query}" for path in PAGES] + [f"/session/{odd}", f"/runs/file?key={odd}&name={odd}"]
+    found = {path[:60]: served.ask("GET", path, Authorization=f"Bearer {TOKEN}")[0] for path in asked}
+    assert [(path, status) for path, status in found.items() if status >= 500] == []

@@ -2,16 +2,15 @@
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from monitor.made_views import held, loaded, view
-from myquant.dashboard.controls import VALID_S, Action, Controls, StaleError
-from myquant.dashboard.frame import Frame
+from dashboard.frames import frame_of, log_out
+from monitor.made_views import held, view
+from myquant.dashboard.access import Role
+from myquant.dashboard.controls import ACTIONS, VALID_S, Action, Controls, StaleError
+from myquant.dashboard.frame import LOGIN_OVER, LOOKS_ONLY
 from myquant.dashboard.page_controls import (
-    LOOKS_ONLY,
     NO_SESSION,
     OFF,
     asked_of,
@@ -83,12 +82,15 @@ def test_there_must_be_a_session_that_runs() -> None:
 
 def test_each_session_answers_for_itself() -> None:
     sessions = Sessions()
-    controls, views = sessions.controls(), [view("a"), view("stuck"), view("b")]
-    asked = asked_of(controls, views, "halt")
-    done, failed = asyncio.run(carry_out(controls, views, asked, "news", "me"))
+    frame = frame_of(controls=sessions.controls(), dashboard__controls="true")
+    views = [view("a"), view("stuck"), view("b")]
+    asked = asked_of(frame.site.controls, views, "halt")
+    done, failed = asyncio.run(carry_out(frame, views, asked, "news"))
     assert done == ["a: entries halted", "b: entries halted"]
     assert failed == ["stuck: no answer within 5 s"]
-    assert sorted(sessions.asked) == [(name, "halt", "news (dashboard: me)") for name in ("a", "b")]
+    assert sorted(sessions.asked) == [
+        (name, "halt", "news (dashboard: operator by link from 10.0.0.1)") for name in ("a", "b")
+    ]
 
 
 def test_several_sessions_are_told_by_their_names() -> None:
@@ -99,9 +101,27 @@ def test_several_sessions_are_told_by_their_names() -> None:
     assert [line.partition(":")[0] for line in both.splitlines()] == ["a (Simulated orders)", "b (REAL ORDERS)"]
 
 
-@pytest.mark.parametrize(
-    ("controls", "can_act", "said"), [("false", True, OFF), ("true", False, LOOKS_ONLY), ("true", True, "")]
-)
-def test_why_nothing_can_be_done_here(controls: str, can_act: bool, said: str) -> None:
-    site: Any = SimpleNamespace(loaded=loaded(dashboard__controls=controls))
-    assert why_not(Frame(cast("Any", site), can_act, "me", [])) == said
+WHY_NOT = [
+    ("false", Role.OPERATOR, OFF),
+    ("false", Role.VIEWER, OFF),
+    ("true", Role.VIEWER, LOOKS_ONLY),
+    ("true", Role.OPERATOR, ""),
+]
+
+
+@pytest.mark.parametrize(("controls", "role", "said"), WHY_NOT)
+def test_why_nothing_can_be_done_here(controls: str, role: Role, said: str) -> None:
+    assert why_not(frame_of(role, dashboard__controls=controls)) == said
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_whoever_may_not_act_when_he_confirms_reaches_no_session(action: Action) -> None:
+    sessions = Sessions()
+    out = frame_of(controls=sessions.controls(), dashboard__controls="true")
+    log_out(out)
+    viewer = frame_of(Role.VIEWER, sessions.controls(), dashboard__controls="true")
+    off = frame_of(controls=sessions.controls(), dashboard__controls="false")
+    for frame, why in ((out, LOGIN_OVER), (viewer, LOOKS_ONLY), (off, OFF)):
+        asked = asked_of(frame.site.controls, [view("a")], action)
+        assert asyncio.run(carry_out(frame, [view("a")], asked, "")) == ([], [why])
+    assert sessions.asked == []

@@ -9,11 +9,12 @@ import pytest
 from dashboard.made_runs import book_of, content_of, put_baseline, put_run, put_trades
 from monitor.made_views import view
 from myquant.config.loading import load_config
+from myquant.dashboard.charts import DARK, LIGHT, Palette
 from myquant.dashboard.components import Cell
 from myquant.dashboard.pages_compare import compare_listed
 from myquant.dashboard.pages_evidence import verdict_row
 from myquant.dashboard.pages_runs import days, file_answer
-from myquant.dashboard.runs_charts import DARK, LIGHT, RunColours, equity_chart, share_chart
+from myquant.dashboard.runs_charts import equity_chart, share_chart
 from myquant.dashboard.runs_compare import compare_runs, figure_text
 from myquant.dashboard.runs_evidence import read_evidence
 from myquant.dashboard.runs_show import divergence_rows, gate_light, so_far, state_light, verdict_light
@@ -72,7 +73,7 @@ def test_a_count_has_no_decimals(value: float | None, unit: str, text: str) -> N
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK])
-def test_pictures_are_plain_data_and_differ_without_colour(folder: Path, colours: RunColours) -> None:
+def test_pictures_are_plain_data_and_differ_without_colour(folder: Path, colours: Palette) -> None:
     curves = compare_runs(content_of(folder / "rich"), content_of(folder / "two")).curves
     assert curves is not None
     chart = equity_chart(curves, colours)
@@ -105,9 +106,9 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK])
-def test_colours_can_be_read(colours: RunColours) -> None:
-    for name in ("ink", "quiet", "a", "b", "limit"):
-        assert contrast(getattr(colours, name), colours.background) >= 4.5
+def test_colours_can_be_read(colours: Palette) -> None:
+    for name in ("ink", "quiet", "price", "good", "bad", "warn", "other"):
+        assert contrast(getattr(colours, name), colours.ground) >= 4.5
 
 
 def test_a_verdict_that_is_not_known_has_no_figures(folder: Path) -> None:

@@ -93,6 +93,7 @@ class Room:
             exchange_clock=SimpleNamespace(now_ns=self._loop.monotonic_ns),
             each_second=[],
             telemetry=SimpleNamespace(),
+            notes=SimpleNamespace(sent=nothing),
             hold=nothing,
             release=nothing,
         )

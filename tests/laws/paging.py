@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from laws.driver import settings
 from laws.watching import Silent
 from monitor.made_views import view
+from myquant.cli.monitor import monitor
 from myquant.config.watching import DashboardSettings
 from myquant.dashboard.access import HOUR_S, Identity, Role
 from myquant.dashboard.answers import RefusedError
@@ -16,6 +19,8 @@ from myquant.dashboard.asked import Asked
 from myquant.dashboard.controls import Controls
 from myquant.dashboard.door import Door
 from myquant.dashboard.opening import listen, open_for
+from myquant.dashboard.runs_watch import RunsWatch
+from myquant.dashboard.watch import Watch
 from myquant.errors import ConfigError, MyquantError
 
 Values = Mapping[str, Any]
@@ -31,6 +36,27 @@ class NoKeyring:
 
 def of(values: Values) -> DashboardSettings:
     return settings(values).config.dashboard
+
+
+def begun(values: Values) -> bool:
+    """Return whether `myquant monitor` begins the pages."""
+    assignments = [f"{name}={str(value).lower()}" for name, value in values.items()]
+    with patch("myquant.monitor.service.run_monitor") as run:
+        monitor(directories=[Path()], assignments=assignments)
+    *_, command = run.call_args.args
+    return bool(command)
+
+
+def looks_s(values: Values) -> float:
+    """Return how often the pages look at sessions."""
+    watch = Watch(settings(values), [], Path("nowhere"), Silent())
+    return float(watch.monitor.settings.look_s)
+
+
+def makes_verdicts(values: Values) -> bool:
+    """Return whether verdicts on sessions that have left are made unasked."""
+    watch = RunsWatch(settings(values), [], Path("nowhere"), dict, Silent())
+    return watch.verdicts.is_automatic
 
 
 def served_at(values: Values) -> str:

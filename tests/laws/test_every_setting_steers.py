@@ -241,6 +241,7 @@ TABLE: Final[dict[str, Row]] = {
     "alerts.retry_max_s": Row(600, delivered.waits),
     "alerts.give_up_s": Row(3600, delivered.given_up),
     "alerts.down_after": Row(1, delivered.failures_until_down),
+    "dashboard.enabled": Row(False, paging.begun),
     "dashboard.host": Row("127.0.0.2", paging.served_at, {"dashboard.port": 0}),
     "dashboard.port": Row(0, paging.served_at),
     "dashboard.names": Row(("desk.example.com",), paging.named),
@@ -250,6 +251,8 @@ TABLE: Final[dict[str, Row]] = {
     "dashboard.login_hours": Row(1, paging.login_hours),
     "dashboard.tls_certificate": Row("no/such.pem", paging.opened),
     "dashboard.tls_key": Row("no/such.pem", paging.opened),
+    "dashboard.update_s": Row(Decimal("0.5"), paging.looks_s),
+    "dashboard.verdicts": Row(False, paging.makes_verdicts),
 }
 
 # What a change must do beyond being seen: these only ever grow.

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from myquant.cli.settings import own_sections
 from myquant.config.chain import Read
-from myquant.config.kinds import write
-from myquant.config.loading import DEFAULT, LoadedConfig, diff, load_config
+from myquant.config.loading import DEFAULT, SET, LoadedConfig, diff, load_config, shown
 from myquant.results.text import SECOND_NS, date_time
 
 DEFAULTS: Final = "defaults"  # the word that stands for them where a file could be named
@@ -16,17 +15,21 @@ ALIGNED_MAX: Final = 24  # a longer value pushes no other line's comment to the 
 
 
 def setting_lines(loaded: LoadedConfig, *, every_origin: bool) -> list[str]:
-    """Return each value as TOML, its origin as a comment; that of a default only with `every_origin`."""
-    texts = {name: write(value) for name, value in loaded.values.items()}
+    """Return each value as TOML, its origin as a comment; that of a default only with `every_origin`.
+
+    A line of a hidden value that is set is a comment altogether, so that all of it loads back.
+    """
+    texts = {name: loaded.text_of(name) for name in loaded.values}
     name_width = max(map(len, texts))
     text_width = max((len(text) for text in texts.values() if len(text) <= ALIGNED_MAX), default=0)
     lines = []
     for name, text in texts.items():
         origin = loaded.origins[name]
-        shown = every_origin or origin != DEFAULT
-        lines.append(
-            f"{name:<{name_width}} = {text:<{text_width}}  # {origin}" if shown else f"{name:<{name_width}} = {text}"
+        is_told = every_origin or origin != DEFAULT
+        line = (
+            f"{name:<{name_width}} = {text:<{text_width}}  # {origin}" if is_told else f"{name:<{name_width}} = {text}"
         )
+        lines.append(f"# {line}" if text == SET else line)
     return lines
 
 
@@ -36,7 +39,7 @@ def difference_lines(a: str, b: str, strategy: str | None) -> list[str]:
     left, right = (load_config(files=[] if name == DEFAULTS else [Path(name)], sections=sections) for name in (a, b))
     changes = diff(left, right)
     name_width = max((len(name) for name, _, _ in changes), default=0)
-    return [f"{name:<{name_width}} = {_text(one)} -> {_text(other)}" for name, one, other in changes]
+    return [f"{name:<{name_width}} = {_text(name, one)} -> {_text(name, other)}" for name, one, other in changes]
 
 
 def audit_lines(path: Path, found: Read, zone: tzinfo) -> list[str]:
@@ -66,5 +69,5 @@ def _in_zone(utc: str, zone: tzinfo) -> str:
         return utc
 
 
-def _text(value: Any) -> str:
-    return "(not set)" if value is None else write(value)
+def _text(name: str, value: Any) -> str:
+    return "(not set)" if value is None else shown(name, value)

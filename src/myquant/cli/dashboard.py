@@ -18,7 +18,7 @@ PASSWORD_EXAMPLES: Final = examples("myquant dashboard password", "myquant dashb
 LINK_EXAMPLES: Final = examples("myquant dashboard link", "myquant dashboard link --viewer")
 LINE_MAX: Final = 4096
 
-app = typer.Typer(help="Serve the pages: what a trader watches all day.", rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True, epilog=EXAMPLES)
@@ -26,22 +26,31 @@ def serve(
     context: typer.Context,
     directories: Directories = None,
     host: Annotated[
-        str | None, typer.Option("--host", metavar="ADDRESS", show_default=False, help="Listen there.")
+        str | None,
+        typer.Option("--host", metavar="ADDRESS", show_default=False, help="Listen there; else on dashboard.host."),
     ] = None,
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, metavar="N", help="Listen there; 0: any free port.")
     ] = None,
     config: ConfigFiles = None,
     assignments: Assignments = None,
+    with_link: Annotated[
+        bool | None,
+        typer.Option(
+            "--link/--no-link", show_default=False, help="Print a link to come in by; else at a terminal only."
+        ),
+    ] = None,
 ) -> None:
-    """Serve the pages until Ctrl-C or SIGTERM, and print a link that lets one browser in.
+    """Serve the pages: what a trader watches all day, in a browser, until Ctrl-C or SIGTERM.
 
-    Only files are read: nothing that happens here reaches a session, but what an operator asks of it, where
-    dashboard.controls allows that.
+    Where no password is set it prints, at a terminal, a link that lets one browser in; `myquant dashboard link` makes another. `myquant monitor`
+    begins the pages by itself, so this is for pages without a monitor. Only files are read: nothing that happens here reaches
+    a session, but what an operator asks of it, where dashboard.controls allows that.
     """
     if context.invoked_subcommand is not None:
         return
     import os
+    import sys
     from functools import partial
 
     from myquant.cli.monitor import folders_of
@@ -51,7 +60,8 @@ def serve(
     given = {"--host": ("dashboard.host", host), "--port": ("dashboard.port", port)}
     flags = {option: f"{key}={value}" for option, (key, value) in given.items() if value is not None}
     loaded = load_settings(None, config=config, assignments=assignments, flags=flags)
-    run_dashboard(loaded, folders_of(directories, loaded), os.environ, partial(print, flush=True))
+    is_read = sys.stdout.isatty() if with_link is None else with_link
+    run_dashboard(loaded, folders_of(directories, loaded), os.environ, partial(print, flush=True), is_read=is_read)
 
 
 @app.command(epilog=PASSWORD_EXAMPLES)

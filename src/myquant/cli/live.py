@@ -174,7 +174,6 @@ def evidence(folder: Path, loaded: "LoadedConfig", strategy: "LoadedStrategy", o
 def print_review(opened: "OpenedAtBroker", shown: str) -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
-    from myquant.config.kinds import write
     from myquant.session.at_broker import masked
     from myquant.session.earlier import last_like
 
@@ -182,7 +181,9 @@ def print_review(opened: "OpenedAtBroker", shown: str) -> None:
     console().print(f"Session {facts.name}: REAL ORDERS at {facts.broker}", style="bold")
     funds = f"{money(opened.funds.available_cash / 100)} to spend, {money(opened.funds.net / 100)} in all"
     changed = [
-        f"{name} = {write(values[name])}" for name, origin in opened.loaded.origins.items() if origin != "default"
+        f"{name} = {opened.loaded.text_of(name)}"
+        for name, origin in opened.loaded.origins.items()
+        if origin != "default"
     ]
     before = last_like(opened.folder.parent, KIND, facts.broker, facts.symbols, opened.loaded, but=facts.name)
     lines = {

@@ -1,4 +1,4 @@
-"""`myquant logs`: the lines of sessions, recorders and the monitor in one stream, by time."""
+"""`myquant logs`: the lines of sessions, recorders, the monitor and the pages in one stream, by time."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ EXAMPLES: Final = examples(
     "myquant logs monday tuesday --since 2026-11-23 --grep trade_closed",
     "myquant logs monday --since 10m --json",
 )
-MONITOR: Final = "monitor"  # its folder among the states, and its name here
+OWN: Final = ("monitor", "dashboard")  # folders among the states, and the names of the monitor and the pages here
 LOOK_S: Final = 0.2
 DISCOVER_LOOKS: Final = 10  # from one look for new sessions to the next
 FOLLOWED_LINES: Final = 10  # before what comes, unless told otherwise
@@ -43,7 +43,7 @@ def logs(
         typer.Argument(
             metavar="[SESSION]...",
             show_default=False,
-            help="Names or folders, of recordings too; monitor for the monitor's.",
+            help="Names or folders, of recordings too; monitor for the monitor's, dashboard for the pages'.",
         ),
     ] = None,
     *,
@@ -69,9 +69,9 @@ def logs(
 ) -> None:
     """Print what sessions have logged, by time, from all their files, packed ones too.
 
-    Without a name: the sessions and recorders that run, and the monitor; where none runs, the last session. With --follow,
-    the ten lines before, what comes, and sessions that begin meanwhile. Lines that are no JSON are shown as such, and
-    counted at the end.
+    Without a name: the sessions and recorders that run, the monitor and the pages; where none runs, the last session. With
+    --follow, the ten lines before, what comes, and sessions that begin meanwhile. Lines that are no JSON are shown as such,
+    and counted at the end.
     """
     from myquant.cli.logs_print import LinePrinter
     from myquant.cli.runs import runs_directory, screen_zone
@@ -145,25 +145,24 @@ def _chosen(sessions: list[Path] | None, directory: Path) -> list[Path]:
     from myquant.session.operator import running_sessions
     from myquant.session.recording_log import is_recording, recordings_in
 
-    monitor = state_folder() / MONITOR
+    own = {name: state_folder() / name for name in OWN}
     if sessions:
-        return list(dict.fromkeys(_folder(each, directory, monitor) for each in sessions))
+        return list(dict.fromkeys(_folder(each, directory, own) for each in sessions))
+    others = [folder for folder in own.values() if _has_log(folder)]
     running = [folder for folder in running_sessions(directory) if _has_log(folder)] if directory.is_dir() else []
     running += [folder for folder in recordings_in(directory) if is_recording(folder)]
     found = running or _latest(directory)
-    if _has_log(monitor) and running:
-        found.append(monitor)
-    if not found and _has_log(monitor):
-        found = [monitor]
+    if running or not found:
+        found += others
     if not found:
         raise ConfigError(f"{directory}: no session has a log here: name the folder of your runs with --directory")
     return found
 
 
-def _folder(given: Path, directory: Path, monitor: Path) -> Path:
+def _folder(given: Path, directory: Path, own: dict[str, Path]) -> Path:
     from myquant.errors import ConfigError
 
-    places = [directory / given, given] + ([monitor] if str(given) == MONITOR else [])
+    places = [directory / given, given, *(folder for name, folder in own.items() if str(given) == name)]
     for folder in places:
         if _has_log(folder):
             return folder

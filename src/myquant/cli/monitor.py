@@ -100,7 +100,8 @@ def _pages_command(folders: list[Path], config: list[Path] | None, assignments: 
         "--set": assignments or [],
     }
     options = [word for option, values in given.items() for value in values for word in (option, str(value))]
-    return [sys.executable, "-m", "myquant", "dashboard", *options]
+    link = "--link" if sys.stderr.isatty() else "--no-link"  # at a terminal the monitor shows what the pages say
+    return [sys.executable, "-m", "myquant", "dashboard", link, *options]
 
 
 def folders_of(given: list[Path] | None, loaded: "LoadedConfig") -> list[Path]:

@@ -75,7 +75,7 @@ def _installation(loaded: "LoadedConfig", files: list[Path], assignments: list[s
     import getpass
     import sys
 
-    from myquant.monitor.shipped import Installation, monitor_options
+    from myquant.monitor.shipped import Installation, hidden_variables, monitor_options
     from myquant.session.at_broker import state_folder
     from myquant.strategies.cache import cache_folder
 
@@ -88,4 +88,5 @@ def _installation(loaded: "LoadedConfig", files: list[Path], assignments: list[s
         cache=cache_folder().resolve(),
         config_files=tuple(path.resolve() for path in files),
         assignments=monitor_options(loaded, files, assignments),
+        hidden=hidden_variables(loaded, files),
     )

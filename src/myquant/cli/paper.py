@@ -81,11 +81,10 @@ def paper(
 def _review(opened: "Opened") -> None:
     """Print what the session is going to do, before it does anything."""
     from myquant.cli.output import console, money
-    from myquant.config.kinds import write
 
     config, facts = opened.loaded.config, opened.facts
     changed = [
-        f"{name} = {write(opened.loaded.values[name])}"
+        f"{name} = {opened.loaded.text_of(name)}"
         for name, origin in opened.loaded.origins.items()
         if origin != "default" and not name.startswith(f"{facts.broker}.")
     ]

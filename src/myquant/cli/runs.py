@@ -40,7 +40,7 @@ def runs(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every field.")] = False,
 ) -> None:
-    """List backtests and sessions, newest first, with what came of them.
+    """List backtests, baselines and sessions, newest first, with what came of them; or compare two.
 
     A session is running, stopped (it goes on when it is started again, or it failed), killed (likewise) or done. A folder
     that can't be read is listed with the reason.

@@ -50,10 +50,13 @@ def comparison_lines(found: Comparison) -> list[str]:
         lines += ["", "settings that differ:" if found.settings else "no setting differs"]
         lines += [f"  {each.name} = {each.a} -> {each.b}" for each in found.settings]
     for stage in found.latency or ():
-        times = [
-            NOTHING if side is None else f"{side.p50 / 1e3:,.1f}/{side.p99 / 1e3:,.1f}" for side in (stage.a, stage.b)
-        ]
+        times = [NOTHING if side is None else f"{_us(side.p50)}/{_us(side.p99)}" for side in (stage.a, stage.b)]
         lines.append(f"{stage.stage}: p50/p99 {times[0]} us in A, {times[1]} us in B")
     if found.baselines is not None:
         lines += [f"{line.name}: {line.verdict}" for line in found.baselines.lines]
     return [*lines, *(f"{name}: {why}" for name, why in found.why_not.items())]
+
+
+def _us(time_ns: float | None) -> str:
+    """Return a time in microseconds; one of too few values is not known."""
+    return NOTHING if time_ns is None else f"{time_ns / 1e3:,.1f}"

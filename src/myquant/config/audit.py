@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from myquant.config.chain import Chain, Fields, Read
-from myquant.config.kinds import write
 from myquant.config.loading import LoadedConfig
 from myquant.config.trading import trading_hash
 
@@ -49,7 +48,7 @@ class ConfigAudit:
 
         Raises DataError where the trail was changed, ConfigError or MyquantError where it can't be written.
         """
-        values = {name: write(value) for name, value in loaded.values.items()}
+        values = {name: loaded.text_of(name) for name in loaded.values}
 
         def compose(entries: list[Fields]) -> Fields:
             return {

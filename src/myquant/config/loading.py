@@ -24,11 +24,12 @@ from myquant.config.layers import (
 )
 from myquant.config.problems import Given, check, misplaced
 from myquant.config.schema import SECTIONS, Config
-from myquant.config.watching import WATCHING
+from myquant.config.watching import HIDDEN, WATCHING
 from myquant.errors import ConfigError
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
 DEFAULT = "default"
+SET = "(set)"  # what is shown of a hidden value
 PROBLEMS_MAX = 100  # suggesting a name for each of very many would take minutes
 SECTION_NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")  # no double underscore: variables split there
 
@@ -52,16 +53,27 @@ class LoadedConfig:
     origins: dict[str, str]
     hash: str
 
+    def text_of(self, name: str) -> str:
+        """Return a value as TOML has it; of a hidden one only that it is set."""
+        return shown(name, self.values[name])
+
     def to_toml(self) -> str:
-        """Return the effective configuration as TOML, which loads back to the same hash."""
+        """Return the effective configuration as TOML, which loads back to the same hash; hidden values that are set are left out."""
         lines: list[str] = []
         section = ""
         for name, value in self.values.items():
+            if (text := shown(name, value)) == SET:
+                continue
             previous, (section, key) = section, name.split(".", 1)
             if section != previous:
                 lines += ["", f"[{section}]"]
-            lines.append(f"{key if key.isascii() else write(key)} = {write(value)}")
+            lines.append(f"{key if key.isascii() else write(key)} = {text}")
         return "\n".join(lines[1:]) + "\n"
+
+
+def shown(name: str, value: Any) -> str:
+    """Return the value of a setting as TOML has it; of a hidden one only that it is set."""
+    return SET if name in HIDDEN and value else write(value)
 
 
 def load_config(

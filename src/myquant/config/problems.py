@@ -13,6 +13,7 @@ from pydantic_core.core_schema import ErrorType
 from myquant.config.kinds import RefusedError, allowed, are_numbers, convert, show
 from myquant.config.layers import Models, Setting, plain
 from myquant.config.schema import SECTIONS
+from myquant.config.watching import HIDDEN
 
 NAME_MAX = 64  # a longer name is like none of ours, and slow to compare
 OWN_SECTION = " (the section of your own strategy is known with --strategy FILE.py only)"
@@ -71,7 +72,8 @@ class Given:
         name = f"{self.section}.{key}"
         if key not in self.values:
             return f"{name} is not set"
-        return f"{name} = {show(self.values[key])} ({self.origins[name]})"
+        value = "(not shown)" if name in HIDDEN else show(self.values[key])  # it may be a password that was put there
+        return f"{name} = {value} ({self.origins[name]})"
 
     def must_be(self, key: str) -> str:
         """Return the line that says what is allowed for a key."""

@@ -12,6 +12,8 @@ from myquant.config.kinds import Allowed
 from myquant.config.values import PERCENT_DECIMALS, Address, PositivePercent, Seconds, Section
 
 WATCHING: Final = ("logs", "monitor", "alerts", "dashboard")  # sections
+# Settings that nobody is shown and that stand in no file but the one they were given in: a hash can be tried against.
+HIDDEN: Final = ("dashboard.password_hash", "dashboard.viewer_password_hash")
 
 Clock = Annotated[
     str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$"), Allowed('a time such as 09:10, or "" for none')

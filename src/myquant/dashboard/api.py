@@ -18,9 +18,9 @@ from myquant.dashboard.answers import JsonResponse, RefusedError, add_refusals
 from myquant.dashboard.controls import NOTE_MAX as REASON_MAX
 from myquant.dashboard.controls import Action, Controls, StaleError
 from myquant.dashboard.door import Door
-from myquant.dashboard.facts import Facts
+from myquant.dashboard.facts import Facts, LogSearch
 from myquant.dashboard.guard import ENTER
-from myquant.dashboard.logs import LIMIT_MAX, TEXT_MAX, LogSearch
+from myquant.dashboard.log_search import LINES_MAX
 from myquant.errors import MyquantError
 from myquant.monitor.alert_list import NOTE_MAX
 from myquant.monitor.view import SessionView
@@ -29,7 +29,7 @@ OPENAPI: Final = "/api/openapi.json"
 NAME_MAX: Final = 200
 NAMES_MAX: Final = 64
 TIME_NS_MAX: Final = 2**63 - 1
-SEARCHES_MAX: Final = 2  # at a time; others wait
+TEXT_MAX: Final = 200  # that is looked for in logs
 DISABLED: Final = "nothing may be asked of a session from here: dashboard.controls is false, or you may only look"
 TEST_S: Final = 10.0  # from one test of the channels to the next
 
@@ -103,7 +103,6 @@ def _router() -> APIRouter:
 def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
     """Return the routes that change nothing."""
     router = _router()
-    searching = asyncio.Semaphore(SEARCHES_MAX)
 
     @router.get("/health")
     async def health() -> Response:
@@ -138,21 +137,18 @@ def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
         level: Literal["debug", "info", "warning", "error"] = "debug",
         text: Annotated[str, Query(max_length=TEXT_MAX)] = "",
         sessions: Annotated[list[str], Query(max_length=NAMES_MAX, description="Names; none: all.")] = [],  # noqa: B006
-        limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 500,
+        limit: Annotated[int, Query(ge=1, le=LINES_MAX)] = 500,
     ) -> Response:
         """Return the last lines of the logs that are wanted, the oldest first."""
-        known = set(facts.log_names())
-        if not known.issuperset(sessions):
+        found = await facts.search(sessions, LogSearch(since_ns, until_ns, level, text, limit))
+        if found is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no log of that name")
-        search = LogSearch(since_ns, until_ns, level, text, limit)
-        async with searching:
-            found = await asyncio.to_thread(facts.search, sessions, search)
         return JsonResponse(found._asdict())
 
     @router.get("/runs")
     async def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
-        """Return the newest runs of each folder, and how many there are."""
-        return JsonResponse(await asyncio.to_thread(facts.runs, limit))
+        """Return the newest runs, how many there are, and as of when."""
+        return JsonResponse(facts.runs(limit))
 
     return router
 

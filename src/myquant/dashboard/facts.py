@@ -3,33 +3,56 @@
 Prices and money: paise, where the name says so. Times: UTC as text. None: not known.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from myquant.config.loading import LoadedConfig
-from myquant.dashboard.logs import LogFound, LogSearch, search_logs
+from myquant.dashboard.answers import RefusedError
+from myquant.dashboard.log_search import TOO_MANY, Searches, request_of
+from myquant.dashboard.log_sources import MOST, chosen_of, sources_in
+from myquant.dashboard.runs_watch import RunsWatch
 from myquant.errors import ConfigError, MyquantError
-from myquant.evidence.report import load
 from myquant.monitor.alert import Alert
 from myquant.monitor.alert_list import acknowledge, alerts_in, state_of
 from myquant.monitor.channels import channel_names, read_channels
 from myquant.monitor.health import HealthReport, health_of
+from myquant.monitor.log_merge import LEVELS
 from myquant.monitor.loop import Monitor
-from myquant.monitor.recordings import Recordings
 from myquant.monitor.service import clocks
 from myquant.monitor.trial import try_channels
 from myquant.monitor.view import InstrumentView, OrderView, SessionView
-from myquant.results.index import list_runs
 from myquant.results.text import date_time
 from myquant.session.log import utc_text
-from myquant.session.operator import is_running
 
-MONITOR: Final = "monitor"  # its log's name
 NO_CHANNEL: Final = "no channel is set: name one in alerts.critical, alerts.warning or alerts.info"
+
+
+class LogSearch(NamedTuple):
+    """What is looked for. Times: ns since the epoch; `level`: from this one on; `text`: in the line as it is, small or capital."""
+
+    since_ns: int = 0
+    until_ns: int | None = None
+    level: str = LEVELS[0]
+    text: str = ""
+    limit: int = 500
+
+
+class LogFound(NamedTuple):
+    """Lines by time, each its source and fields, or `raw` of one that is no JSON or too long; the last ones of `total`.
+
+    `until`: where it took too long, the time up to which was searched, UTC. `unread`: what can't be read, or in part only.
+    """
+
+    lines: list[dict[str, Any]]
+    total: int
+    until: str | None
+    unread: list[str]
 
 
 class Facts(Protocol):
@@ -53,14 +76,14 @@ class Facts(Protocol):
     async def test_alerts(self) -> list[dict[str, Any]]:
         """Send a message through each channel and return what became of it. Raises MyquantError where there is none."""
 
-    def log_names(self) -> list[str]:
-        """Return whose logs there are."""
+    async def search(self, names: Sequence[str], search: LogSearch) -> LogFound | None:
+        """Return lines of some logs, of all where none is named; None: there is no log of one of the names.
 
-    def search(self, names: Sequence[str], search: LogSearch) -> LogFound:
-        """Return lines of some logs, of all where none is named. Takes long."""
+        Raises RefusedError where too many search, MyquantError where it took too long.
+        """
 
     def runs(self, limit: int) -> dict[str, Any]:
-        """Return the newest runs of each folder. Takes long."""
+        """Return the newest runs, and how many there are."""
 
 
 class MonitorFacts:
@@ -71,6 +94,8 @@ class MonitorFacts:
         loaded: the configuration.
         folder: the monitor's own.
         environ: where the addresses of channels are.
+        runs: the list of runs.
+        searches: in logs, of all who look.
         now: returns the wall clock and the monotonic one, ns.
     """
 
@@ -80,11 +105,13 @@ class MonitorFacts:
         loaded: LoadedConfig,
         folder: Path,
         environ: Mapping[str, str],
+        runs: RunsWatch,
+        searches: Searches,
         now: Callable[[], tuple[int, int]] = clocks,
     ) -> None:
         self._monitor, self._folder, self._environ, self._now = monitor, folder, environ, now
         self._config = loaded.config
-        self._recordings = Recordings(monitor.directories)
+        self._runs, self._searches = runs, searches
 
     def health(self) -> HealthReport:
         """Return how all sessions do."""
@@ -141,31 +168,44 @@ class MonitorFacts:
             for each in trials
         ]
 
-    def log_names(self) -> list[str]:
-        """Return whose logs there are."""
-        return list(self._logs())
-
-    def search(self, names: Sequence[str], search: LogSearch) -> LogFound:
-        """Return lines of some logs, of all where none is named."""
-        logs = self._logs()
-        return search_logs([logs[name] for name in (names or logs)], search)
+    async def search(self, names: Sequence[str], search: LogSearch) -> LogFound | None:
+        """Return lines of some logs, of all where none is named; None: there is no log of one of the names."""
+        sources = await asyncio.to_thread(sources_in, self._monitor.directories, self._folder.parent)
+        if not {each.name for each in sources}.issuperset(names):
+            return None
+        chosen = chosen_of(sources, names, search.since_ns)
+        request = request_of(
+            {each.name: each.folder for each in chosen[:MOST]},
+            since_ns=search.since_ns,
+            until_ns=search.until_ns,
+            level=search.level,
+            text=search.text,
+            is_pattern=False,
+            most=search.limit,
+            zone="",
+        )
+        opened = self._searches.begin(request)
+        if opened is None:
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
+        try:
+            found = await opened.look()
+        finally:
+            await opened.close()
+        if found["refused"]:
+            raise MyquantError(found["refused"])
+        unread = [*found["unreadable"], *(f"{each.name}: too many logs are asked for" for each in chosen[MOST:])]
+        return LogFound(found["records"], found["total"], found["until"] or None, unread)
 
     def runs(self, limit: int) -> dict[str, Any]:
-        """Return the newest runs of each folder; of one that can't be read why."""
-        found: dict[str, Any] = {}
-        for directory in self._monitor.directories:
-            try:
-                index = list_runs(directory, is_running, load, limit=limit)
-            except MyquantError as error:
-                found[str(directory)] = {"error": str(error), "total": None, "runs": []}
-            else:
-                found[str(directory)] = {"total": index.total, "runs": [asdict(each) for each in index.entries]}
-        return {"folders": found}
-
-    def _logs(self) -> dict[str, Path]:
-        recordings = {each.name: each for each in self._recordings.folders()}
-        sessions = {name: view.folder for name, view in tuple(self._monitor.views.items())}
-        return {MONITOR: self._folder, **recordings, **sessions}
+        """Return the newest runs, how many there are, and as of when; None: the folders were not read yet."""
+        self._runs.note_look()
+        book, read_ns = self._runs.book, self._runs.refreshed_ns
+        return {
+            "as_of": utc_text(read_ns) if read_ns else None,
+            "total": len(book.rows) if read_ns else None,
+            "runs": [{"key": row.key, **asdict(row.entry)} for row in book.rows[:limit]],
+            "problems": list(book.problems),
+        }
 
 
 def _instrument(each: InstrumentView) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""What all pages share: who looks, the head with the ways to the others, the update once a second, and the theme."""
+"""What all pages share: who looks, the head with the ways to the others, the update after each look, and the theme."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +21,19 @@ from myquant.dashboard.controls import Controls
 from myquant.dashboard.crowd import refuse_crowd
 from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
+from myquant.dashboard.log_search import Searches
 from myquant.dashboard.runs_watch import RunsWatch
+from myquant.dashboard.traces import Traces
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK, Finding
 from myquant.monitor.health import verdict_of
 
 THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
+LOGIN_OVER: Final = "You are logged out: log in again."
+LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator."
+LATE_MS: Final = 4000.0  # besides some updates: where nothing came for so long, a page says that it is old
+LATE_UPDATES: Final = 3
+BEHIND_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
 NOT_LOOKED: Final = "not known yet"
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
@@ -50,6 +59,8 @@ class Site:
         runs: the list of runs, and verdicts on sessions that have left.
         door: who may come in; what somebody does is logged there.
         controls: asks sessions for what somebody wants done.
+        searches: in logs, of all who look.
+        traces: of the sessions that somebody looks at.
     """
 
     loaded: LoadedConfig
@@ -59,6 +70,14 @@ class Site:
     runs: RunsWatch
     door: Door
     controls: Controls = field(default_factory=Controls)
+    searches: Searches = field(default_factory=Searches)
+    traces: Traces = field(default_factory=Traces)
+
+    async def close(self) -> None:
+        """Let go of all that is held, and end what works for those who looked."""
+        self.watch.close()
+        await self.searches.close()
+        await asyncio.to_thread(self.traces.close)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -78,6 +97,13 @@ class Frame:
     def can_act(self) -> bool:
         """Whether he may acknowledge, test, halt, and the like."""
         return self.identity.can_act
+
+    def why_not(self) -> str:
+        """Return why nothing may be done from this page now: it may be older than his login; "": it may."""
+        login = self.identity.login
+        if login is not None and not self.site.door.logins.left_s(login):
+            return LOGIN_OVER
+        return "" if self.can_act else LOOKS_ONLY
 
     @property
     def who(self) -> str:
@@ -120,8 +146,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
         with ui.element("h1"):
             ui.label(title)
         yield frame
-    _update(frame)
-    ui.timer(float(site.loaded.config.dashboard.update_s), lambda: _update(frame), immediate=False)
+    _keep_updated(frame)
 
 
 def _head(frame: Frame, request: Request) -> None:
@@ -131,6 +156,8 @@ def _head(frame: Frame, request: Request) -> None:
             if request.url.path == path:
                 link.props("aria-current=page")
     told, looked = LiveText("span", "told"), LiveText("span", "looked")
+    late_ms = LATE_MS + LATE_UPDATES * 1000 * float(frame.site.loaded.config.dashboard.update_s)
+    looked.element.props(f"id=looked data-late={late_ms:.0f}")  # the page's script hears by it that something comes
     with ui.element("div").classes("mine"):
         ui.label(f"{frame.identity.role}: {'may act' if frame.can_act else 'may look'}")
         ui.element("button").props('type=button id=theme aria-label="Light or dark"').classes("plain")
@@ -142,19 +169,41 @@ def _head(frame: Frame, request: Request) -> None:
     def show() -> None:
         watch = frame.watch
         told.show(light(OK, "monitor at work") if watch.is_told else light(FAILED, NO_MONITOR))
-        looked.show(looked_light(watch.monitor.findings, watch.looked_ns, frame.zone))
+        monitor = watch.monitor
+        looked.show(looked_light(monitor.findings, watch.looked_ns, frame.zone, is_late=monitor.is_late()))
 
     frame.each_update.append(show)
 
 
-def looked_light(findings: Sequence[Finding], looked_ns: int, zone: ZoneInfo) -> Cell:
-    """Return how all do, and when that was seen; before the first look nothing is known, be nothing found."""
+def looked_light(findings: Sequence[Finding], looked_ns: int, zone: ZoneInfo, *, is_late: bool = False) -> Cell:
+    """Return how all do, and when that was seen. Before the first look nothing is known, be nothing found.
+
+    `is_late`: looks do not come in time, so what was seen may not be so any more.
+    """
     if not looked_ns:
         return light("", NOT_LOOKED)
+    as_of = f"as of {clock(looked_ns, zone)}"
+    if is_late:
+        return light(FAILED, f"LATE, looks do not come in time: {as_of}")
     verdict = verdict_of(findings)
-    return light(verdict, f"{verdict}, as of {clock(looked_ns, zone)}")
+    return light(verdict, f"{verdict}, {as_of}")
 
 
-def _update(frame: Frame) -> None:
-    for update in frame.each_update:
-        update()
+def _keep_updated(frame: Frame) -> None:
+    """Update it now and after each look; where looks take long, ages and what a page reads by itself go on meanwhile."""
+    spacing_s = float(frame.site.loaded.config.dashboard.update_s)
+    updated_s = 0.0
+
+    def update() -> None:
+        nonlocal updated_s
+        updated_s = time.monotonic()
+        for each in frame.each_update:
+            each()
+
+    def update_if_late() -> None:
+        if time.monotonic() - updated_s >= BEHIND_UPDATES * spacing_s:
+            update()
+
+    update()
+    frame.watch.looked.subscribe(update)
+    ui.timer(spacing_s, update_if_late, immediate=False)

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from myquant.config.layers import VARIABLE_PREFIX
 from myquant.dashboard.log_worker import Found, Request, refusal
 from myquant.monitor.log_text import LineText
+from myquant.monitor.tied import tied
 
 COMMAND: Final = (sys.executable, "-P", "-m", "myquant.dashboard.log_worker")
 SEARCHES_MAX: Final = 4  # at a time
@@ -107,7 +108,7 @@ class OpenSearch:
     async def _start(self) -> asyncio.subprocess.Process:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(VARIABLE_PREFIX)}
         return await asyncio.create_subprocess_exec(
-            *self._command,
+            *tied(self._command),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 from zoneinfo import ZoneInfo
 
 from myquant.monitor.log_merge import Line, Wanted, merged
@@ -30,12 +30,16 @@ IDLE_S: Final = 120.0
 NICE: Final = 10
 MEMORY_BYTES: Final = 2**31
 TEXT_MAX: Final = 2_000  # characters of a line that are shown
+RAW_MAX: Final = 16_384  # bytes of a line whose fields are given
 TRACE_MAX: Final = 40  # lines of a traceback, the last ones
 LOOK_LINES: Final = 256  # from one look at the clock to the next
 
 
 class Request(TypedDict):
-    """What is searched. Times: ns UTC; `text`: "" for all; `logs`: folders by their names; `most`: lines of an answer."""
+    """What is searched. Times: ns UTC; `text`: "" for all; `logs`: folders by their names; `most`: lines of an answer.
+
+    `zone`: of the times that people are shown; "": lines are given as they are in the file, for programs.
+    """
 
     logs: dict[str, str]
     since_ns: int
@@ -51,11 +55,13 @@ class Request(TypedDict):
 class Found(TypedDict):
     """What was found: the last `most` lines, by time, and how many there are in all.
 
+    `records`: without a zone, the lines' fields with their source; of one that is no JSON, or too long, its time and `raw`.
     `until`: where it took too long, the time up to which was searched; "": all was. `refused`: why nothing was searched.
     `damaged`: lines that are no JSON, by log; `unreadable`: what can't be read, or in part only.
     """
 
     lines: list[LineText]
+    records: list[dict[str, Any]]
     total: int
     damaged: dict[str, int]
     unreadable: list[str]
@@ -99,13 +105,15 @@ class Search:
         try:
             lines.extend(merged(self._readers, wanted))
         except _OutOfTimeError as error:
-            until = time_text(error.time, self._zone)
+            until = error.time if self._zone is None else time_text(error.time, self._zone)
         except OSError as error:
             self._unreadable.append(f"{error.filename or 'a log'}: {error.strerror or error}")
             until = "a log that can't be read"
         torn = [f"{path}: torn, read in part" for reader in self._readers for path in reader.damaged]
+        zone = self._zone
         return Found(
-            lines=[_short(line_text(line, self._zone)) for line in lines],
+            lines=[] if zone is None else [_short(line_text(line, zone)) for line in lines],
+            records=[_record(line) for line in lines] if zone is None else [],
             total=wanted.found,
             damaged=dict(wanted.damaged),
             unreadable=[*self._unreadable, *torn],
@@ -119,8 +127,8 @@ class Search:
             reader.close()
 
     @property
-    def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self._request["zone"])
+    def _zone(self) -> ZoneInfo | None:
+        return ZoneInfo(self._request["zone"]) if self._request["zone"] else None
 
     def _deadline(self) -> Callable[[], bool]:
         end_s = self._clock_s() + self._request["budget_s"]
@@ -163,9 +171,15 @@ def _short(line: LineText) -> LineText:
     return line._replace(session=line.session[:TEXT_MAX], event=line.event[:TEXT_MAX], rest=rest, trace=trace)
 
 
+def _record(line: Line) -> dict[str, Any]:
+    if line.fields is None or len(line.raw) > RAW_MAX:
+        return {"source": line.source, "time": line.time, "raw": line.raw[:RAW_MAX].decode("utf-8", "replace")}
+    return {"source": line.source, **line.fields}
+
+
 def refusal(why: str) -> Found:
     """Return the answer to what can't be searched."""
-    return Found(lines=[], total=0, damaged={}, unreadable=[], until="", refused=why)
+    return Found(lines=[], records=[], total=0, damaged={}, unreadable=[], until="", refused=why)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ HEAD_S: Final = 10.0  # a request's line and fields come within it
 STUCK_S: Final = 30.0  # an answer of which nothing is taken for so long is given up
 BACKLOG: Final = 128
 KEEP_ALIVE_S: Final = 15
-CLOSING_S: Final = 2
+CLOSING_S: Final = 1  # what is asked for when it ends is answered within it, or not at all
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ OFF: Final = (
     "Halt, resume and flatten are off on these pages: dashboard.controls = true, and beginning the pages again, enables them."
     " `myquant halt`, `myquant resume` and `myquant flatten` work all the same."
 )
-LOOKS_ONLY: Final = "Who may only look halts, resumes and flattens nothing: log in with the operator's password."
 REAL: Final = "REAL ORDERS"
 SIMULATED: Final = "Simulated orders"
 AGAIN: Final = "Look again"
@@ -67,7 +66,10 @@ def check(controls: Controls, views: Sequence[SessionView], asked: Asked) -> Non
 async def carry_out(
     frame: Frame, views: Sequence[SessionView], asked: Asked, reason: str
 ) -> tuple[list[str], list[str]]:
-    """Ask each session, all at once; return what they have answered, and what is wrong."""
+    """Ask each session, all at once, where he who looks may still; return what they have answered, and what is wrong."""
+    if why := why_not(frame):
+        frame.note_act(f"{asked.action} refused", sessions=list(asked.previews), why=why)
+        return [], [why]
 
     async def one(view: SessionView) -> tuple[str, bool]:
         frame.note_act(asked.action, session=view.name, reason=reason)
@@ -84,10 +86,8 @@ async def carry_out(
 
 
 def why_not(frame: Frame) -> str:
-    """Return why nothing can be done to a session here; "": it can."""
-    if not frame.site.loaded.config.dashboard.controls:
-        return OFF
-    return "" if frame.can_act else LOOKS_ONLY
+    """Return why nothing can be done to a session here now; "": it can."""
+    return frame.why_not() if frame.site.loaded.config.dashboard.controls else OFF
 
 
 def build_controls(frame: Frame, view_of: Callable[[], SessionView | None]) -> None:
@@ -141,6 +141,9 @@ class _Place:
 
     def ask(self, action: str) -> None:
         """Show what an action will do, and ask for it."""
+        if why := why_not(self._frame):
+            self._say(Cell(why, style="failed"))
+            return
         try:
             self._show(asked_of(self._frame.site.controls, self._views_of(), cast("Action", action)))
         except MyquantError as error:

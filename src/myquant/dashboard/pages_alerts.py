@@ -39,7 +39,6 @@ from myquant.monitor.alert_list import NOTE_MAX, acknowledge
 from myquant.monitor.finding import SEVERITIES
 from myquant.results.text import counted
 
-LOOKS_ONLY: Final = "Who may only look acknowledges and tests nothing: log in with the operator's password."
 ALL: Final = ""  # for the key of an alert
 
 _log = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ class _Alerts:
     def __init__(self, frame: Frame, look: AlertLook, query: HistoryQuery) -> None:
         self._frame, self._look, self._query = frame, look, query
         self._shown: object = None
-        why_not = "" if frame.can_act else LOOKS_ONLY
+        why_not = frame.why_not()
         self._said = LiveText("p", "said")
         self._said.element.props("role=status aria-live=polite")
         acknowledges = RowAction("Acknowledge", "alert", self._ask, why_not)
@@ -150,6 +149,8 @@ class _Alerts:
     async def _acknowledge(self, numbers: Sequence[int], note: str) -> str:
         """Acknowledge alerts; return why not, "" where that was done."""
         look = self._look
+        if why := self._frame.why_not():
+            return why
         try:
             noted = await asyncio.to_thread(acknowledge, look.folder, numbers, note, time.time_ns())
         except MyquantError as error:
@@ -191,8 +192,7 @@ class _Test:
         names = ", ".join(test.names) or "none"
         ui.label(f"Channels of the settings that the pages were begun with: {names}. Their addresses are not shown.")
         with ui.element("div").classes("actions"):
-            why_not = "" if frame.can_act else LOOKS_ONLY
-            action_button(RowAction("Send a test message", "", self._begin, why_not), ALL)
+            action_button(RowAction("Send a test message", "", self._begin, frame.why_not()), ALL)
         self._said = LiveText("p", "said")
         self._said.element.props("role=status aria-live=polite")
         self._lines = ui.element("ul")
@@ -200,7 +200,7 @@ class _Test:
         frame.each_update.append(self._show)
 
     def _begin(self, _key: str) -> None:
-        why_not = self._test.begin(when(time.time_ns(), self._frame.zone), self._frame.who)
+        why_not = self._frame.why_not() or self._test.begin(when(time.time_ns(), self._frame.zone), self._frame.who)
         self._frame.note_act("channels tested", why_not=why_not)
         if why_not:
             ui.notify(why_not)

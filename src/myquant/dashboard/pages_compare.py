@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from nicegui import ui
 
+from myquant.dashboard.charts import Palette
 from myquant.dashboard.components import Cell, Facts, LiveTable, heading, light, pnl
 from myquant.dashboard.figures import duration, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame
 from myquant.dashboard.pages_evidence import WAIT_S, colours_of
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
-from myquant.dashboard.runs_charts import RunColours, equity_chart
+from myquant.dashboard.runs_charts import equity_chart
 from myquant.dashboard.runs_compare import Comparison, compare_runs, figure_text
 from myquant.dashboard.runs_journal import StageTimes
 from myquant.dashboard.runs_read import RunTrade, read_content
@@ -63,7 +64,7 @@ def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:
     return compare_runs(read_content(a.key, a.entry), read_content(b.key, b.entry))
 
 
-async def _fill(frame: Frame, box: ui.element, keys: tuple[str, str], colours: RunColours) -> None:
+async def _fill(frame: Frame, box: ui.element, keys: tuple[str, str], palette: Palette) -> None:
     a, b = map(frame.site.runs.book.find, keys)
     found: Comparison | None = None
     problem = "One of these runs is not there: choose two from the list."
@@ -78,10 +79,10 @@ async def _fill(frame: Frame, box: ui.element, keys: tuple[str, str], colours: R
             ui.label(problem)
             ui.link("All runs", "/runs")
             return
-        _show(found, frame, colours)
+        _show(found, frame, palette)
 
 
-def _show(found: Comparison, frame: Frame, colours: RunColours) -> None:
+def _show(found: Comparison, frame: Frame, palette: Palette) -> None:
     Facts().show(
         {
             "A": Cell(found.a, run_url(found.a)),
@@ -97,7 +98,7 @@ def _show(found: Comparison, frame: Frame, colours: RunColours) -> None:
                 with ui.element("li"):
                     ui.label(note)
     _part("Figures", found, "figures", lambda: _figures(found))
-    _part("P&L and drawdown", found, "equity", lambda: _curves(found, colours))
+    _part("P&L and drawdown", found, "equity", lambda: _curves(found, palette))
     _part("Trades", found, "trades", lambda: _trades(found, frame))
     _part("Settings that differ", found, "settings", lambda: _settings(found))
     _part("Latency by stage", found, "latency", lambda: _latency(found))
@@ -128,9 +129,9 @@ def _figures(found: Comparison) -> None:
     _table(FIGURES, "Headline figures", rows)
 
 
-def _curves(found: Comparison, colours: RunColours) -> None:
+def _curves(found: Comparison, palette: Palette) -> None:
     if found.curves is not None:
-        ui.echart(equity_chart(found.curves, colours)).classes("chart").style("height: 440px; width: 100%")
+        ui.echart(equity_chart(found.curves, palette)).classes("chart").style("height: 440px; width: 100%")
 
 
 def _trades(found: Comparison, frame: Frame) -> None:

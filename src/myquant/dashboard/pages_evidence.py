@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 from fastapi import Request
 from nicegui import ui
 
+from myquant.dashboard.charts import DARK, LIGHT, Palette
 from myquant.dashboard.components import Facts, LiveTable, Row, heading, light
 from myquant.dashboard.frame import THEME, THEMES, Frame, Site, page_frame
 from myquant.dashboard.runs import ListedRun
-from myquant.dashboard.runs_charts import DARK, LIGHT, RunColours, share_chart
+from myquant.dashboard.runs_charts import share_chart
 from myquant.dashboard.runs_evidence import Evidence, Optimisation, VerdictLine, read_evidence
 from myquant.dashboard.runs_show import gate_light
 from myquant.errors import MyquantError
@@ -46,8 +47,8 @@ def evidence_url(key: str) -> str:
     return f"/evidence?{urlencode({'run': key})}"
 
 
-async def colours_of(request: Request) -> RunColours:
-    """Return the colours of pictures: those of the theme that was chosen, else of the one that the browser shows."""
+async def colours_of(request: Request) -> Palette:
+    """Return the palette of pictures: those of the theme that was chosen, else of the one that the browser shows."""
     theme = request.cookies.get(THEME, "")
     if theme not in THEMES:
         with suppress(TimeoutError):
@@ -73,7 +74,7 @@ def register(site: Site) -> None:
             timer = ui.timer(WAIT_S, begin)
 
 
-async def _fill(frame: Frame, box: ui.element, key: str, colours: RunColours) -> None:
+async def _fill(frame: Frame, box: ui.element, key: str, palette: Palette) -> None:
     book = frame.site.runs.book
     rows = [row for row in book.rows if row.entry.kind == MEASURED and row.entry.state == DONE]
     chosen = book.find(key) if key else (rows[0] if rows else None)
@@ -92,13 +93,13 @@ async def _fill(frame: Frame, box: ui.element, key: str, colours: RunColours) ->
             return
         _others(rows, chosen)
         heading(f"Baseline {chosen.key}")
-        _show(found, colours)
+        _show(found, palette)
 
 
-def _show(found: Evidence, colours: RunColours) -> None:
+def _show(found: Evidence, palette: Palette) -> None:
     _facts(found)
     heading("The gate's verdicts")
-    ui.echart(share_chart(found.verdicts, colours)).classes("chart").style("height: 280px; width: 100%")
+    ui.echart(share_chart(found.verdicts, palette)).classes("chart").style("height: 280px; width: 100%")
     with ui.element("div").classes("cards"):
         LiveTable(VERDICTS, "Verdicts").show([verdict_row(line) for line in found.verdicts])
     heading("Optimisations that were tried")

@@ -25,7 +25,6 @@ TICKED_MAX: Final = 60  # logs that can be ticked; others by the address
 
 def register(site: Site) -> None:
     """Serve the page."""
-    searches = Searches()
 
     @ui.page("/logs")
     async def logs(request: Request) -> None:
@@ -38,7 +37,7 @@ def register(site: Site) -> None:
         sources = await asyncio.to_thread(sources_in, site.directories, site.state.parent)
         with page_frame(site, request, "Logs") as frame:
             _form(query, sources)
-            _Results(frame, searches, query, sources, problem)
+            _Results(frame, site.searches, query, sources, problem)
 
 
 def _form(query: LogQuery, sources: list[Source]) -> None:

@@ -92,7 +92,9 @@ class _Verdict:
         frame.each_update.append(self.show)
 
     def _ask(self) -> None:
-        if not self._frame.site.runs.verdicts.ask(self._row.folder):
+        if why := self._frame.why_not():
+            ui.notify(why)
+        elif not self._frame.site.runs.verdicts.ask(self._row.folder):
             ui.notify("It can't be made: the session runs, or has no journal.")
         self.show()
 

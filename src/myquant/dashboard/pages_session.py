@@ -57,12 +57,11 @@ class Found(NamedTuple):
 
 def register(site: Site) -> None:
     """Serve the page."""
-    traces = Traces()
 
     @ui.page("/session/{name:path}")
     def session(request: Request, name: str) -> None:
         with page_frame(site, request, f"Session {name}") as frame:
-            build_session(frame, name, traces, request.cookies.get(THEME, ""))
+            build_session(frame, name, site.traces, request.cookies.get(THEME, ""))
 
 
 def build_session(frame: Frame, name: str, traces: Traces, theme: str) -> None:

@@ -1,10 +1,11 @@
 """Pictures of runs as options for ECharts, plain dictionaries: lines differ by their dashes, marks by their shapes, all have names."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from myquant.dashboard.charts import Palette
 from myquant.dashboard.runs_compare import Curve, Curves
 from myquant.dashboard.runs_evidence import VerdictLine
 from myquant.results.charts import local_ms
@@ -13,28 +14,12 @@ from myquant.results.text import SECOND_NS
 Options = dict[str, Any]
 
 
-class RunColours(NamedTuple):
-    """Colours of a theme; each has a contrast of 4.5 or more with `background`."""
-
-    background: str
-    ink: str
-    quiet: str
-    grid: str
-    a: str
-    b: str
-    limit: str
-
-
-LIGHT: Final = RunColours("#ffffff", "#17202a", "#4a5765", "#c3ccd5", "#0b4f9e", "#8a4b00", "#a8161c")
-DARK: Final = RunColours("#11161c", "#e8edf2", "#a9b6c3", "#3b4855", "#8cc1ff", "#ffb75e", "#ff8f8a")
-
-
-def equity_chart(curves: Curves, colours: RunColours) -> Options:
+def equity_chart(curves: Curves, palette: Palette) -> Options:
     """Return P&L and, below it on the same axis, the drawdown of both runs: A solid, B dashed."""
     text = "P&L and drawdown of A (solid) and B (dashed) over time. The figures above have their ends."
     axis = "hours since the first point" if curves.is_since_start else f"time ({curves.time_zone})"
-    clock = _axis(axis, colours) | {"type": "value" if curves.is_since_start else "time"}
-    sides = (("A", curves.a, colours.a, "solid"), ("B", curves.b, colours.b, "dashed"))
+    clock = _axis(axis, palette) | {"type": "value" if curves.is_since_start else "time"}
+    sides = (("A", curves.a, palette.price, "solid"), ("B", curves.b, palette.warn, "dashed"))
     lines = []
     for name, curve, colour, dash in sides:
         at = _places(curve, curves)
@@ -42,14 +27,14 @@ def equity_chart(curves: Curves, colours: RunColours) -> Options:
         drawdown = _line(f"{name}: drawdown", at, [-each / 100 for each in curve.drawdown], colour, dash)
         lines += [pnl, drawdown | {"xAxisIndex": 1, "yAxisIndex": 1}]
     return {
-        **_base(text, colours),
+        **_base(text, palette),
         "useUTC": True,
         "grid": [
             {"left": 84, "right": 24, "top": 48, "height": "46%"},
             {"left": 84, "right": 24, "top": "66%", "height": "15%"},
         ],
         "xAxis": [clock | {"name": ""}, clock | {"gridIndex": 1}],
-        "yAxis": [_axis("P&L, Rs", colours), _axis("Drawdown, Rs", colours) | {"gridIndex": 1, "splitNumber": 2}],
+        "yAxis": [_axis("P&L, Rs", palette), _axis("Drawdown, Rs", palette) | {"gridIndex": 1, "splitNumber": 2}],
         "dataZoom": [
             {"type": "inside", "xAxisIndex": [0, 1]},
             {"type": "slider", "xAxisIndex": [0, 1], "height": 18, "bottom": 4},
@@ -58,13 +43,13 @@ def equity_chart(curves: Curves, colours: RunColours) -> Options:
     }
 
 
-def share_chart(lines: Sequence[VerdictLine], colours: RunColours) -> Options:
+def share_chart(lines: Sequence[VerdictLine], palette: Palette) -> Options:
     """Return the share of each component with its interval and its limit, those that were measured."""
     known = [line for line in lines if line.share is not None]
     names = [f"{line.component}: {line.verdict}" for line in known]
     marks: dict[str, tuple[str, str, list[float]]] = {
-        "share": ("circle", colours.a, [line.share or 0.0 for line in known]),
-        "limit": ("diamond", colours.limit, [line.limit for line in known]),
+        "share": ("circle", palette.price, [line.share or 0.0 for line in known]),
+        "limit": ("diamond", palette.bad, [line.limit for line in known]),
     }
     intervals = [
         {
@@ -72,8 +57,8 @@ def share_chart(lines: Sequence[VerdictLine], colours: RunColours) -> Options:
             "type": "line",
             "symbol": "rect",
             "symbolSize": [2, 12],
-            "lineStyle": {"width": 2, "color": colours.a},
-            "itemStyle": {"color": colours.a},
+            "lineStyle": {"width": 2, "color": palette.price},
+            "itemStyle": {"color": palette.price},
             "data": [[line.low, place], [line.high, place]],
         }
         for place, line in enumerate(known)
@@ -91,10 +76,10 @@ def share_chart(lines: Sequence[VerdictLine], colours: RunColours) -> Options:
     ]
     text = "Share of a tick's time by component, with its interval and the limit. The table has the figures."
     return {
-        **_base(text, colours),
+        **_base(text, palette),
         "grid": {"left": 16, "right": 32, "top": 48, "bottom": 40, "containLabel": True},
-        "xAxis": _axis("percent", colours) | {"type": "value", "min": 0},
-        "yAxis": _axis("", colours) | {"type": "category", "data": names},
+        "xAxis": _axis("percent", palette) | {"type": "value", "min": 0},
+        "yAxis": _axis("", palette) | {"type": "category", "data": names},
         "series": [*intervals, *scatters],
     }
 
@@ -108,26 +93,26 @@ def _places(curve: Curve, curves: Curves) -> list[float]:
     return found
 
 
-def _base(text: str, colours: RunColours) -> Options:
+def _base(text: str, palette: Palette) -> Options:
     return {
-        "backgroundColor": colours.background,
-        "textStyle": {"color": colours.ink},
+        "backgroundColor": palette.ground,
+        "textStyle": {"color": palette.ink},
         "animation": False,
         "aria": {"enabled": True, "label": {"description": text}},
-        "legend": {"top": 4, "type": "scroll", "textStyle": {"color": colours.ink}},
+        "legend": {"top": 4, "type": "scroll", "textStyle": {"color": palette.ink}},
         "tooltip": {"trigger": "axis", "confine": True},
     }
 
 
-def _axis(name: str, colours: RunColours) -> Options:
+def _axis(name: str, palette: Palette) -> Options:
     return {
         "name": name,
         "nameLocation": "end" if name.endswith("Rs") else "middle",
         "nameGap": 12 if name.endswith("Rs") else 26,
-        "nameTextStyle": {"color": colours.quiet},
-        "axisLabel": {"color": colours.ink, "hideOverlap": True},
-        "axisLine": {"lineStyle": {"color": colours.quiet}},
-        "splitLine": {"lineStyle": {"color": colours.grid}},
+        "nameTextStyle": {"color": palette.quiet},
+        "axisLabel": {"color": palette.ink, "hideOverlap": True},
+        "axisLine": {"lineStyle": {"color": palette.quiet}},
+        "splitLine": {"lineStyle": {"color": palette.grid}},
     }
 
 

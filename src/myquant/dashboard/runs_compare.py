@@ -165,13 +165,13 @@ def _notes(a: RunContent, b: RunContent) -> Iterator[str]:
         ("symbols", _listed(a.entry.symbols), _listed(b.entry.symbols)),
     ):
         if one != other:
-            yield f"the {name} differ: {one or 'not known'} in A, {other or 'not known'} in B"
+            yield f"{name}: {one or 'not known'} in A, {other or 'not known'} in B"
     for name, one, other in (
         ("ticks", a.input_hash, b.input_hash),
         ("engines", a.entry.engine_hash, b.entry.engine_hash),
     ):
         if one is not None and other is not None and one != other:
-            yield f"the {name} differ: {one[:8]} in A, {other[:8]} in B"
+            yield f"{name}: {one[:8]} in A, {other[:8]} in B"
     for side in (a, b):
         if side.entry.state not in ("done", "stopped"):
             yield f"{side.key} is {side.entry.state}{f': {side.entry.reason}' if side.entry.reason else ''}"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
 from myquant.brokers.secrets import Redactor
 from myquant.config.loading import LoadedConfig
+from myquant.config.watching import HIDDEN
 from myquant.dashboard import (
     pages_alerts,
     pages_compare,
@@ -36,8 +36,10 @@ from myquant.dashboard.guard import ENTER, Guard
 from myquant.dashboard.login import login_router
 from myquant.dashboard.opening import Opening, listen, open_for, server_config
 from myquant.dashboard.runs_watch import RunsWatch
+from myquant.dashboard.serving import Server
 from myquant.dashboard.watch import Watch
 from myquant.monitor.folder import monitor_folder
+from myquant.monitor.loop import Log
 from myquant.session.log import SessionLog, open_log
 from myquant.session.log_files import bounds_of
 
@@ -53,6 +55,7 @@ PAGES: Final = (
     pages_evidence,
     pages_execution,
 )
+MORE_LINKS: Final = "`myquant dashboard link`"
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<path d='M3 26 12 12l7 8L29 5' fill='none' stroke='#0b4f9e' stroke-width='4'/></svg>"
@@ -60,9 +63,16 @@ FAVICON: Final = (
 
 
 def run_dashboard(
-    loaded: LoadedConfig, directories: Sequence[Path], environ: Mapping[str, str], say: Callable[[str], None]
+    loaded: LoadedConfig,
+    directories: Sequence[Path],
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    *,
+    is_read: bool = True,
 ) -> None:
-    """Serve the pages until SIGTERM or SIGINT. `say`: tells who sits there where they are, and a link that lets him in.
+    """Serve the pages until SIGTERM or SIGINT. `say`: tells who sits there where they are, and how to come in.
+
+    `is_read`: a person reads what it says, so it may say a link; else nobody would see it, but whoever finds it in a log.
 
     Raises ConfigError for settings that can't be followed, MyquantError where it can't listen or another process serves the pages.
     """
@@ -77,10 +87,19 @@ def run_dashboard(
             card = DashboardCard(host, port, os.getpid(), opening.token, settings.tls_certificate)
             door = Door(settings, opening.token, log)
             served = make_site(loaded, directories, state, door, log, environ, url=card.url)
-            server = uvicorn.Server(server_config(Guard(served, door), opening))
+
+            def give_up() -> None:
+                log.warning("left, though something was under way")
+                log.close()
+                holder.close()
+
+            server = Server(server_config(Guard(served, door), opening), give_up)
             holder.show(card)
-            _greet(opening, card, door, log, say)
-            server.run(sockets=[listening])
+            _greet(opening, card, door, log, say, is_read=is_read)
+            try:
+                server.run(sockets=[listening])
+            finally:
+                server.close()
             log.info("left")
         finally:
             log.close()
@@ -91,7 +110,7 @@ def make_site(
     directories: Sequence[Path],
     state: Path,
     door: Door,
-    log: SessionLog,
+    log: Log,
     environ: Mapping[str, str],
     *,
     url: str,
@@ -100,7 +119,9 @@ def make_site(
     watch = Watch(loaded, directories, state, log)
     runs = RunsWatch(loaded, directories, state, lambda: watch.views, log)
     site = Site(loaded, directories, state, watch, runs, door)
-    app = make_app(door, MonitorFacts(watch.monitor, loaded, state, environ), site.controls, lambda: url)
+    app = make_app(
+        door, MonitorFacts(watch.monitor, loaded, state, environ, runs, site.searches), site.controls, lambda: url
+    )
     app.include_router(login_router(door))
     app.router.lifespan_context = _looking(site)
     for page in PAGES:
@@ -119,13 +140,13 @@ def _looking(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None
         yield
         end.set()
         await asyncio.gather(*tasks)
-        site.watch.close()
+        await site.close()
 
     return looking
 
 
 def _open_log(loaded: LoadedConfig, folder: Path, token: str) -> SessionLog:
-    redactor = Redactor([token])
+    redactor = Redactor([token, *(each for name in HIDDEN if (each := str(loaded.values[name])))])
     folder.mkdir(0o700, parents=True, exist_ok=True)
     return open_log(
         folder,
@@ -138,10 +159,17 @@ def _open_log(loaded: LoadedConfig, folder: Path, token: str) -> SessionLog:
     )
 
 
-def _greet(opening: Opening, card: DashboardCard, door: Door, log: SessionLog, say: Callable[[str], None]) -> None:
+def _greet(
+    opening: Opening, card: DashboardCard, door: Door, log: SessionLog, say: Callable[[str], None], *, is_read: bool
+) -> None:
     for each in opening.warnings:
         log.warning(each, host=card.host)
     log.info("serving", host=card.host, port=card.port)
     say(f"dashboard: {card.url}")
-    if not door.has_passwords:
-        say(f"dashboard, lets one browser in: {card.url}{ENTER}?key={door.links.make(Role.OPERATOR)}")
+    if door.has_passwords:
+        say(f"dashboard: log in there with the password, or by a link: {MORE_LINKS}")
+    elif is_read:
+        say(f"dashboard, open this to come in (once, within ten minutes; more: {MORE_LINKS}):")
+        say(f"  {card.url}{ENTER}?key={door.links.make(Role.OPERATOR)}")
+    else:
+        say(f"dashboard: a link that lets a browser in: {MORE_LINKS}")

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from nicegui import Event
+
 from myquant.config.loading import LoadedConfig
 from myquant.monitor.expected import Expected
 from myquant.monitor.faults import Around, Memory
@@ -33,6 +35,7 @@ class Watch:
         monitor: what looks; its `views` and `findings` are those of the last look.
         looked_ns: when that was, the machine's clock; 0: not yet.
         is_told: whether a monitor runs that tells people.
+        looked: happens after each look; pages that are open subscribe to it.
     """
 
     def __init__(self, loaded: LoadedConfig, directories: Sequence[Path], monitor_folder: Path, log: Log) -> None:
@@ -41,6 +44,7 @@ class Watch:
         self.monitor = Monitor(directories, settings, judge=judged, alerting=self._take, log=log)
         self.looked_ns = 0
         self.is_told = False
+        self.looked: Event[[]] = Event()
         self._folder = monitor_folder
 
     @property
@@ -71,6 +75,7 @@ class Watch:
     def _note_look(self) -> None:
         self.looked_ns = time.time_ns()
         self.is_told = is_taken(self._folder)
+        self.looked.emit()
 
     def _take(self, _findings: Sequence[Finding], _news: Sequence[News]) -> None:
         """Take what was found: pages show it, and nobody is told."""

@@ -26,7 +26,7 @@ PLAIN: Final = {
     "pipeline.tick_line_every": "100",
 }
 # Sections that change neither the work of a tick nor the decisions.
-NOT_WORKLOAD: Final = ("pipeline.", "evidence.", "results.", "angelone.")
+NOT_WORKLOAD: Final = ("pipeline.", "evidence.", "results.", "angelone.", "dashboard.")
 
 
 @dataclass(frozen=True)

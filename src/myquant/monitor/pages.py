@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from myquant.monitor.loop import Log
+from myquant.monitor.tied import tied
 
 SECOND_NS: Final = 10**9
-TIED: Final = (sys.executable, "-m", "myquant.monitor.tied")
 BAD_SETTINGS: Final = 2  # the exit code of a process that can't begin as it is configured
 AGAIN_S: Final = (1.0, 60.0)  # from its end to its next start: at first, doubled each time, and at most
 UP_NS: Final = 5 * SECOND_NS  # one that has lived for so long serves
@@ -29,6 +28,7 @@ LINES_MAX: Final = 100  # of its lines a minute are logged; the others are count
 LINE_MAX: Final = 1_000  # characters
 MINUTE_NS: Final = 60 * SECOND_NS
 _LINK: Final = re.compile(r"(\b\w+://[^\s?#]*)[?#]\S+")  # what follows may be a key
+_SHOWN: Final = re.compile(r"^dashboard\b|\b\w+://")  # where the pages are, and how to come in
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pages:
         command: of the process.
         log: of the monitor, which gets its lines.
         hide: hides secrets in a line.
-        show: shows a line as it is to a person who sits there; of lines with a link whose end the log must not have.
+        show: shows a line as it is to a person who sits there; of those that say where the pages are, whose end the log must not have.
         mono_ns, wall_ns: the clocks.
         again_s: from an end to the next start, at first and at most.
 
@@ -123,7 +123,7 @@ class Pages:
         try:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(*TIED, str(os.getpid()), *self._command),
+                    *tied(self._command),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=writing,  # no pipe of asyncio's: those that it may leave behind would keep its end from being seen
                     stderr=writing,
@@ -166,7 +166,7 @@ class Pages:
             self._left_out += 1
         else:
             self._log.info("pages", said=hidden)
-            if _LINK.search(line):
+            if _SHOWN.search(line):
                 self._show(line[:LINE_MAX])
         return hidden
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
 import myquant
+from myquant.monitor.tied import tied
 from myquant.monitor.view import SessionView
 from myquant.session.operator import put_private
 
@@ -113,7 +114,7 @@ class ReplayWatch:
 
 
 class QuietProcess:
-    """A command in a process of its own that gives way to all others, without this one's secrets. `output`: what it prints goes there."""
+    """A command in a process of its own that gives way to all others and ends with this one, without this one's secrets. `output`: what it prints goes there."""
 
     def __init__(self, command: Sequence[str], output: Path) -> None:
         output.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
@@ -121,7 +122,7 @@ class QuietProcess:
         os.fchmod(descriptor, FILE_MODE)  # one that is there has another mode perhaps
         self._output: IO[Any] = os.fdopen(descriptor, "w+b")
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
-            command,
+            tied(command),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.DEVNULL,

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from myquant.config.kinds import write as write_value
+from myquant.config.layers import VARIABLE_PREFIX
 from myquant.config.loading import LoadedConfig
-from myquant.config.watching import WATCHING, MonitorSettings
+from myquant.config.watching import HIDDEN, WATCHING, MonitorSettings
 from myquant.errors import ConfigError, cannot_write
 
 FOLDER: Final = Path(__file__).with_name("files")
@@ -48,23 +49,38 @@ class Installation(NamedTuple):
     cache: Path
     config_files: tuple[Path, ...] = ()
     assignments: tuple[str, ...] = ()  # of settings, as given on a command line
+    hidden: tuple[str, ...] = ()  # lines of variables, which only a secret file may have
 
 
 def monitor_options(loaded: LoadedConfig, files: Sequence[Path], assignments: Sequence[str]) -> tuple[str, ...]:
     """Return the assignments that a monitor started elsewhere needs to have the same settings.
 
-    Those that were given, after those of the environment that are about watching; what `files` say it reads itself.
+    Those that were given, after those of the environment that are about watching; what `files` say it reads itself, and what
+    is hidden is in `hidden_variables`.
     """
     read = {"default", "--set", *map(str, files)}
     of_environment = [
-        name for name, origin in loaded.origins.items() if name.split(".")[0] in WATCHING and origin not in read
+        name
+        for name, origin in loaded.origins.items()
+        if name.split(".")[0] in WATCHING and name not in HIDDEN and origin not in read
     ]
-    return (*(f"{name}={write_value(loaded.values[name])}" for name in of_environment), *assignments)
+    given = [each for each in assignments if each.partition("=")[0].strip() not in HIDDEN]
+    return (*(f"{name}={write_value(loaded.values[name])}" for name in of_environment), *given)
+
+
+def hidden_variables(loaded: LoadedConfig, files: Sequence[Path]) -> tuple[str, ...]:
+    """Return the lines of the environment that hidden settings come by which no file of `files` has."""
+    read = {"default", *map(str, files)}
+    return tuple(
+        f"{VARIABLE_PREFIX}{name.replace('.', '__').upper()}='{loaded.values[name]}'"  # quoted: a shell reads it, too
+        for name in HIDDEN
+        if loaded.origins[name] not in read
+    )
 
 
 def render(monitor: MonitorSettings, installation: Installation, token: str) -> dict[str, str]:
     """Return every file's text by its name, filled in. Raises ConfigError for a path that a unit can't name."""
-    values = {**_of_settings(monitor), "token": token}
+    values = {**_of_settings(monitor), "token": token, "hidden": "".join(f"\n{line}" for line in installation.hidden)}
     in_units = {**values, **_of_installation(installation)}
     in_units["common"] = _fill(_read(COMMON), in_units)
     return {

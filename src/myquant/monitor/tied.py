@@ -7,9 +7,15 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 SET_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2); it outlasts exec
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """Return the words that begin a command which ends with this process. It must be begun by a thread that lasts: the first."""
+    return [sys.executable, "-P", "-m", "myquant.monitor.tied", str(os.getpid()), *command]
 
 
 def become(parent: int, command: list[str]) -> None:

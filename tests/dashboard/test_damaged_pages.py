@@ -11,6 +11,7 @@ from dashboard.doors import Clock
 from monitor.made_views import MONO, SYMBOL, held, view
 from monitor.told import IST
 from monitor.watched import put_session
+from myquant.dashboard import session_orders
 from myquant.dashboard.components import Cell
 from myquant.dashboard.controls import DAMAGED, Controls
 from myquant.dashboard.figures import moment
@@ -20,6 +21,7 @@ from myquant.dashboard.pages_session import facts_of
 from myquant.dashboard.runs_read import read_content
 from myquant.dashboard.session_orders import foreign_cells
 from myquant.execution.beside import Held
+from myquant.execution.life import OrderLife, Stamp
 from myquant.execution.reading import begin_reading
 from myquant.monitor.view import SessionView
 from myquant.results.index import RunEntry
@@ -91,3 +93,35 @@ def test_before_the_first_look_nothing_is_green() -> None:
     assert looked_light((), 1_759_463_100 * NS, IST) == Cell("● ok, as of 09:15:00 IST", style="ok")
     late = looked_light((), 1_759_463_100 * NS, IST, is_late=True)
     assert late == Cell("■ LATE, looks do not come in time: as of 09:15:00 IST", style="failed")
+
+
+class Shown:
+    """A table that keeps what it was told to show."""
+
+    def __init__(self) -> None:
+        self.rows: list[object] = []
+
+    def show(self, rows: list[object]) -> None:
+        self.rows = rows
+
+
+@pytest.mark.parametrize("at_once", [0, 1])
+def test_many_orders_are_summed_up_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(session_orders, "AT_ONCE_MAX", at_once)
+    reading = begin_reading(put_session(tmp_path / "monday", symbols=(SYMBOL,)))
+    life = OrderLife(1, 0, SYMBOL, 1, 75, "entry", states=[("sent", Stamp(1, 1, 1))])
+    reading.lives.orders[1] = life
+    part, table = object.__new__(session_orders.OrdersPart), Shown()
+    part._making, part._summed, part._totals = None, (), table  # type: ignore[assignment]
+    part._sum_up(reading, (1,))
+    if not at_once:
+        making = part._making
+        assert making is not None
+        assert table.rows == []
+        making.result(30)
+        part._sum_up(reading, (1,))
+    assert [part._making] == [None]
+    assert table.rows == session_orders.total_rows(reading)
+    assert len(table.rows) == 2

@@ -1,6 +1,7 @@
 """A session's orders on its page: each order's life and what it cost, what they come to, and what the broker has besides."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from myquant.results.text import label, signed, whole
 ORDERS_MAX: Final = 100  # in the table, the newest
 SLIPS_MAX: Final = 1000  # in the picture, likewise
 FOREIGN_MAX: Final = 100
+AT_ONCE_MAX: Final = 300  # orders that are summed up in 15 ms
 LONG: Final = "max-height: 28rem; overflow-y: auto"
 CHART_STYLE: Final = "width: 100%; height: 300px"
 ORDERS: Final = (
@@ -32,6 +34,8 @@ TOTALS: Final = (
 )  # fmt: skip
 FOREIGN: Final = ("When", "What", "Instrument", "#Units", "#For, Rs", "Known by")
 
+_BESIDE: Final = ThreadPoolExecutor(1, "totals")
+
 
 class OrdersPart:
     """Orders of a session, for its page: made once, then shown where something is new."""
@@ -39,6 +43,8 @@ class OrdersPart:
     def __init__(self, name: str, zone: ZoneInfo) -> None:
         self._zone = zone
         self._shown: tuple[object, ...] = ()
+        self._summed: tuple[object, ...] = ()
+        self._making: Future[list[Row]] | None = None
         self._chart: ui.echart | None = None
         heading("Orders")
         with ui.element("div").classes("cards").style(LONG):
@@ -69,6 +75,7 @@ class OrdersPart:
             len(lives.orders), sum(len(each.states) + len(each.fills) + each.changes_made for each in lives.orders.values()),
             len(lives.foreign), len(reading.told), len(reading.held), len(reading.shadow),
         )  # fmt: skip
+        self._sum_up(reading, stand)
         if stand == self._shown:
             return
         self._shown = stand
@@ -79,9 +86,21 @@ class OrdersPart:
             else "Delays go by the machine's clock. The shadow is the simulated exchange, told the same orders and ticks."
         )
         self._orders.show(order_rows(reading, self._zone))
-        self._totals.show(total_rows(reading))
         self._foreign.show(foreign_cells(reading, self._zone))
         self._draw(slippage_chart(slips_of(reading), self._zone, palette))
+
+    def _sum_up(self, reading: Reading, stand: tuple[object, ...]) -> None:
+        """Show what orders come to: at once of a few; many are summed up beside the pages' loop, one time after the other."""
+        if self._making is not None:
+            if self._making.done():
+                self._totals.show(self._making.result())
+                self._making = None
+        elif stand != self._summed:
+            self._summed = stand
+            if len(reading.lives.orders) <= AT_ONCE_MAX:
+                self._totals.show(total_rows(reading))
+            else:
+                self._making = _BESIDE.submit(total_rows, reading)
 
     def _draw(self, options: Options) -> None:
         if self._chart is None:

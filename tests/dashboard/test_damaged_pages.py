@@ -114,7 +114,7 @@ def test_many_orders_are_summed_up_beside_the_loop(
     life = OrderLife(1, 0, SYMBOL, 1, 75, "entry", states=[("sent", Stamp(1, 1, 1))])
     reading.lives.orders[1] = life
     part, table = object.__new__(session_orders.OrdersPart), Shown()
-    part._making, part._summed, part._totals = None, (), table  # type: ignore[assignment]
+    vars(part).update(_making=None, _summed=(), _totals=table)
     part._sum_up(reading, (1,))
     if not at_once:
         making = part._making

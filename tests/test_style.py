@@ -21,6 +21,7 @@ SOURCES = {".py", ".c", ".h", ".js", ".css", ".j2", ".sh"}
 BROAD = {
     "src/myquant/cli/app.py": "the command line's top: every error ends as one line and an exit code",
     "src/myquant/cli/folder.py": "takes an empty folder away, and raises again",
+    "src/myquant/dashboard/frame.py": "a defect in one part of a page hides no other, and is told",
     "src/myquant/evidence/rig.py": "a defect in a socket's callback ends the run and is raised",
     "src/myquant/monitor/alerting.py": "a message that can't be handed over keeps no other, and is raised again",
     "src/myquant/monitor/discovery.py": "whatever one folder holds, the others are watched",

@@ -35,7 +35,7 @@ def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, 
 async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, list[str]]]) -> None:
     listening = listen(opening.settings)
     port = listening.getsockname()[1]
-    keys = {str(role): door.links.make(role) for role in Role}
+    keys = {str(role): door.links.make(role) for role in Role} | {"walker": door.links.make(Role.VIEWER)}
     server = uvicorn.Server(server_config(Guard(app, door), opening))
     sys.stdout.write(json.dumps({"port": port, "keys": keys, "routes": routes}) + "\n")
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -117,8 +118,7 @@ def test_many_orders_are_summed_up_beside_the_loop(
     vars(part).update(_making=None, _summed=(), _totals=table)
     part._sum_up(reading, (1,))
     if not at_once:
-        making = part._making
-        assert making is not None
+        making: Any = part._making
         assert table.rows == []
         making.result(30)
         part._sum_up(reading, (1,))

@@ -1,6 +1,7 @@
 """What all pages share: who looks, the head with the ways to the others, the update after each look, and the theme."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator.
 LATE_MS: Final = 4000.0  # besides some updates: where nothing came for so long, a page says that it is old
 LATE_UPDATES: Final = 3
 BEHIND_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
+PART_FAILED: Final = "a part of this page does not work: see the log of the pages"
 NOT_LOOKED: Final = "not known yet"
 THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
@@ -45,6 +47,9 @@ PAGES: Final = {
 }
 STYLE: Final = files("myquant.dashboard").joinpath("assets", "pages.css").read_text(encoding="utf-8")
 SCRIPT: Final = files("myquant.dashboard").joinpath("assets", "pages.js").read_text(encoding="utf-8")
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class Frame:
     site: Site
     identity: Identity
     each_update: list[Callable[[], None]]
+    failed: list[Callable[[], None]] = field(default_factory=list)  # parts with a defect
 
     @property
     def can_act(self) -> bool:
@@ -155,7 +161,7 @@ def _head(frame: Frame, request: Request) -> None:
             link = ui.link(name, path)
             if request.url.path == path:
                 link.props("aria-current=page")
-    told, looked = LiveText("span", "told"), LiveText("span", "looked")
+    told, looked, failed = (LiveText("span", name) for name in ("told", "looked", "failed"))
     late_ms = LATE_MS + LATE_UPDATES * 1000 * float(frame.site.loaded.config.dashboard.update_s)
     looked.element.props(f"id=looked data-late={late_ms:.0f}")  # the page's script hears by it that something comes
     with ui.element("div").classes("mine"):
@@ -168,6 +174,7 @@ def _head(frame: Frame, request: Request) -> None:
 
     def show() -> None:
         watch = frame.watch
+        failed.show(light(FAILED, PART_FAILED) if frame.failed else "")
         told.show(light(OK, "monitor at work") if watch.is_told else light(FAILED, NO_MONITOR))
         monitor = watch.monitor
         looked.show(looked_light(monitor.findings, watch.looked_ns, frame.zone, is_late=monitor.is_late()))
@@ -189,6 +196,17 @@ def looked_light(findings: Sequence[Finding], looked_ns: int, zone: ZoneInfo, *,
     return light(verdict, f"{verdict}, {as_of}")
 
 
+def update_parts(frame: Frame) -> None:
+    """Update all parts of a page; one with a defect is noted in `failed`, and logged once."""
+    for each in frame.each_update:
+        try:
+            each()
+        except Exception:  # noqa: BLE001  (a defect in one part hides no other)
+            if each not in frame.failed:
+                frame.failed.append(each)
+                _log.error("a part of a page failed", exc_info=True)
+
+
 def _keep_updated(frame: Frame) -> None:
     """Update it now and after each look; where looks take long, ages and what a page reads by itself go on meanwhile."""
     spacing_s = float(frame.site.loaded.config.dashboard.update_s)
@@ -197,8 +215,7 @@ def _keep_updated(frame: Frame) -> None:
     def update() -> None:
         nonlocal updated_s
         updated_s = time.monotonic()
-        for each in frame.each_update:
-            each()
+        update_parts(frame)
 
     def update_if_late() -> None:
         if time.monotonic() - updated_s >= BEHIND_UPDATES * spacing_s:

@@ -21,7 +21,7 @@ from myquant.dashboard.session_log import LogPart
 from myquant.dashboard.session_orders import OrdersPart
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import DENIED, REJECTED, SECOND_NS, STAGES
-from myquant.dashboard.traces import Traces
+from myquant.dashboard.traces import OPENING, Traces
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.health import RUNNING, state_of
 from myquant.monitor.metrics import feed_age_s
@@ -38,6 +38,7 @@ SPANS_MAX: Final = 50
 LONG: Final = "max-height: 28rem; overflow-y: auto"  # of a table that may be
 IS_DARK: Final = "document.body.classList.contains('body--dark')"
 ANSWER_S: Final = 5.0
+SOON_S: Final = 0.1
 STAGE_TEXTS: Final = {
     "total": "whole tick",
     "decode": "decoding",
@@ -232,7 +233,8 @@ class _Pictures:
                 "Nothing was refused.",
             )
         if self._palette is None:
-            ui.timer(0.1, self._ask_theme, once=True)
+            ui.timer(0, self._ask_theme, once=True)
+        self._soon = ui.timer(SOON_S, self._update)  # till there is something to see; then with all else on the page
         frame.each_update.append(self._update)
 
     async def _ask_theme(self) -> None:
@@ -243,11 +245,11 @@ class _Pictures:
         self._palette = DARK if is_dark else LIGHT
 
     def _update(self) -> None:
-        if self._palette is None:
-            return
         trace, text, reading = self._traces.look(self._folder, self._frame.watch.monotonic_ns())
         self._said.show(text)
-        if trace is None:
+        if text != OPENING and self._palette is not None:
+            self._soon.cancel()
+        if trace is None or self._palette is None:
             return
         if trace is self._trace:
             for picture in self._pictures:

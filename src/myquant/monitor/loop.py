@@ -99,6 +99,8 @@ class Monitor:
         state: its folder; None: a single look, which keeps nothing.
         wall_ns: the machine's clock.
         mono_ns: its monotonic clock.
+        pause: behind a block of a journal, where there is more, it leaves the process to others for so many times what the block took;
+            and of what a look has no time for it reads a block of each session. 0: it does neither.
 
     Attributes:
         directories: as given.
@@ -118,6 +120,7 @@ class Monitor:
         state: MonitorState | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
         mono_ns: Callable[[], int] = time.monotonic_ns,
+        pause: float = 0.0,
     ) -> None:
         self.settings = settings
         self.directories = list(directories)
@@ -126,7 +129,7 @@ class Monitor:
         self.shortfalls: list[str] = []
         self.discovery = Discovery(directories, self._told_of, wall_ns)
         self._judge, self._alerting, self._log, self._state = judge, alerting, log, state
-        self._wall_ns, self._mono_ns = wall_ns, mono_ns
+        self._wall_ns, self._mono_ns, self._pause = wall_ns, mono_ns, pause
         self._discovered_ns = self._saved_ns = -DISCOVER_NS - SAVE_NS
         self._since: dict[tuple[str, str, str], int] = {}  # of the monitor's own findings
         self._failing: set[str] = set()  # told once, until it works again
@@ -169,7 +172,7 @@ class Monitor:
             self._discovered_ns = began_ns
             self._guarded("discovery", self.discovery.look)
         for name, each in list(self.discovery.followed.items()):
-            await self._read(name, each)
+            await self._read(name, each, began_ns)
         await self._read_logs()
         self._conclude()
         done_ns = self._mono_ns()
@@ -199,18 +202,20 @@ class Monitor:
         """Let go of all sessions."""
         self.discovery.close()
 
-    async def _read(self, name: str, each: Followed) -> None:
+    async def _read(self, name: str, each: Followed, look_ns: int) -> None:
         """Read a session's journal, a block at a time, so that whoever asks meanwhile is answered."""
         if not self._guarded(f"the process of {name}", each.before):
             return
         is_all_read, more = False, [True]
         for _ in range(BLOCKS_MAX):
+            began_ns = self._mono_ns()
             if not self._guarded(f"the journal of {name}", partial(self._read_block, each, more)):
                 return
             is_all_read = not more[-1]
-            if is_all_read:
+            is_over = self._pause and self._mono_ns() - look_ns >= self.settings.look_s * SECOND_NS
+            if is_all_read or is_over:
                 break
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._pause * (self._mono_ns() - began_ns) / SECOND_NS)
         wall_ns, mono_ns = self._wall_ns(), self._mono_ns()
         self._guarded(f"the rest of {name}", lambda: each.after(wall_ns, mono_ns, is_all_read=is_all_read))
 

@@ -75,6 +75,9 @@ class MadeFacts:
     def view(self, name: str) -> SessionView | None:
         return self.views.get(name)
 
+    def folder(self, name: str) -> Path | None:
+        return Path("nowhere") / name if name in self.views else None
+
     def session(self, name: str) -> Mapping[str, Any] | None:
         return {"name": name, "odd": float("nan")} if name in self.views else None
 

@@ -29,6 +29,9 @@ def house() -> House:
         ("/api/sessions/..%2f..%2fetc%2fpasswd", 404, "no session"),
         ("/api/sessions/%ff%fe", 404, "no session"),
         (f"/api/sessions/{'x' * 300}", 422, "parameter"),
+        ("/api/sessions/monday/execution", 409, "no session is there"),
+        ("/api/sessions/wednesday/execution", 404, "no session of that name"),
+        ("/api/sessions/monday/execution?day=12345678901", 422, "day"),
         ("/api/sessions/monday/preview/flatten", 200, "Sells 75 units"),
         ("/api/sessions/trials/tue/preview/halt", 200, "Nothing is held"),
         ("/api/sessions/monday/preview/stop", 422, "parameter"),
@@ -151,7 +154,7 @@ OPERATIONS = {each.ok().label: each.ok() for each in FOUND}
 
 
 def test_the_description_has_every_route() -> None:
-    assert len(OPERATIONS) == 11
+    assert len(OPERATIONS) == 12
 
 
 @pytest.mark.parametrize("label", OPERATIONS)

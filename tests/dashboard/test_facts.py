@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from dashboard.doors import Lines
-from dashboard.made_runs import put_facts
+from dashboard.made_runs import put_facts, put_run
 from monitor.made_views import loaded
+from monitor.watched import put_session
 from myquant.dashboard.answers import RefusedError
 from myquant.dashboard.facts import LogFound, LogSearch, MonitorFacts
 from myquant.dashboard.log_search import Searches
@@ -39,6 +40,13 @@ def facts(tmp_path: Path) -> MonitorFacts:
 def test_of_nothing_there_is_nothing(facts: MonitorFacts) -> None:
     assert facts.health()["sessions"] == {}
     assert (facts.view("monday"), facts.session("monday"), facts.alerts(every=True)) == (None, None, [])
+
+
+def test_a_session_that_left_long_ago_has_its_folder(facts: MonitorFacts, tmp_path: Path) -> None:
+    put_session(tmp_path / "runs" / "old")
+    put_run(tmp_path / "runs" / "test")
+    facts._runs.book.refresh()
+    assert [facts.folder(name) for name in ("old", "test", "none")] == [tmp_path / "runs" / "old", None, None]
 
 
 def test_alerts_are_listed_and_acknowledged(facts: MonitorFacts, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from myquant.dashboard.facts import Facts, LogSearch
 from myquant.dashboard.guard import ENTER
 from myquant.dashboard.log_search import LINES_MAX
 from myquant.errors import MyquantError
+from myquant.execution.report import execution_of
 from myquant.monitor.alert_list import NOTE_MAX
 from myquant.monitor.view import SessionView
 
@@ -103,6 +104,7 @@ def _router() -> APIRouter:
 def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
     """Return the routes that change nothing."""
     router = _router()
+    reporting = asyncio.Semaphore(1)  # a day of five million ticks takes a second
 
     @router.get("/health")
     async def health() -> Response:
@@ -119,6 +121,15 @@ def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
         """Return what an action would do, in words, and the token that lets it be asked for."""
         shown = controls.preview(_found(facts.view(name)), action)
         return JsonResponse({**asdict(shown), "enabled": door.settings.controls})
+
+    @router.get("/sessions/{name:path}/execution")
+    async def execution(
+        name: Name, day: Annotated[str, Query(max_length=10, description="ISO; none: the last one.")] = ""
+    ) -> Response:
+        """Return how the orders of a session's day were executed: what `myquant execution --json` prints."""
+        folder = _found(facts.folder(name))
+        async with reporting:
+            return JsonResponse(await asyncio.to_thread(lambda: execution_of(folder, day or None).as_dict()))
 
     @router.get("/sessions/{name:path}")
     async def session(name: Name) -> Response:

@@ -28,6 +28,7 @@ from myquant.monitor.service import clocks
 from myquant.monitor.trial import try_channels
 from myquant.monitor.view import InstrumentView, OrderView, SessionView
 from myquant.results.text import date_time
+from myquant.session.archive import is_session
 from myquant.session.log import utc_text
 
 NO_CHANNEL: Final = "no channel is set: name one in alerts.critical, alerts.warning or alerts.info"
@@ -66,6 +67,9 @@ class Facts(Protocol):
 
     def session(self, name: str) -> Mapping[str, Any] | None:
         """Return the same as plain values."""
+
+    def folder(self, name: str) -> Path | None:
+        """Return the folder of a session, be it one that left long ago; None: there is none of that name."""
 
     def alerts(self, *, every: bool) -> list[dict[str, Any]]:
         """Return the alerts that last, or all. Takes long; raises MyquantError."""
@@ -120,6 +124,13 @@ class MonitorFacts:
     def view(self, name: str) -> SessionView | None:
         """Return what is known of a session; None: there is none of that name."""
         return self._monitor.views.get(name)
+
+    def folder(self, name: str) -> Path | None:
+        """Return the folder of a session, be it one that left long ago; None: there is none of that name."""
+        view, row = self.view(name), self._runs.book.find(name)
+        if view is not None:
+            return view.folder
+        return row.folder if row is not None and is_session(row.folder) else None
 
     def session(self, name: str) -> dict[str, Any] | None:
         """Return the same as plain values."""

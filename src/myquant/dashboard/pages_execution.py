@@ -1,4 +1,4 @@
-"""The execution report of a session's day: the same page and JSON that `myquant execution` writes, made when it is asked for."""
+"""The execution report of a session's day: the same page that `myquant execution` writes, made when it is asked for."""
 
 import asyncio
 from http import HTTPStatus
@@ -11,7 +11,6 @@ from myquant.dashboard.frame import Site
 from myquant.dashboard.pages_runs import REPORT_POLICY
 from myquant.dashboard.pages_session import find_session
 from myquant.errors import MyquantError
-from myquant.execution.files import json_text
 from myquant.execution.page import render_page
 from myquant.execution.report import execution_of
 
@@ -22,17 +21,13 @@ def register(site: Site) -> None:
     """Serve the reports."""
 
     @app.get("/execution", include_in_schema=False)
-    async def execution(
-        session: str = Query("", max_length=300), day: str = Query("", max_length=10), as_json: bool = Query(False)
-    ) -> Response:
+    async def execution(session: str = Query("", max_length=300), day: str = Query("", max_length=10)) -> Response:
         found = find_session(site, session)
         if found is None:
             return PlainTextResponse("there is no session of that name\n", HTTPStatus.NOT_FOUND)
         try:
             async with MAKING:
-                report = await asyncio.to_thread(execution_of, found.folder, day or None)
+                page = await asyncio.to_thread(lambda: render_page(execution_of(found.folder, day or None)))
         except MyquantError as error:
             return PlainTextResponse(f"{error}\n", HTTPStatus.NOT_FOUND)
-        if as_json:
-            return Response(json_text(report), media_type="application/json")
-        return HTMLResponse(render_page(report), headers={"Content-Security-Policy": REPORT_POLICY})
+        return HTMLResponse(page, headers={"Content-Security-Policy": REPORT_POLICY})

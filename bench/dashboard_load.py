@@ -31,7 +31,7 @@ READY_S: Final = 60.0
 CALM_PART: Final = 0.15  # of a core: a process that takes less has caught up
 CHROMIUM: Final = Path("/usr/bin/chromium")
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-LINK: Final = re.compile(r"lets one browser in: ((http://[^/]+)/\S+)")
+SERVED: Final = re.compile(r"^dashboard: (http://\S+)$", re.MULTILINE)
 CPU_GOAL: Final = Goal(50.0, at_least=False)
 GAP_GOAL: Final = Goal(1.25, at_least=False)
 MIB: Final = 2**20
@@ -204,17 +204,19 @@ def pages(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
         subprocess.Popen(command, cwd=folder, env=environ, stdout=said, stderr=said, text=True) as process,
     ):
         try:
-            link = _link(folder / "said", process)
-            yield process, link[1], link[2]
+            url = _served(folder / "said", process)
+            link = [sys.executable, "-m", "myquant", "dashboard", "link"]
+            said_link = subprocess.run(link, env=environ, check=True, capture_output=True, text=True).stdout
+            yield process, said_link.strip(), url
         finally:
             process.terminate()
 
 
-def _link(said: Path, process: subprocess.Popen[str]) -> re.Match[str]:
+def _served(said: Path, process: subprocess.Popen[str]) -> str:
     deadline_s = time.monotonic() + READY_S
     while time.monotonic() < deadline_s and process.poll() is None:
-        if found := LINK.search(said.read_text()):
-            return found
+        if found := SERVED.search(said.read_text()):
+            return found[1]
         time.sleep(0.05)
     sys.exit(f"the pages are not served: {said.read_text()[-2000:]}")
 

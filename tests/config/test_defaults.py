@@ -145,7 +145,7 @@ controls = false
 login_hours = 12.0
 tls_certificate = ""
 tls_key = ""
-update_s = 1.0
+update_s = 0.5
 verdicts = true
 """
 

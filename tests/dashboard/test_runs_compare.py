@@ -102,7 +102,7 @@ def test_settings_that_decide_come_first(folder: Path) -> None:
     assert found is not None
     assert [(each.name, each.a, each.b, each.decides) for each in found] == [
         ("risk.base_sl_points", "15.0", "21.0", True),
-        ("dashboard.update_s", "1.0", "2.0", False),
+        ("dashboard.update_s", "0.5", "2.0", False),
     ]
 
 

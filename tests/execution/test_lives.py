@@ -173,8 +173,13 @@ def test_orders_that_have_ended_go_where_few_are_kept() -> None:
     lives = Lives(
         ("NIFTY",), config, is_simulated=False, orders_max=2, on_ended=lambda life: ended.append(life.order_id)
     )
+    for at_s in range(10, 14):
+        made.event(codes.FOREIGN_TRADE, at_s, quantity=at_s, value=100)
+        made.command(codes.TRADE_CLOSED, at_s, quantity=at_s, reason=codes.FOREIGN_EXIT)
     made.take_into(lives)
     assert (sorted(lives.orders), ended) == ([2, 5], [1, 3, 4, 5])
+    assert [each.units for each in lives.foreign] == [-12, -13]
+    assert [each.units for each in lives.trades] == [12, 13]
 
 
 def session_lives(played: Played, cuts: int = 0, seed: int = 0) -> Lives:

@@ -251,7 +251,7 @@ TABLE: Final[dict[str, Row]] = {
     "dashboard.login_hours": Row(1, paging.login_hours),
     "dashboard.tls_certificate": Row("no/such.pem", paging.opened),
     "dashboard.tls_key": Row("no/such.pem", paging.opened),
-    "dashboard.update_s": Row(Decimal("0.5"), paging.looks_s),
+    "dashboard.update_s": Row(Decimal(1), paging.looks_s),
     "dashboard.verdicts": Row(False, paging.makes_verdicts),
 }
 

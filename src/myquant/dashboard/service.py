@@ -38,6 +38,7 @@ from myquant.dashboard.opening import Opening, listen, open_for, server_config
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.serving import Server
 from myquant.dashboard.watch import Watch
+from myquant.execution.scan import prepare
 from myquant.monitor.folder import monitor_folder
 from myquant.monitor.loop import Log
 from myquant.session.log import SessionLog, open_log
@@ -82,6 +83,7 @@ def run_dashboard(
     with CardHolder(state) as holder:
         log = _open_log(loaded, state.parent / NAME, opening.token)
         try:
+            prepare()  # else the first look would wait for it, and no page be served meanwhile
             listening = listen(settings)
             host, port = listening.getsockname()[:2]
             card = DashboardCard(host, port, os.getpid(), opening.token, settings.tls_certificate)

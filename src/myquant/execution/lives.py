@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from myquant.config.schema import Config
@@ -72,7 +72,7 @@ class Lives:
         on_filled: takes an order with each part that is filled.
         on_ended: takes an order that has ended.
         on_unknown: takes an order that has had no answer for too long.
-        orders_max: how many are kept: beyond it the oldest go that have ended. None: all.
+        orders_max: how many are kept: beyond it the oldest go that have ended; of trades and foreign ones likewise. None: all.
 
     Attributes:
         orders: by their ids, in the order in which they were sent.
@@ -147,6 +147,7 @@ class Lives:
             return
         if command.kind == codes.TRADE_CLOSED:
             reason = codes.EXIT_NAMES.get(command.reason, f"code_{command.reason}")
+            _keep_newest(self.trades, self._orders_max)
             self.trades.append(Trade(self.day_of(command.time_ns), command.instrument, command.quantity, reason))
             return
         life = self.orders.get(command.order_id)
@@ -221,6 +222,7 @@ class Lives:
     def _note_foreign(self, event: Event, at: Stamp, units: int, value: int, order_id: int | None, what: str) -> None:
         who, day = event.instrument, self.day_of(at.time_ns)
         known = abs(value) if event.value else None
+        _keep_newest(self.foreign, self._orders_max)
         self.foreign.append(Foreign(at, day, who, self.symbol_of(who), units, known, order_id, what))
 
     def _lost(self, event: Event, at: Stamp) -> OrderLife:
@@ -293,3 +295,9 @@ class Lives:
 
 def _stamp(known: Known) -> Stamp:
     return Stamp(known.time_ns or None, known.wall_ns or None, known.mono_ns or None)
+
+
+def _keep_newest(rows: list[Any], most: int | None) -> None:
+    """Make room for one more in a list that is to hold so many; None: any number."""
+    if most is not None and len(rows) >= most:
+        del rows[: len(rows) - most + 1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from myquant.core import codes
 from myquant.core.compiled import inlined
 from myquant.core.records import NEVER, Command, Event
-from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, SENT, STARTED, Note, Origin
+from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, SENT, STARTED, WORDS, Note, Origin
 from myquant.journal.segment import Rows
 from myquant.ticks.compiled import kept
 
@@ -169,6 +169,15 @@ def _pick(
         at += 1
     memory[COUNT] = count
     return at
+
+
+def prepare() -> None:
+    """Have the compiled pass at hand before something waits for it: where no machine code is kept yet it takes some seconds."""
+    nothing = np.zeros((0, WORDS), np.int64)
+    nothing.flags.writeable = False  # as what a reader maps
+    _pick(
+        nothing, 0, 0, np.zeros(MEMORY_WORDS, np.int64), np.zeros((1, 3), np.int64), np.zeros((1, PICK_WORDS), np.int64)
+    )
 
 
 class Scan:

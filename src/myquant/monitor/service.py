@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from myquant.brokers.secrets import Redactor
 from myquant.config.loading import LoadedConfig
+from myquant.execution.scan import prepare
 from myquant.monitor.expected import Expected
 from myquant.monitor.faults import Around, Memory
 from myquant.monitor.finding import Finding
@@ -60,6 +61,7 @@ def run_monitor(
     )  # two files a session
     state = open_state(monitor_folder(), time.time_ns())
     try:
+        prepare()  # else the first look would wait for it, and be late
         asyncio.run(_Service(loaded, state, environ, token, pages).run(directories, manager))
     finally:
         state.close()

@@ -69,6 +69,7 @@ def test_the_parts_of_a_divergence_are_in_rupees() -> None:
 )
 def test_a_count_has_no_decimals(value: float | None, unit: str, text: str) -> None:
     assert figure_text(value, unit) == text
+    assert figure_text(value, unit, is_signed=True) == (text if value is None else f"+{text}")
     assert days(("2025-10-03", "2025-10-04", "2025-10-06")) == "2025-10-03 to 2025-10-06"
 
 

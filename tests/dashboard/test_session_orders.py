@@ -43,11 +43,11 @@ def test_an_order_says_what_it_cost_against_each_price() -> None:
     assert (entry["Side"], entry["Role"], entry["#Units"], entry["#Filled"]) == ("buy", "entry", "75", "75")
     assert (entry["#Decided at, Rs"], entry["#Filled at, Rs"]) == ("100.00", "100.20")
     # 20 paise a unit worse than the last price, 15 worse than the ask, 40 better than the simulated fill.
-    assert (entry["#To decided"], entry["#To quote"], entry["#To shadow"]) == ("+15.00", "+11.25", f"{MINUS}30.00")
+    assert (entry["#To decision"], entry["#To quote"], entry["#To shadow"]) == ("+15.00", "+11.25", f"{MINUS}30.00")
     assert (entry["#Until sent"], entry["State"]) == (DASH, "filled")
     exit_ = dict(zip(ORDERS, texts(rows[0][1]), strict=True))
     assert (exit_["Side"], exit_["Role"]) == ("sell", "exit, trailing stop")
-    assert (exit_["#To decided"], exit_["#To quote"], exit_["#To shadow"]) == ("+15.00", "+11.25", DASH)
+    assert (exit_["#To decision"], exit_["#To quote"], exit_["#To shadow"]) == ("+15.00", "+11.25", DASH)
 
 
 def test_worse_is_marked_by_its_sign_too() -> None:
@@ -87,9 +87,9 @@ def test_totals_are_the_sums_of_the_orders() -> None:
     assert list(totals) == ["all", "entry", "exit"]
     rows = order_rows(reading, INDIA)
     paid = sum(
-        float(texts(cells)[ORDERS.index("#To decided")].replace(",", "").replace(MINUS, "-")) for _, cells in rows
+        float(texts(cells)[ORDERS.index("#To decision")].replace(",", "").replace(MINUS, "-")) for _, cells in rows
     )
-    assert float(totals["all"]["#To decided, Rs"].replace(",", "")) == paid == 2 * 75 * 0.2 * 10
+    assert float(totals["all"]["#To decision, Rs"].replace(",", "")) == paid == 2 * 75 * 0.2 * 10
     assert (totals["all"]["#Orders"], totals["entry"]["#Orders"], totals["exit"]["#Orders"]) == ("10", "5", "5")
     assert total_rows(reading_of(Made())) == []
 

@@ -78,6 +78,16 @@ def test_base_and_tail_are_all_of_it_as_it_grows_and_an_update_is_small(place: i
         assert found == wanted, name
 
 
+def test_no_stretch_of_the_drawdown_is_drawn_twice() -> None:
+    trace, picture = Trace(("NIFTY",), INDIA), pictures()[1]
+    trace.take(quiet(600).rows())
+    base, tail = ({each["id"]: each["data"] for each in part} for part in (picture._base(trace), picture._tail(trace)))
+    assert tail["drawdown_now"] == base["drawdown"][-1:]
+    trace.take(quiet(5, 600).rows())
+    later = {each["id"]: each["data"] for each in picture._tail(trace)}
+    assert (later["drawdown_now"][0], len(later["drawdown_now"])) == (base["drawdown"][-1], 6)
+
+
 def test_a_zoom_shows_more_points_of_what_is_looked_at() -> None:
     trace, picture = Trace(("NIFTY",), INDIA), pictures()[0]
     trace.take(quiet(6 * POINTS_MAX).rows())

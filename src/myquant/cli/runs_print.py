@@ -8,7 +8,7 @@ from myquant.dashboard.runs import ListedRun, RunBook
 from myquant.dashboard.runs_compare import Comparison, compare_runs, figure_text
 from myquant.dashboard.runs_read import read_content
 from myquant.errors import ConfigError
-from myquant.results.text import NOTHING, counted, signed
+from myquant.results.text import NOTHING, counted
 
 
 def print_comparison(directory: Path, names: tuple[str, str], *, as_json: bool) -> None:
@@ -40,7 +40,11 @@ def comparison_lines(found: Comparison) -> list[str]:
     if found.figures:
         lines += ["", f"{'':<24}{'A':>16}{'B':>16}{'B less A':>16}"]
         for each in found.figures:
-            sides = (figure_text(each.a, each.unit), figure_text(each.b, each.unit), signed(each.difference))
+            sides = (
+                figure_text(each.a, each.unit),
+                figure_text(each.b, each.unit),
+                figure_text(each.difference, each.unit, is_signed=True),
+            )
             named = f"{each.name}{f', {each.unit}' if each.unit else ''}"
             lines.append(f"{named:<24}" + "".join(f"{side:>16}" for side in sides))
     if (trades := found.trades) is not None:

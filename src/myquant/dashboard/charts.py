@@ -167,7 +167,7 @@ def pnl_chart(zone: ZoneInfo, palette: Palette, series: Sequence[Options]) -> Op
     chart = _chart(zone, palette, text)
     clock = chart["xAxis"]
     chart["grid"] = [
-        {"left": 80, "right": 24, "top": 40, "height": "46%"},
+        {"left": 80, "right": 24, "top": 52, "height": "44%"},
         {"left": 80, "right": 24, "top": "66%", "height": "16%"},
     ]
     chart["xAxis"] = [clock | {"name": "", "axisLabel": {"show": False}}, clock | {"gridIndex": 1}]
@@ -332,8 +332,8 @@ def _chart(zone: ZoneInfo, palette: Palette, description: str) -> Options:
         "backgroundColor": palette.ground,
         "textStyle": {"color": palette.ink},
         "aria": {"enabled": True, "label": {"description": description}},
-        "grid": {"left": 80, "right": 24, "top": 40, "bottom": 84},
-        "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 30},
+        "grid": {"left": 80, "right": 24, "top": 52, "bottom": 84},
+        "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 20},
         "tooltip": {
             "trigger": "axis",
             "backgroundColor": palette.ground,

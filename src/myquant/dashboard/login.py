@@ -22,7 +22,7 @@ FORM_BYTES_MAX: Final = 16_384
 FORM_S: Final = 3600  # a form may lie open for so long
 KEY_MAX: Final = 200
 NO_LINK: Final = "This link was used already, or is older than ten minutes. Get a new one: myquant dashboard link"
-NO_PASSWORD: Final = "No password is set here. Get a link that lets you in: myquant dashboard link"  # noqa: S105  (a text)
+NO_PASSWORD: Final = "No password is set here: a link lets you in."  # noqa: S105  (a text)
 STALE: Final = "The form was open for too long, or cookies are not kept. Try again."
 WRONG: Final = "This is not the password."
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -14,7 +15,7 @@ from myquant.dashboard.dialogs import Dialog
 from myquant.dashboard.frame import Frame
 from myquant.errors import MyquantError
 from myquant.monitor.view import SessionView
-from myquant.results.text import counted
+from myquant.results.text import clock_time, counted
 from myquant.session.operator import FLATTEN, HALT
 
 OFF: Final = (
@@ -199,7 +200,8 @@ class _Place:
         if asked.name_wanted and str(self._name.value or "").strip() != asked.name_wanted:
             return f"Type the session's name first, as these are real orders: {asked.name_wanted}"
         done, failed = await carry_out(self._frame, views, asked, str(self._reason.value or "").strip())
-        self._say(Cell("; ".join([*done, *failed]), style="failed" if failed else ""))
+        answered = clock_time(time.time_ns(), self._frame.zone)  # it stays on the page while the session goes on
+        self._say(Cell(f"{answered}: {'; '.join([*done, *failed])}", style="failed" if failed else ""))
         return "; ".join(failed)
 
     def _say(self, cell: Cell) -> None:

@@ -123,7 +123,13 @@ def _table(columns: Sequence[str], caption: str, rows: Sequence[Sequence[Cell | 
 
 def _figures(found: Comparison) -> None:
     rows: list[Sequence[Cell | str]] = [
-        (line.name, line.unit, figure_text(line.a, line.unit), figure_text(line.b, line.unit), signed(line.difference))
+        (
+            line.name,
+            line.unit,
+            figure_text(line.a, line.unit),
+            figure_text(line.b, line.unit),
+            figure_text(line.difference, line.unit, is_signed=True),
+        )
         for line in found.figures
     ]
     _table(FIGURES, "Headline figures", rows)

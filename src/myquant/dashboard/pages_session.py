@@ -9,7 +9,7 @@ from fastapi import Request
 from nicegui import ui
 
 from myquant.dashboard.charts import DARK, LIGHT, Palette, mark_text
-from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
+from myquant.dashboard.components import UNREAD, Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, moment, rupees
 from myquant.dashboard.frame import THEME, Frame, Site, page_frame
 from myquant.dashboard.limits import known_ledger, limits_used
@@ -126,7 +126,10 @@ def past_facts(entry: RunEntry) -> dict[str, Cell | str]:
 def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> dict[str, Cell | str]:
     """Return how a session stands. `mono_ns`: the monotonic clock."""
     state, ledger = state_of(view), known_ledger(view)
-    halt = Cell(f"■ {label(view.halt)}, since {moment(view.halt_since_ns, zone, is_dated=True)}", style="degraded")
+    halt = Cell(
+        f"■ halted: {label(view.halt).lower()}, since {moment(view.halt_since_ns, zone, is_dated=True)}",
+        style="degraded",
+    )
     return {
         "Health": light(verdict),
         "State": state,
@@ -215,15 +218,16 @@ class _Pictures:
         self._trace: Trace | None = None
         self._pictures: list[Picture] = []
         self._said = LiveText("p", "empty")
+        self._said.show(OPENING)
         self._place = ui.element("div")
         heading("Entries and exits")
         with ui.element("div").classes("cards").style(LONG):
             columns = ("At", "Instrument", "What", "#Units", "#Price, Rs", "#Net, Rs")
-            self._trades = LiveTable(columns, "Entries and exits, newest first", "Nothing was entered yet.")
+            self._trades = LiveTable(columns, "Entries and exits, newest first", "Nothing was entered yet.", UNREAD)
         heading("Halts and outages")
         with ui.element("div").classes("cards"):
             self._spans = LiveTable(
-                ("What", "Why", "From", "To"), "Halts of entries and outages of the feed, newest first", "None."
+                ("What", "Why", "From", "To"), "Halts of entries and outages of the feed, newest first", "None.", UNREAD
             )
         heading("Refused")
         with ui.element("div").classes("cards"):
@@ -231,6 +235,7 @@ class _Pictures:
                 ("What", "Reason", "#Times", "Last"),
                 "Entries denied and ticks not used, by reason",
                 "Nothing was refused.",
+                UNREAD,
             )
         if self._palette is None:
             ui.timer(0, self._ask_theme, once=True)

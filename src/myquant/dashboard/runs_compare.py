@@ -16,7 +16,7 @@ from myquant.dashboard.runs_journal import StageTimes
 from myquant.dashboard.runs_read import HEADLINES, EquityLine, RunContent
 from myquant.dashboard.runs_trades import TradesCompared, match_trades
 from myquant.evidence.compare import Compared, compare_reports
-from myquant.results.text import NOTHING, SECOND_NS, grouped, listed
+from myquant.results.text import NOTHING, SECOND_NS, grouped, listed, signed
 
 NAMED: Final = 3  # days and symbols that a note names
 POINTS_MAX: Final = 2000  # of a curve
@@ -272,8 +272,8 @@ def thinned(values: "np.ndarray[Any, Any]", most: int) -> "np.ndarray[Any, Any]"
     return np.unique([0, *found, len(values) - 1])
 
 
-def figure_text(value: float | None, unit: str = "") -> str:
-    """Return a headline figure: whole counts without decimals."""
+def figure_text(value: float | None, unit: str = "", *, is_signed: bool = False) -> str:
+    """Return a headline figure, or what two differ in (`is_signed`): whole counts without decimals."""
     if value is None:
         return NOTHING
-    return grouped(value, 0 if not unit and float(value).is_integer() else 2)
+    return (signed if is_signed else grouped)(value, 0 if not unit and float(value).is_integer() else 2)

@@ -57,6 +57,7 @@ PAGES: Final = (
     pages_execution,
 )
 MORE_LINKS: Final = "`myquant dashboard link`"
+RECONNECT_S: Final = 10.0  # a browser that is not heard for less keeps its page, and the dialog that is open on it
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<path d='M3 26 12 12l7 8L29 5' fill='none' stroke='#0b4f9e' stroke-width='4'/></svg>"
@@ -128,7 +129,15 @@ def make_site(
     app.router.lifespan_context = _looking(site)
     for page in PAGES:
         page.register(site)
-    ui.run_with(app, title="myquant", language="en-GB", tailwind=False, show_welcome_message=False, favicon=FAVICON)
+    ui.run_with(
+        app,
+        title="myquant",
+        language="en-GB",
+        tailwind=False,
+        show_welcome_message=False,
+        favicon=FAVICON,
+        reconnect_timeout=RECONNECT_S,
+    )
     return app
 
 

@@ -185,6 +185,7 @@ class PnlPicture(Picture):
     def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range) -> None:
         super().__init__(zone, palette, whole)
         self._count = 0  # of the base
+        self._base_ns = 0  # its last note's clock: the tail begins there, as what is drawn twice looks darker
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
@@ -196,6 +197,7 @@ class PnlPicture(Picture):
     def _base(self, trace: Trace) -> list[Options]:
         ledgers = known(trace.ledgers())
         self._count = len(ledgers)
+        self._base_ns = int(ledgers[-1, CLOCK]) if len(ledgers) else 0
         drawdown = self._few(Line(ledgers[:, CLOCK], ledgers[:, DRAWDOWN]))
         pnl = self._few(Line(ledgers[:, CLOCK], ledgers[:, DAY_PNL]))
         return charts.pnl_series(pnl, drawdown, self._zone, self._palette)
@@ -203,6 +205,7 @@ class PnlPicture(Picture):
     def _tail(self, trace: Trace) -> list[Options]:
         new = trace.ledgers()[-2 * BASE_S :]
         ledgers = within(known(new), CLOCK, self._whole, 1)
+        ledgers = ledgers[ledgers[:, CLOCK] >= self._base_ns]
         pnl, drawdown = (Line(ledgers[:, CLOCK], ledgers[:, place]) for place in (DAY_PNL, DRAWDOWN))
         return charts.pnl_series(pnl, drawdown, self._zone, self._palette, tail=True)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from myquant.dashboard.charts import Options, Palette, Slip, slippage_chart
-from myquant.dashboard.components import Cell, LiveTable, LiveText, Row, heading
+from myquant.dashboard.components import UNREAD, Cell, LiveTable, LiveText, Row, heading
 from myquant.dashboard.figures import count, moment, rupees
 from myquant.execution.figures import Slippage, Totals, delays_of, points_of, slippage_of, totals_of
 from myquant.execution.life import ROLES, UNKNOWN, OrderLife, Stamp
@@ -26,11 +26,11 @@ LONG: Final = "max-height: 28rem; overflow-y: auto"
 CHART_STYLE: Final = "width: 100%; height: 300px"
 ORDERS: Final = (
     "Decided", "Instrument", "Side", "Role", "#Units", "#Filled", "#Decided at, Rs", "#Filled at, Rs",
-    "#To decided", "#To quote", "#To shadow", "#Until sent", "#Answer", "#Last fill", "State",
+    "#To decision", "#To quote", "#To shadow", "#Until sent", "#Answer", "#Last fill", "State",
 )  # fmt: skip
 TOTALS: Final = (
-    "Role", "#Orders", "#Filled", "#In parts", "#Not done", "#Unknown", "#Units", "#To decided, Rs", "#To quote, Rs",
-    "#To shadow, Rs", "#Points, median", "#95 %", "#Until sent, median", "#Answer", "#Last fill",
+    "Role", "#Orders", "#Filled", "#In part", "#Cancelled, refused", "#Unknown", "#Units", "#To decision, Rs", "#To quote, Rs",
+    "#To shadow, Rs", "#Points, median", "#Points, p95", "#Until sent, median", "#Answer", "#Last fill",
 )  # fmt: skip
 FOREIGN: Final = ("When", "What", "Instrument", "#Units", "#For, Rs", "Known by")
 
@@ -52,6 +52,7 @@ class OrdersPart:
                 ORDERS,
                 "Orders, newest first. Slippage to the decision's price, the quote and the shadow, rupees: above zero is worse",
                 "No order was sent yet.",
+                UNREAD,
             )
         heading("Execution")
         self._note = LiveText("p", "is-quiet")
@@ -60,13 +61,14 @@ class OrdersPart:
                 TOTALS,
                 "What orders came to, all days. Slippage above zero is worse; points: rupees a unit",
                 "No order was sent yet.",
+                UNREAD,
             )
         self._place = ui.element("div")
         with ui.element("p").classes("actions"):
             ui.link("Execution report of the last day", report_url(name))
         heading("What the journal does not know", 3)
         with ui.element("div").classes("cards").style(LONG):
-            self._foreign = LiveTable(FOREIGN, "What the broker has besides", "Nothing is known of.")
+            self._foreign = LiveTable(FOREIGN, "What the broker has besides", "Nothing is known of.", UNREAD)
 
     def show(self, reading: Reading, palette: Palette) -> None:
         """Show orders as they stand."""

@@ -333,7 +333,7 @@ def _chart(zone: ZoneInfo, palette: Palette, description: str) -> Options:
         "textStyle": {"color": palette.ink},
         "aria": {"enabled": True, "label": {"description": description}},
         "grid": {"left": 80, "right": 24, "top": 52, "bottom": 84},
-        "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 20},
+        "legend": {"top": 0, "type": "scroll", "textStyle": {"color": palette.ink}, "itemWidth": 30},
         "tooltip": {
             "trigger": "axis",
             "backgroundColor": palette.ground,

@@ -105,6 +105,7 @@ class LiveTable:
                             ui.label(action.text)
                 self._body = ui.element("tbody")
             self._empty = ui.label(empty).classes("empty")
+        self._empty.set_visibility(False)  # before the first rows are shown nothing is known, be there none
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show rows in this order; those whose key is gone go."""

@@ -51,9 +51,7 @@ def every_chart(palette: Palette) -> dict[str, charts.Options]:
     return {
         "price": charts.price_chart("NIFTY", INDIA, palette, price),
         "pnl": charts.pnl_chart(INDIA, palette, pnl),
-        "latency": charts.latency_chart(
-            "total", INDIA, palette, charts.latency_series(QUANTILES, INDIA, palette, {"p99": 500.0})
-        ),
+        "latency": charts.latency_chart("total", INDIA, palette, charts.latency_series(QUANTILES, INDIA, palette)),
         "slippage": charts.slippage_chart(slips, INDIA, palette),
     }
 

@@ -8,10 +8,12 @@ from myquant.core import codes
 from myquant.dashboard.charts import LIGHT, slippage_chart
 from myquant.dashboard.components import Cell
 from myquant.dashboard.session_orders import (
+    FILLS,
     FOREIGN,
     ORDERS,
     ORDERS_MAX,
     TOTALS,
+    fill_rows,
     foreign_cells,
     order_rows,
     report_url,
@@ -76,6 +78,24 @@ def test_parts_and_what_is_unknown_are_said() -> None:
     assert found["1"]["#Filled at, Rs"] == "100.10"
     assert found["1"]["State"] == "partial"
     assert (found["2"]["#Filled at, Rs"], found["2"]["State"]) == (DASH, "unknown")
+
+
+def test_each_part_of_an_order_is_a_fill_of_its_own() -> None:
+    made = Made()
+    made.tick(1, 10_000)
+    made.submit(1, 1)
+    made.fill(2, 1, 25, 10_000)
+    made.fill(3, 1, 75, 10_010)
+    rows = [
+        dict(zip(FILLS, texts(cells), strict=True))
+        for _, cells in fill_rows(reading_of(made, is_simulated=True), INDIA)
+    ]
+    assert [(row["When"], row["#Units"], row["#Filled of it"], row["#After the decision"]) for row in rows] == [
+        ("09:15:03 IST", "50", "75 of 75", "2.00 s"),
+        ("09:15:02 IST", "25", "25 of 75", "1.00 s"),
+    ]
+    # 75 units for 75 x 100.10, of which 25 were had for 100.00: the last 50 cost 100.15 each.
+    assert [row["#Price, Rs"] for row in rows] == ["100.15", "100.00"]
 
 
 def test_totals_are_the_sums_of_the_orders() -> None:

@@ -91,6 +91,7 @@ def make_app(door: Door, facts: Facts, controls: Controls, url: Callable[[], str
     """
     app = FastAPI(title="myquant", docs_url=None, redoc_url=None, openapi_url=OPENAPI, redirect_slashes=False)
     add_refusals(app)
+    app.include_router(_reporting(facts))  # first: a session's name may hold a slash
     app.include_router(_looking(facts, controls, door))
     app.include_router(_acting(facts, controls, door))
     app.include_router(_admitting(door, url))
@@ -104,7 +105,6 @@ def _router() -> APIRouter:
 def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
     """Return the routes that change nothing."""
     router = _router()
-    reporting = asyncio.Semaphore(1)  # a day of five million ticks takes a second
 
     @router.get("/health")
     async def health() -> Response:
@@ -121,15 +121,6 @@ def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
         """Return what an action would do, in words, and the token that lets it be asked for."""
         shown = controls.preview(_found(facts.view(name)), action)
         return JsonResponse({**asdict(shown), "enabled": door.settings.controls})
-
-    @router.get("/sessions/{name:path}/execution")
-    async def execution(
-        name: Name, day: Annotated[str, Query(max_length=10, description="ISO; none: the last one.")] = ""
-    ) -> Response:
-        """Return how the orders of a session's day were executed: what `myquant execution --json` prints."""
-        folder = _found(facts.folder(name))
-        async with reporting:
-            return JsonResponse(await asyncio.to_thread(lambda: execution_of(folder, day or None).as_dict()))
 
     @router.get("/sessions/{name:path}")
     async def session(name: Name) -> Response:
@@ -155,6 +146,23 @@ def _looking(facts: Facts, controls: Controls, door: Door) -> APIRouter:
         if found is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no log of that name")
         return JsonResponse(found._asdict())
+
+    return router
+
+
+def _reporting(facts: Facts) -> APIRouter:
+    """Return the routes of what is made of files: reports, and the list of runs."""
+    router = _router()
+    reporting = asyncio.Semaphore(1)  # a day of five million ticks takes a second
+
+    @router.get("/sessions/{name:path}/execution")
+    async def execution(
+        name: Name, day: Annotated[str, Query(max_length=10, description="ISO; none: the last one.")] = ""
+    ) -> Response:
+        """Return how the orders of a session's day were executed: what `myquant execution --json` prints."""
+        folder = _found(facts.folder(name))
+        async with reporting:
+            return JsonResponse(await asyncio.to_thread(lambda: execution_of(folder, day or None).as_dict()))
 
     @router.get("/runs")
     async def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:

@@ -200,11 +200,10 @@ def latency_series(
     quantiles: Sequence[Quantiles],
     zone: ZoneInfo,
     palette: Palette,
-    goals_us: Mapping[str, float] | None = None,
     *,
     tail: bool = False,
 ) -> list[Options]:
-    """Return p50, p99 and p99.9 with the number of values beside each; `goals_us`: goals, drawn as lines, by percentile's name.
+    """Return p50, p99 and p99.9 with the number of values beside each.
 
     `tail`: the newest part.
     """
@@ -221,9 +220,6 @@ def latency_series(
         line = _line(f"{name}_now" if tail else name, QUANTILE_NAMES[name], data, colour, DASHES[name])
         line |= {"dimensions": ["time", QUANTILE_NAMES[name], "n"], "encode": {"x": 0, "y": 1, "tooltip": [1, 2]}}
         line |= {"symbol": QUANTILE_SHAPES[name], "symbolSize": 5}
-        goal = (goals_us or {}).get(name)
-        if goal is not None:
-            line["markLine"] = _goal(f"goal of {QUANTILE_NAMES[name]}", goal, colour)
         series.append(line)
     return series
 
@@ -285,16 +281,6 @@ def _colour_of(reason: str, palette: Palette) -> str:
     if reason.startswith("take_profit"):
         return palette.good
     return {"stop_loss": palette.bad, "trailing_stop": palette.warn}.get(reason, palette.other)
-
-
-def _goal(name: str, value: float, colour: str) -> Options:
-    return {
-        "silent": True,
-        "symbol": "none",
-        "lineStyle": {"color": colour, "type": [2, 6], "width": 1},
-        "label": {"formatter": name, "color": colour, "position": "insideEndTop"},
-        "data": [{"yAxis": value}],
-    }
 
 
 def _line(name: str, text: str, data: Points, colour: str, dash: str | list[int]) -> Options:

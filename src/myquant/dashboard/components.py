@@ -11,7 +11,6 @@ from myquant.monitor.finding import CRITICAL, DEGRADED, FAILED, INFO, OK, WARNIN
 # A light is a shape and a word; its colour only repeats them.
 SHAPES: Final = {OK: "●", DEGRADED: "▲", FAILED: "■", INFO: "●", WARNING: "▲", CRITICAL: "■"}
 UNKNOWN_SHAPE: Final = "○"
-UNREAD: Final = "Not read yet."  # instead of rows, till it is known that there are none
 
 
 @dataclass(frozen=True)
@@ -84,17 +83,11 @@ class LiveTable:
         columns: their headings; one that begins with `#` holds figures, which stand to the right.
         caption: what it shows, for those who hear it.
         empty: what is said where there is no row.
-        before: what is said before the first rows are shown; "": the same.
         action: what can be done to a row, in a column of its own.
     """
 
     def __init__(
-        self,
-        columns: Sequence[str],
-        caption: str,
-        empty: str = "nothing",
-        before: str = "",
-        action: RowAction | None = None,
+        self, columns: Sequence[str], caption: str, empty: str = "nothing", action: RowAction | None = None
     ) -> None:
         self._columns = [(name.removeprefix("#"), name.startswith("#")) for name in columns]
         self._action = action
@@ -111,8 +104,8 @@ class LiveTable:
                         with ui.element("th").props("scope=col"):
                             ui.label(action.text)
                 self._body = ui.element("tbody")
-            self._empty = ui.label(before or empty).classes("empty")
-        self._empty_text = empty
+            self._empty = ui.label(empty).classes("empty")
+        self._empty.set_visibility(False)  # before the first rows are shown nothing is known, be there none
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show rows in this order; those whose key is gone go."""
@@ -127,7 +120,6 @@ class LiveTable:
                 text.show(cell)
             if row.parent_slot is not None and row.parent_slot.children.index(row) != place:
                 row.move(target_index=place)
-        self._empty.set_text(self._empty_text)
         self._empty.set_visibility(not rows)
 
     def _new_row(self, key: str) -> tuple[ui.element, list[LiveText]]:

@@ -81,9 +81,7 @@ class _Alerts:
         self._dialog = _AckDialog(self._acknowledge) if frame.can_act else None
         heading("Active")
         with ui.element("div").classes("cards"):
-            self._active = LiveTable(
-                ACTIVE_COLUMNS, "Alerts that nobody sees to yet", "No alert lasts.", action=acknowledges
-            )
+            self._active = LiveTable(ACTIVE_COLUMNS, "Alerts that nobody sees to yet", "No alert lasts.", acknowledges)
         with ui.element("div").classes("actions"):
             action_button(RowAction("Acknowledge all", "", self._ask, why_not), ALL)
             if why_not:

@@ -9,7 +9,7 @@ from fastapi import Request
 from nicegui import ui
 
 from myquant.dashboard.charts import DARK, LIGHT, Palette, mark_text
-from myquant.dashboard.components import UNREAD, Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
+from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, moment, rupees
 from myquant.dashboard.frame import THEME, Frame, Site, page_frame
 from myquant.dashboard.limits import known_ledger, limits_used
@@ -223,11 +223,11 @@ class _Pictures:
         heading("Entries and exits")
         with ui.element("div").classes("cards").style(LONG):
             columns = ("At", "Instrument", "What", "#Units", "#Price, Rs", "#Net, Rs")
-            self._trades = LiveTable(columns, "Entries and exits, newest first", "Nothing was entered yet.", UNREAD)
+            self._trades = LiveTable(columns, "Entries and exits, newest first", "Nothing was entered yet.")
         heading("Halts and outages")
         with ui.element("div").classes("cards"):
             self._spans = LiveTable(
-                ("What", "Why", "From", "To"), "Halts of entries and outages of the feed, newest first", "None.", UNREAD
+                ("What", "Why", "From", "To"), "Halts of entries and outages of the feed, newest first", "None."
             )
         heading("Refused")
         with ui.element("div").classes("cards"):
@@ -235,7 +235,6 @@ class _Pictures:
                 ("What", "Reason", "#Times", "Last"),
                 "Entries denied and ticks not used, by reason",
                 "Nothing was refused.",
-                UNREAD,
             )
         if self._palette is None:
             ui.timer(0, self._ask_theme, once=True)

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from myquant.dashboard.charts import Options, Palette, Slip, slippage_chart
-from myquant.dashboard.components import UNREAD, Cell, LiveTable, LiveText, Row, heading
+from myquant.dashboard.components import Cell, LiveTable, LiveText, Row, heading
 from myquant.dashboard.figures import count, moment, rupees
 from myquant.execution.figures import Slippage, Totals, delays_of, points_of, slippage_of, totals_of
-from myquant.execution.life import ROLES, UNKNOWN, OrderLife, Stamp
+from myquant.execution.life import ROLES, UNKNOWN, OrderLife, Stamp, gap_ns
 from myquant.execution.page import span, worse
 from myquant.execution.reading import Reading
 from myquant.execution.report import foreign_rows
@@ -32,6 +32,17 @@ TOTALS: Final = (
     "Role", "#Orders", "#Filled", "#In part", "#Cancelled, refused", "#Unknown", "#Units", "#To decision, Rs", "#To quote, Rs",
     "#To shadow, Rs", "#Points, median", "#Points, p95", "#Until sent, median", "#Answer", "#Last fill",
 )  # fmt: skip
+FILLS: Final = (
+    "When",
+    "Instrument",
+    "Side",
+    "Role",
+    "#Units",
+    "#Price, Rs",
+    "#Order",
+    "#Filled of it",
+    "#After the decision",
+)
 FOREIGN: Final = ("When", "What", "Instrument", "#Units", "#For, Rs", "Known by")
 
 _BESIDE: Final = ThreadPoolExecutor(1, "totals")
@@ -52,8 +63,10 @@ class OrdersPart:
                 ORDERS,
                 "Orders, newest first. Slippage to the decision's price, the quote and the shadow, rupees: above zero is worse",
                 "No order was sent yet.",
-                UNREAD,
             )
+        heading("Fills")
+        with ui.element("div").classes("cards").style(LONG):
+            self._fills = LiveTable(FILLS, "Fills, newest first", "Nothing was filled yet.")
         heading("Execution")
         self._note = LiveText("p", "is-quiet")
         with ui.element("div").classes("cards"):
@@ -61,22 +74,18 @@ class OrdersPart:
                 TOTALS,
                 "What orders came to, all days. Slippage above zero is worse; points: rupees a unit",
                 "No order was sent yet.",
-                UNREAD,
             )
         self._place = ui.element("div")
         with ui.element("p").classes("actions"):
             ui.link("Execution report of the last day", report_url(name))
         heading("What the journal does not know", 3)
         with ui.element("div").classes("cards").style(LONG):
-            self._foreign = LiveTable(FOREIGN, "What the broker has besides", "Nothing is known of.", UNREAD)
+            self._foreign = LiveTable(FOREIGN, "What the broker has besides", "Nothing is known of.")
 
     def show(self, reading: Reading, palette: Palette) -> None:
         """Show orders as they stand."""
         lives = reading.lives
-        stand = (
-            len(lives.orders), sum(len(each.states) + len(each.fills) + each.changes_made for each in lives.orders.values()),
-            len(lives.foreign), len(reading.told), len(reading.held), len(reading.shadow),
-        )  # fmt: skip
+        stand = (lives.taken, len(reading.told), len(reading.held), len(reading.shadow))
         self._sum_up(reading, stand)
         if stand == self._shown:
             return
@@ -88,6 +97,7 @@ class OrdersPart:
             else "Delays go by the machine's clock. The shadow is the simulated exchange, told the same orders and ticks."
         )
         self._orders.show(order_rows(reading, self._zone))
+        self._fills.show(fill_rows(reading, self._zone))
         self._foreign.show(foreign_cells(reading, self._zone))
         self._draw(slippage_chart(slips_of(reading), self._zone, palette))
 
@@ -144,6 +154,32 @@ def _order_cells(reading: Reading, life: OrderLife, zone: ZoneInfo) -> Sequence[
         span(delays.sent_to_ack),
         span(delays.decision_to_last_fill),
         Cell(state_text(life), style="failed" if life.state == UNKNOWN else ""),
+    )
+
+
+def fill_rows(reading: Reading, zone: ZoneInfo) -> list[Row]:
+    """Return the fills of the newest orders, the newest first: each part of an order by itself."""
+    newest = list(reading.lives.orders.values())[: -ORDERS_MAX - 1 : -1]
+    parts = [(fill, number, life) for life in newest for number, fill in enumerate(life.fills)]
+    parts.sort(key=lambda part: (_time_of(part[0].at) or 0, part[2].order_id, part[1]), reverse=True)
+    return [
+        (f"{life.order_id}/{number}", _fill_cells(reading, life, number, zone))
+        for _, number, life in parts[:ORDERS_MAX]
+    ]
+
+
+def _fill_cells(reading: Reading, life: OrderLife, number: int, zone: ZoneInfo) -> Sequence[Cell | str]:
+    fill, decided = life.fills[number], None if life.decision is None else life.decision.at
+    return (
+        moment(_time_of(fill.at), zone, is_dated=len(reading.lives.days) > 1),
+        life.symbol,
+        "buy" if life.side > 0 else "sell",
+        life.role,
+        whole(fill.units),
+        rupees(round(fill.value / fill.units)),
+        str(life.order_id),
+        f"{whole(sum(each.units for each in life.fills[: number + 1]))} of {whole(life.quantity)}",
+        span(gap_ns(decided, fill.at, by_exchange=reading.lives.is_simulated)),
     )
 
 

@@ -80,6 +80,7 @@ class Lives:
         trades: that were closed.
         days: of the session, ISO dates in its zone.
         is_simulated: as given.
+        taken: how many records there were that may have changed any of these.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Lives:
         self.trades: list[Trade] = []
         self.days: set[str] = set()
         self.is_simulated = is_simulated
+        self.taken = 0
         self._symbols = symbols
         self._zone = ZoneInfo(config.session.timezone)
         self._timeout_ns = int(config.execution.order_timeout_s * SECOND_NS)
@@ -112,6 +114,7 @@ class Lives:
     def take(self, block: Rows) -> None:
         """Take a block of records: int64 (n, WORDS). Where it ends within a step, the next one goes on."""
         for row, known in self._scan.seldom(block):
+            self.taken += 1
             holds, body = row[HOLDS], row[BODY:]
             if holds == INPUT:
                 self._take_input(Event._make(body[:_EVENT_WORDS]), _stamp(known))

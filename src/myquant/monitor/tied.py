@@ -20,6 +20,8 @@ def tied(command: Sequence[str]) -> list[str]:
 
 def become(parent: int, command: list[str]) -> None:
     """Become a command that ends with a process, its parent; do nothing where that is gone already."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a command inherits what is ignored and what is blocked
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     ctypes.CDLL(None, use_errno=True).prctl(SET_DEATH_SIGNAL, signal.SIGTERM)
     if os.getppid() == parent:  # else it has ended before the line above
         os.execvp(command[0], command)  # noqa: S606  (no shell is wanted)

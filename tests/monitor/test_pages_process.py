@@ -217,6 +217,18 @@ def test_they_go_with_a_monitor_that_is_killed() -> None:
     wait_until_gone(pid)
 
 
+def test_they_go_though_their_signals_were_ignored_and_blocked() -> None:
+    ignoring = "import signal; signal.signal(15, signal.SIG_IGN); signal.pthread_sigmask(signal.SIG_BLOCK, {15})"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"{ignoring}\n{DIES_WITH_ITS_PARENT}"], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.communicate()
+    wait_until_gone(pid)
+
+
 def test_a_station_finds_pages_that_stay_away_and_ends_those_that_live(tmp_path: Path) -> None:
     clock, mark = Clock(), tmp_path / "mark"
     rig = Rig(DIES_WITHOUT_MARK.format(mark=mark), mono_ns=clock, wall_ns=lambda: NOON)

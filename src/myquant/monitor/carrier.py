@@ -66,7 +66,7 @@ def in_short(said: str) -> str:
         return _words(said)
     detail = _words(after).removeprefix(":").strip().removeprefix("b").strip("'\" ")
     found = _MESSAGE.search(detail) or (None if detail else _REASON.search(before))
-    what = found[1] if found else detail
+    what = (found[1] if found else detail).replace("\\'", "'")  # details are bytes as Python writes them
     return f"HTTP {status[1]}{f': {what}' if what else ''}"
 
 

@@ -84,11 +84,19 @@ class LiveTable:
         caption: what it shows, for those who hear it.
         empty: what is said where there is no row.
         action: what can be done to a row, in a column of its own.
+        most: rows that are shown until somebody asks for more; None: all. A browser takes a second for some thousand cells.
     """
 
     def __init__(
-        self, columns: Sequence[str], caption: str, empty: str = "nothing", action: RowAction | None = None
+        self,
+        columns: Sequence[str],
+        caption: str,
+        empty: str = "nothing",
+        action: RowAction | None = None,
+        most: int | None = None,
     ) -> None:
+        self._most = most
+        self._given: Sequence[Row] = ()
         self._columns = [(name.removeprefix("#"), name.startswith("#")) for name in columns]
         self._action = action
         self._rows: dict[str, tuple[ui.element, list[LiveText]]] = {}
@@ -105,10 +113,18 @@ class LiveTable:
                             ui.label(action.text)
                 self._body = ui.element("tbody")
             self._empty = ui.label(empty).classes("empty")
+        self._more = ui.button(on_click=self._show_more, color=None).classes("plain")
+        self._more.set_visibility(False)
         self._empty.set_visibility(False)  # before the first rows are shown nothing is known, be there none
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show rows in this order; those whose key is gone go."""
+        self._given = rows
+        rows = rows[: self._most]
+        left = len(self._given) - len(rows)
+        self._more.set_visibility(left > 0)
+        if left:
+            self._more.set_text(f"Show {left:,} more")
         keys = [key for key, _ in rows]
         for key in [key for key in self._rows if key not in set(keys)]:
             self._rows.pop(key)[0].delete()
@@ -121,6 +137,10 @@ class LiveTable:
             if row.parent_slot is not None and row.parent_slot.children.index(row) != place:
                 row.move(target_index=place)
         self._empty.set_visibility(not rows)
+
+    def _show_more(self) -> None:
+        self._most = None
+        self.show(self._given)
 
     def _new_row(self, key: str) -> tuple[ui.element, list[LiveText]]:
         with self._body:

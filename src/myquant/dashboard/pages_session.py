@@ -18,7 +18,7 @@ from myquant.dashboard.pages_overview import day_pnl, finding_row, last_price, p
 from myquant.dashboard.session_charts import LatencyPicture, Picture, PnlPicture, PricePicture, Range
 from myquant.dashboard.session_evidence import EvidencePart
 from myquant.dashboard.session_log import LogPart
-from myquant.dashboard.session_orders import OrdersPart
+from myquant.dashboard.session_orders import ROWS_SHOWN, OrdersPart
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import DENIED, REJECTED, SECOND_NS, STAGES
 from myquant.dashboard.traces import OPENING, Traces
@@ -223,11 +223,16 @@ class _Pictures:
         heading("Entries and exits")
         with ui.element("div").classes("cards").style(LONG):
             columns = ("At", "Instrument", "What", "#Units", "#Price, Rs", "#Net, Rs")
-            self._trades = LiveTable(columns, "Entries and exits, newest first", "Nothing was entered yet.")
+            self._trades = LiveTable(
+                columns, "Entries and exits, newest first", "Nothing was entered yet.", most=ROWS_SHOWN
+            )
         heading("Halts and outages")
         with ui.element("div").classes("cards"):
             self._spans = LiveTable(
-                ("What", "Why", "From", "To"), "Halts of entries and outages of the feed, newest first", "None."
+                ("What", "Why", "From", "To"),
+                "Halts of entries and outages of the feed, newest first",
+                "None.",
+                most=ROWS_SHOWN,
             )
         heading("Refused")
         with ui.element("div").classes("cards"):
@@ -263,6 +268,7 @@ class _Pictures:
             self._place.clear()
             with self._place:
                 self._build(trace, self._palette)
+            return  # the browser draws them first; the tables come with the next update
         self._trades.show(trade_rows(trace))
         self._spans.show(span_rows(trace))
         self._refused.show(refusal_rows(trace))

@@ -19,6 +19,7 @@ from myquant.execution.report import foreign_rows
 from myquant.results.text import label, signed, whole
 
 ORDERS_MAX: Final = 100  # in the table, the newest
+ROWS_SHOWN: Final = 15  # of a table of the page, until somebody asks for the others
 SLIPS_MAX: Final = 1000  # in the picture, likewise
 FOREIGN_MAX: Final = 100
 AT_ONCE_MAX: Final = 300  # orders that are summed up in 15 ms
@@ -63,10 +64,11 @@ class OrdersPart:
                 ORDERS,
                 "Orders, newest first. Slippage to the decision's price, the quote and the shadow, rupees: above zero is worse",
                 "No order was sent yet.",
+                most=ROWS_SHOWN,
             )
         heading("Fills")
         with ui.element("div").classes("cards").style(LONG):
-            self._fills = LiveTable(FILLS, "Fills, newest first", "Nothing was filled yet.")
+            self._fills = LiveTable(FILLS, "Fills, newest first", "Nothing was filled yet.", most=ROWS_SHOWN)
         heading("Execution")
         self._note = LiveText("p", "is-quiet")
         with ui.element("div").classes("cards"):
@@ -80,7 +82,7 @@ class OrdersPart:
             ui.link("Execution report of the last day", report_url(name))
         heading("What the journal does not know", 3)
         with ui.element("div").classes("cards").style(LONG):
-            self._foreign = LiveTable(FOREIGN, "What the broker has besides", "Nothing is known of.")
+            self._foreign = LiveTable(FOREIGN, "What the broker has besides", "Nothing is known of.", most=ROWS_SHOWN)
 
     def show(self, reading: Reading, palette: Palette) -> None:
         """Show orders as they stand."""

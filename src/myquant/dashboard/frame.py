@@ -48,7 +48,6 @@ PAGES: Final = {
 STYLE: Final = files("myquant.dashboard").joinpath("assets", "pages.css").read_text(encoding="utf-8")
 SCRIPT: Final = files("myquant.dashboard").joinpath("assets", "pages.js").read_text(encoding="utf-8")
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -1,7 +1,6 @@
 """Buttons that halt, resume and flatten: each opens a dialog that says what will happen, and asks why."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,8 +26,6 @@ SIMULATED: Final = "Simulated orders"
 AGAIN: Final = "Look again"
 NO_SESSION: Final = "no session runs: there is nothing to ask"
 GONE: Final = "the session is not known any more: look at the overview"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The page of alerts: what is wrong, who sees to it, what was wrong, and whether people are told."""
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,8 +39,6 @@ from myquant.monitor.finding import SEVERITIES
 from myquant.results.text import counted
 
 ALL: Final = ""  # for the key of an alert
-
-_log = logging.getLogger(__name__)
 
 
 def register(site: Site) -> None:

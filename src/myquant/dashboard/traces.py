@@ -46,7 +46,7 @@ class _Kept:
 
 
 class Traces:
-    """Keeps traces. All calls from one thread; only a trace that is not handed out yet is filled in another."""
+    """Keeps traces. All calls from one thread. Another one fills a trace before it is handed out, and reads what stands beside it."""
 
     def __init__(self) -> None:
         self._kept: dict[Path, _Kept] = {}

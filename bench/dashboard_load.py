@@ -118,7 +118,7 @@ def _play(folder: Path, before_s: int, windows: int) -> Iterator[tuple[str, Seen
         first.locator("button").first.click()
         first.locator(".looked", has_text="as of").wait_for(timeout=READY_S * 1000)
         first.close()
-        _settle(process.pid)
+        settle(process.pid)
         for case, paths in (
             ("nothing open", {}),
             ("overview", {"overview": "/"}),
@@ -132,7 +132,7 @@ def _play(folder: Path, before_s: int, windows: int) -> Iterator[tuple[str, Seen
                 each.page.close()
 
 
-def _settle(pid: int) -> None:
+def settle(pid: int) -> None:
     """Wait till what was journaled before is read."""
     ends_s = time.monotonic() + READY_S
     spent_s = -READY_S

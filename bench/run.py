@@ -36,6 +36,7 @@ SECTIONS = {
     "session-restarts": "bench.session_restarts",
     "session-watched": "bench.session_watched",
     "dashboard-open": "bench.dashboard_open",
+    "dashboard-page": "bench.dashboard_page",
     "dashboard-load": "bench.dashboard_load",
     "monitor-drills": "bench.monitor_drills",
     "evidence-spans": "bench.spans",

@@ -20,6 +20,8 @@ QUALITIES: Final = (78, 66, 54, 42, 30)
 # It shows how things stand, and its socket is open: what is pressed arrives.
 AS_OF: Final = "window.did_handshake && /as of [0-9]/.test(document.querySelector('.head')?.innerText)"
 FITS: Final = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+POINTS: Final = """() => [...document.querySelectorAll('.nicegui-echart')].map((each) =>
+  (window.getElement(Number(each.id.slice(1))).chart?.getOption().series ?? []).reduce((sum, line) => sum + line.data.length, 0))"""
 IS_DARK: Final = "document.body.classList.contains('body--dark')"
 BACKGROUND: Final = "getComputedStyle(document.body).backgroundColor"
 TOP: Final = """(text) => [...document.querySelectorAll('h2')].find((each) => each.innerText === text)

@@ -18,10 +18,12 @@ from dashboard.looker import (
     NOT_BEHIND,
     OUTLINE,
     PICTURES,
+    POINTS,
     Looker,
     looking,
 )
 from monitor.drill import kill, stopped
+from myquant.dashboard.components import ROWS_SHOWN
 from myquant.dashboard.frame import LOOKS_ONLY
 from myquant.dashboard.service import PAGES
 from results.test_report_browser import CHROMIUM, FLAGS
@@ -30,7 +32,7 @@ WIDE_RUN, NARROW_RUN = BACKTESTS
 # Each page: where it is registered, where it is opened, and what is there once it is filled.
 WALK = {
     "overview": ("/", "/", f"tr:has-text('{HELD}')"),
-    "session": ("/session/{name:path}", f"/session/{PRACTICE}", "canvas >> nth=2"),
+    "session": ("/session/{name:path}", f"/session/{PRACTICE}", "[data-drawn] >> nth=2"),
     "alerts": ("/alerts", "/alerts", "text=Test of the channels"),
     "logs": ("/logs", "/logs?since=5m&text=order&most=200", ".log .line"),
     "runs": ("/runs", "/runs", f"tr:has-text('{WIDE_RUN}')"),
@@ -194,6 +196,30 @@ def test_a_report_opens(name: str, desk: Desk, looker: Looker) -> None:
 def test_what_is_shown_goes_on(looker: Looker) -> None:
     page = looker.open("/")
     assert page.evaluate(WATCH_CHANGES, CHANGES) == CHANGES
+
+
+def test_pictures_are_drawn_and_grow(looker: Looker) -> None:
+    page = looker.open(f"/session/{PRACTICE}")
+    looker.wait("all three are drawn", lambda: (drawn := page.evaluate(POINTS))[:3] and min(drawn[:3]) > 0)
+    before = page.evaluate(POINTS)[:3]
+    looker.wait("prices and P&L go on", lambda: all(map(int.__lt__, before[:2], page.evaluate(POINTS)[:2])))
+    looker.look("dark")  # the page is loaded again: the system's theme is known before it is made
+    page.reload()
+    looker.wait("all three are drawn", lambda: len(page.evaluate(POINTS)) > 2 and min(page.evaluate(POINTS)[:3]) > 0)
+    assert page.evaluate("document.cookie.includes('myquant_shown=dark')")
+
+
+def test_a_long_table_shows_more_when_asked(looker: Looker) -> None:
+    page = looker.open(f"/session/{PRACTICE}")
+    rows = page.locator("table", has_text="Events of the log").locator("tbody tr")
+    expect(rows).to_have_count(ROWS_SHOWN)
+    more = page.get_by_role("region", name="Events of the log").locator("xpath=following-sibling::button")
+    expect(more).to_have_text(re.compile(r"Show \d+ more"))
+    more.click()
+    looker.wait("the others come", lambda: rows.count() > ROWS_SHOWN)
+    expect(more).to_be_hidden()
+    page.wait_for_timeout(1500)  # updates leave them
+    assert rows.count() > ROWS_SHOWN
 
 
 def test_halt_resume_and_flatten(desk: Desk, looker: Looker) -> None:

@@ -48,12 +48,13 @@ def every_chart(palette: Palette) -> dict[str, charts.Options]:
     ]
     pnl = charts.pnl_series(FLOW, FLOW, INDIA, palette) + charts.pnl_series(FLOW, FLOW, INDIA, palette, tail=True)
     slips = [Slip(BEGAN_NS, role, 0.5, "bought 75") for role in charts.ROLES]
-    return {
-        "price": charts.price_chart("NIFTY", INDIA, palette, price),
-        "pnl": charts.pnl_chart(INDIA, palette, pnl),
-        "latency": charts.latency_chart("total", INDIA, palette, charts.latency_series(QUANTILES, INDIA, palette)),
-        "slippage": charts.slippage_chart(slips, INDIA, palette),
+    drawn = {
+        "price": (charts.price_chart("NIFTY", INDIA, palette), price),
+        "pnl": (charts.pnl_chart(INDIA, palette), pnl),
+        "latency": (charts.latency_chart(INDIA, palette), charts.latency_series(QUANTILES, INDIA, palette)),
+        "slippage": (charts.slippage_chart(INDIA, palette), charts.slippage_series(slips, INDIA, palette)),
     }
+    return {name: chart | {"series": series} for name, (chart, series) in drawn.items()}
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from execution.made_journal import Made
 from execution.test_execution_report import reading_of, trade
 from myquant.core import codes
-from myquant.dashboard.charts import LIGHT, slippage_chart
+from myquant.dashboard.charts import LIGHT, slippage_series
 from myquant.dashboard.components import Cell
 from myquant.dashboard.session_orders import (
     FILLS,
@@ -125,7 +125,7 @@ def test_the_newest_orders_are_shown_and_the_picture_has_those_that_filled() -> 
     slips = slips_of(reading)
     assert len(slips) == 2 * ORDERS_MAX
     assert {slip.points for slip in slips} == {0.2}
-    drawn = slippage_chart(slips, INDIA, LIGHT)["series"]
+    drawn = slippage_series(slips, INDIA, LIGHT)
     assert sum(len(series["data"]) for series in drawn) == len(slips)
     assert len({series["symbol"] for series in drawn}) == len(drawn)
 

@@ -10,10 +10,11 @@ from myquant.core import codes
 from myquant.dashboard import chart_tables
 from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
 from myquant.dashboard.charts import LIGHT
-from myquant.dashboard.pages_session import ALL_DAYS, EVER, range_of, refusal_rows, span_rows, trade_rows
+from myquant.dashboard.pages_session import ALL_DAYS, range_of, refusal_rows, span_rows, trade_rows
 from myquant.dashboard.series import Quantiles, latency_line
 from myquant.dashboard.session_charts import (
     BASE_S,
+    EVER,
     POINTS_MAX,
     LatencyPicture,
     Picture,
@@ -42,9 +43,9 @@ def quiet(seconds: int, begin: int = 0) -> Made:
 
 def pictures() -> list[Picture]:
     return [
-        PricePicture(INDIA, LIGHT, EVER, 0),
-        PnlPicture(INDIA, LIGHT, EVER),
-        LatencyPicture(INDIA, LIGHT, EVER, "feed"),
+        PricePicture(INDIA, LIGHT, 0, "NIFTY"),
+        PnlPicture(INDIA, LIGHT),
+        LatencyPicture(INDIA, LIGHT, "feed"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A session's pictures as options for ECharts: plain dictionaries of texts, numbers and lists.
+"""A session's pictures for ECharts: what series are drawn in, and the series, as plain dictionaries of texts, numbers and lists.
 
 Each can be read without colour: lines differ by their dashes, marks by their shapes, and all have names. Times are milliseconds of the
 session's clock, which the browser is told to show as they are (`useUTC`). Prices and money are rupees. Series have an `id`, by
@@ -76,12 +76,12 @@ class Slip(NamedTuple):
     text: str  # what it was, in words
 
 
-def price_chart(symbol: str, zone: ZoneInfo, palette: Palette, series: Sequence[Options]) -> Options:
-    """Return a price with its series (`price_series`, `level_series`, `mark_series`)."""
+def price_chart(symbol: str, zone: ZoneInfo, palette: Palette) -> Options:
+    """Return what the series of a price are drawn in (`price_series`, `level_series`, `mark_series`)."""
     text = f"Price of {symbol} over time, with entries, exits, stop, trailing stop and target. The table below has the figures."
     chart = _chart(zone, palette, text)
     chart["yAxis"] = _axis("Price, Rs", palette)
-    return chart | {"series": list(series)}
+    return chart
 
 
 def price_series(line: Line, zone: ZoneInfo, palette: Palette, *, tail: bool = False) -> Options:
@@ -161,8 +161,8 @@ def shape_of(reason: str) -> str:
     return SHAPES.get("take_profit" if reason.startswith("take_profit") else reason, OTHER_SHAPE)
 
 
-def pnl_chart(zone: ZoneInfo, palette: Palette, series: Sequence[Options]) -> Options:
-    """Return the day's P&L and, below it on the same clock, the drawdown (`pnl_series`)."""
+def pnl_chart(zone: ZoneInfo, palette: Palette) -> Options:
+    """Return what the day's P&L and, below it on the same clock, the drawdown are drawn in (`pnl_series`)."""
     text = "P&L of the day and drawdown of the equity over time. The table below has the figures."
     chart = _chart(zone, palette, text)
     clock = chart["xAxis"]
@@ -174,7 +174,7 @@ def pnl_chart(zone: ZoneInfo, palette: Palette, series: Sequence[Options]) -> Op
     chart["yAxis"] = [_axis("P&L, Rs", palette), _axis("Drawdown, Rs", palette) | {"gridIndex": 1, "splitNumber": 2}]
     for zoom in chart["dataZoom"]:
         zoom["xAxisIndex"] = [0, 1]
-    return chart | {"series": list(series)}
+    return chart
 
 
 def pnl_series(pnl: Line, drawdown: Line, zone: ZoneInfo, palette: Palette, *, tail: bool = False) -> list[Options]:
@@ -188,12 +188,12 @@ def pnl_series(pnl: Line, drawdown: Line, zone: ZoneInfo, palette: Palette, *, t
     ]
 
 
-def latency_chart(stage: str, zone: ZoneInfo, palette: Palette, series: Sequence[Options]) -> Options:
-    """Return percentiles of a stage over time on a logarithmic axis (`latency_series`)."""
-    text = f"Percentiles of the stage {stage} by minute, in microseconds. The table below has the figures."
+def latency_chart(zone: ZoneInfo, palette: Palette) -> Options:
+    """Return what percentiles of a stage over time are drawn in, on a logarithmic axis (`latency_series`)."""
+    text = "Percentiles of the stage by minute, in microseconds. The table below has the figures."
     chart = _chart(zone, palette, text)
     chart["yAxis"] = _axis("us", palette) | {"type": "log", "minorSplitLine": {"show": False}}
-    return chart | {"series": list(series)}
+    return chart
 
 
 def latency_series(
@@ -224,12 +224,17 @@ def latency_series(
     return series
 
 
-def slippage_chart(slips: Sequence[Slip], zone: ZoneInfo, palette: Palette) -> Options:
-    """Return slippage over time, one mark an order, of a shape for its role; above zero is worse."""
+def slippage_chart(zone: ZoneInfo, palette: Palette) -> Options:
+    """Return what slippage over time is drawn in (`slippage_series`); above zero is worse."""
     chart = _chart(
         zone, palette, "Slippage of each order, rupees a unit; above zero is worse than the decision counted on."
     )
     chart["yAxis"] = _axis("Rs a unit, above 0: worse", palette)
+    return chart
+
+
+def slippage_series(slips: Sequence[Slip], zone: ZoneInfo, palette: Palette) -> list[Options]:
+    """Return one mark an order, of a shape for its role."""
     colours = {ENTRY: palette.price, "exit": palette.good, "stop": palette.bad}
     series = []
     for role, shape in ROLES.items():
@@ -242,13 +247,13 @@ def slippage_chart(slips: Sequence[Slip], zone: ZoneInfo, palette: Palette) -> O
         series.append(
             {"id": role, "name": label(role), "type": "scatter", "symbol": shape, "itemStyle": style, "data": data}
         )
-    return chart | {"series": series}
+    return series
 
 
 def points(line: Line, zone: ZoneInfo, scale: int) -> Points:
     """Return a line's points as ECharts takes them, values divided by `scale`."""
-    times = local_ms(line.time_ns, zone.key)
-    return np.column_stack((times.astype(np.float64), line.value / scale)).tolist()  # type: ignore[no-any-return]
+    times, values = local_ms(line.time_ns, zone.key).tolist(), (line.value / scale).tolist()
+    return list(map(list, zip(times, values, strict=True)))
 
 
 def zone_name(zone: ZoneInfo) -> str:

@@ -11,6 +11,7 @@ from myquant.monitor.finding import CRITICAL, DEGRADED, FAILED, INFO, OK, WARNIN
 # A light is a shape and a word; its colour only repeats them.
 SHAPES: Final = {OK: "●", DEGRADED: "▲", FAILED: "■", INFO: "●", WARNING: "▲", CRITICAL: "■"}
 UNKNOWN_SHAPE: Final = "○"
+ROWS_SHOWN: Final = 15  # of a table that can be long, until somebody asks for the others
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
 from myquant.dashboard.log_search import Searches
 from myquant.dashboard.runs_watch import RunsWatch
+from myquant.dashboard.themes import is_dark
 from myquant.dashboard.traces import Traces
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK, Finding
 from myquant.monitor.health import verdict_of
 
-THEME: Final = "myquant_theme"  # a cookie that the page itself sets: "light", "dark", else as the system has it
 LOGIN_OVER: Final = "You are logged out: log in again."
 LOOKS_ONLY: Final = "Who may only look does nothing here: log in as an operator."
 LATE_MS: Final = 4000.0  # besides some updates: where nothing came for so long, a page says that it is old
@@ -37,7 +37,6 @@ LATE_UPDATES: Final = 3
 BEHIND_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
 PART_FAILED: Final = "a part of this page does not work: see the log of the pages"
 NOT_LOOKED: Final = "not known yet"
-THEMES: Final = {"light": False, "dark": True}
 PAGES: Final = {
     "/": "Overview",
     "/alerts": "Alerts",
@@ -143,7 +142,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     ui.page_title(f"{title} - myquant")
     ui.add_css(STYLE)
     ui.add_body_html(f"<script>{SCRIPT}</script>")
-    ui.dark_mode(THEMES.get(request.cookies.get(THEME, "")))
+    ui.dark_mode(is_dark(request))
     ui.link("To the content", "#content").classes("skip")
     with ui.element("header").classes("head"):
         _head(frame, request)

@@ -12,7 +12,7 @@ from myquant.dashboard.charts import Palette
 from myquant.dashboard.components import Cell, Facts, LiveTable, heading, light, pnl
 from myquant.dashboard.figures import duration, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame
-from myquant.dashboard.pages_evidence import WAIT_S, colours_of
+from myquant.dashboard.pages_evidence import WAIT_S
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import equity_chart
@@ -20,6 +20,7 @@ from myquant.dashboard.runs_compare import Comparison, compare_runs, figure_text
 from myquant.dashboard.runs_journal import StageTimes
 from myquant.dashboard.runs_read import RunTrade, read_content
 from myquant.dashboard.runs_trades import ROWS_MAX, TradePair
+from myquant.dashboard.themes import ask_palette
 from myquant.errors import MyquantError
 from myquant.evidence.compare import IMPROVEMENT, REGRESSION, Line
 from myquant.evidence.text import number
@@ -54,7 +55,7 @@ def register(site: Site) -> None:
             async def begin() -> None:
                 if site.runs.refreshed_ns:
                     timer.cancel()
-                    await _fill(frame, box, (a, b), await colours_of(request))
+                    await _fill(frame, box, (a, b), await ask_palette(request))
 
             timer = ui.timer(WAIT_S, begin)
 

@@ -1,20 +1,20 @@
 """The page of evidence: the gate's verdicts on a baseline, and the before and after of each optimisation that was tried."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import ui
 
-from myquant.dashboard.charts import DARK, LIGHT, Palette
+from myquant.dashboard.charts import Palette
 from myquant.dashboard.components import Facts, LiveTable, Row, heading, light
-from myquant.dashboard.frame import THEME, THEMES, Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import share_chart
 from myquant.dashboard.runs_evidence import Evidence, Optimisation, VerdictLine, read_evidence
 from myquant.dashboard.runs_show import gate_light
+from myquant.dashboard.themes import ask_palette
 from myquant.errors import MyquantError
 from myquant.evidence.figures import Figure
 from myquant.evidence.text import number
@@ -36,8 +36,6 @@ OPTIMISATIONS: Final = (
     "Result",
     "Why",
 )
-IS_DARK: Final = "document.body.classList.contains('body--dark')"
-ANSWER_S: Final = 5.0
 WAIT_S: Final = 0.2  # between looks whether the list is read
 SHOWN: Final = 20  # baselines that one can choose from
 
@@ -45,15 +43,6 @@ SHOWN: Final = 20  # baselines that one can choose from
 def evidence_url(key: str) -> str:
     """Return where the evidence of a baseline is."""
     return f"/evidence?{urlencode({'run': key})}"
-
-
-async def colours_of(request: Request) -> Palette:
-    """Return the palette of pictures: those of the theme that was chosen, else of the one that the browser shows."""
-    theme = request.cookies.get(THEME, "")
-    if theme not in THEMES:
-        with suppress(TimeoutError):
-            return DARK if await ui.run_javascript(IS_DARK, timeout=ANSWER_S) else LIGHT
-    return DARK if theme == "dark" else LIGHT
 
 
 def register(site: Site) -> None:
@@ -69,7 +58,7 @@ def register(site: Site) -> None:
             async def begin() -> None:
                 if site.runs.refreshed_ns:
                     timer.cancel()
-                    await _fill(frame, box, run, await colours_of(request))
+                    await _fill(frame, box, run, await ask_palette(request))
 
             timer = ui.timer(WAIT_S, begin)
 

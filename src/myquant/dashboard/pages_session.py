@@ -1,5 +1,6 @@
 """The page of one session: how it stands, its pictures, its orders, what it refused, what is wrong, and its events."""
 
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -8,20 +9,22 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from nicegui import ui
 
-from myquant.dashboard.charts import DARK, LIGHT, Palette, mark_text
-from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
+from myquant.dashboard.charts import Palette, mark_text
+from myquant.dashboard.components import ROWS_SHOWN, Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, moment, rupees
-from myquant.dashboard.frame import THEME, Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame
 from myquant.dashboard.limits import known_ledger, limits_used
 from myquant.dashboard.page_controls import build_controls
 from myquant.dashboard.pages_overview import day_pnl, finding_row, last_price, positions
-from myquant.dashboard.session_charts import LatencyPicture, Picture, PnlPicture, PricePicture, Range
+from myquant.dashboard.session_charts import EVER, LatencyPicture, Picture, PnlPicture, PricePicture, Range
 from myquant.dashboard.session_evidence import EvidencePart
 from myquant.dashboard.session_log import LogPart
-from myquant.dashboard.session_orders import ROWS_SHOWN, OrdersPart
-from myquant.dashboard.trace import Trace
+from myquant.dashboard.session_orders import OrdersPart
+from myquant.dashboard.themes import ask_palette, palette_of
+from myquant.dashboard.trace import Outline, Trace, outline_of
 from myquant.dashboard.trace_rows import DENIED, REJECTED, SECOND_NS, STAGES
-from myquant.dashboard.traces import OPENING, Traces
+from myquant.dashboard.traces import OPENING
+from myquant.errors import MyquantError
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.health import RUNNING, state_of
 from myquant.monitor.metrics import feed_age_s
@@ -31,13 +34,10 @@ from myquant.results.text import NOTHING, grouped, label, listed, signed
 from myquant.session.archive import is_session
 
 ALL_DAYS: Final = "all days"
-EVER: Final = Range(0, 2**62)
 ORDERS_MAX: Final = 100
 TRADES_MAX: Final = 100
 SPANS_MAX: Final = 50
 LONG: Final = "max-height: 28rem; overflow-y: auto"  # of a table that may be
-IS_DARK: Final = "document.body.classList.contains('body--dark')"
-ANSWER_S: Final = 5.0
 SOON_S: Final = 0.1
 STAGE_TEXTS: Final = {
     "total": "whole tick",
@@ -62,11 +62,11 @@ def register(site: Site) -> None:
     @ui.page("/session/{name:path}")
     def session(request: Request, name: str) -> None:
         with page_frame(site, request, f"Session {name}") as frame:
-            build_session(frame, name, site.traces, request.cookies.get(THEME, ""))
+            build_session(frame, request, name)
 
 
-def build_session(frame: Frame, name: str, traces: Traces, theme: str) -> None:
-    """Make the page of a session. `theme`: light, dark, or as the browser has it."""
+def build_session(frame: Frame, request: Request, name: str) -> None:
+    """Make the page of a session."""
     found = find_session(frame.site, name)
     if found is None:
         ui.label(f"No session is called {name} in the folders of runs.")
@@ -74,7 +74,7 @@ def build_session(frame: Frame, name: str, traces: Traces, theme: str) -> None:
         return
     build_controls(frame, lambda: frame.watch.views.get(name))
     _build_facts(frame, name)
-    pictures = _Pictures(frame, found.folder, traces, theme)
+    pictures = _Pictures(frame, request, found.folder)
     pictures.orders = OrdersPart(name, frame.zone)
     heading("What is wrong")
     with ui.element("div").classes("cards"):
@@ -209,17 +209,37 @@ def range_of(day: str, zone: ZoneInfo) -> Range:
 
 
 class _Pictures:
-    """The pictures, once the journal was read, and what else is taken from its trace."""
+    """The pictures, empty until the journal was read, and what else is taken from its trace."""
 
-    def __init__(self, frame: Frame, folder: Path, traces: Traces, theme: str) -> None:
+    def __init__(self, frame: Frame, request: Request, folder: Path) -> None:
         self.orders: OrdersPart | None = None
-        self._frame, self._folder, self._traces = frame, folder, traces
-        self._palette: Palette | None = {"dark": DARK, "light": LIGHT}.get(theme)
-        self._trace: Trace | None = None
+        self._frame, self._folder, self._traces = frame, folder, frame.site.traces
+        self._palette: Palette | None = None
+        self._outline: Outline | None = None  # of what the pictures were made for
+        self._trace: Trace | None = None  # that they show
         self._pictures: list[Picture] = []
         self._said = LiveText("p", "empty")
-        self._said.show(OPENING)
+        self._said.show(self._traces.look(folder, frame.watch.monotonic_ns()).text)
         self._place = ui.element("div")
+        self._build_tables()
+        palette = palette_of(request)
+        if palette is None:
+            ui.timer(0, lambda: self._ask(request), once=True)
+        else:
+            self._begin(palette)
+        self._soon = ui.timer(SOON_S, self._update)  # till there is all to see; then with all else on the page
+        frame.each_update.append(self._update)
+
+    async def _ask(self, request: Request) -> None:
+        self._begin(await ask_palette(request))
+
+    def _begin(self, palette: Palette) -> None:
+        """Make the pictures before anything is known but what they are of."""
+        self._palette = palette
+        with suppress(MyquantError, OSError):  # the trace says what is wrong
+            self._build(outline_of(self._folder), palette)
+
+    def _build_tables(self) -> None:
         heading("Entries and exits")
         with ui.element("div").classes("cards").style(LONG):
             columns = ("At", "Instrument", "What", "#Units", "#Price, Rs", "#Net, Rs")
@@ -241,62 +261,60 @@ class _Pictures:
                 "Entries denied and ticks not used, by reason",
                 "Nothing was refused.",
             )
-        if self._palette is None:
-            ui.timer(0, self._ask_theme, once=True)
-        self._soon = ui.timer(SOON_S, self._update)  # till there is something to see; then with all else on the page
-        frame.each_update.append(self._update)
-
-    async def _ask_theme(self) -> None:
-        try:
-            is_dark = await ui.run_javascript(IS_DARK, timeout=ANSWER_S)
-        except TimeoutError:
-            is_dark = False
-        self._palette = DARK if is_dark else LIGHT
 
     def _update(self) -> None:
         trace, text, reading = self._traces.look(self._folder, self._frame.watch.monotonic_ns())
         self._said.show(text)
-        if text != OPENING and self._palette is not None:
-            self._soon.cancel()
         if trace is None or self._palette is None:
+            if text != OPENING:  # it can't be opened: that is tried again seldom
+                self._soon.cancel()
             return
-        if trace is self._trace:
-            for picture in self._pictures:
-                picture.update(trace)
-        else:  # the first, or of another session of the same name
-            self._trace, self._pictures = trace, []
-            self._place.clear()
-            with self._place:
-                self._build(trace, self._palette)
-            return  # the browser draws them first; the tables come with the next update
+        if trace is not self._trace:  # the first, or of another session of the same name
+            self._trace = trace
+            if trace.outline != self._outline:
+                self._build(trace.outline, self._palette)
+            self._draw(trace)
+            return  # the browser draws them first; the tables come a moment later
+        self._soon.cancel()
+        for picture in self._pictures:
+            picture.update()
         self._trades.show(trade_rows(trace))
         self._spans.show(span_rows(trace))
         self._refused.show(refusal_rows(trace))
         if self.orders is not None and reading is not None:
             self.orders.show(reading, self._palette)
 
-    def _build(self, trace: Trace, palette: Palette) -> None:
-        days = [str(day) for day in trace.days()]
-        whole = range_of(days[-1], trace.zone) if days else EVER
-        if len(days) > 1:
-            chosen = ui.select([*days, ALL_DAYS], value=days[-1], label="Day")
-            chosen.on_value_change(lambda event: self._show_day(trace, str(event.value)))
-        for instrument, symbol in enumerate(trace.symbols):
-            heading(f"Price of {symbol}")
-            self._add(PricePicture(trace.zone, palette, whole, instrument), trace)
-        heading("P&L of the day and drawdown")
-        self._add(PnlPicture(trace.zone, palette, whole), trace)
-        heading("Latency by minute")
-        latency = LatencyPicture(trace.zone, palette, EVER, "total")
-        stages = {stage: STAGE_TEXTS[stage] for stage in STAGES}
-        stage = ui.select(stages, value="total", label="Stage").style("max-width: 16rem")
-        stage.on_value_change(lambda event: latency.show_stage(trace, str(event.value)))
-        self._add(latency, trace)
+    def _build(self, outline: Outline, palette: Palette) -> None:
+        self._outline, self._pictures = outline, []
+        self._place.clear()
+        with self._place:
+            self._days = ui.element("div")
+            for instrument, symbol in enumerate(outline.symbols):
+                heading(f"Price of {symbol}")
+                self._add(PricePicture(outline.zone, palette, instrument, symbol))
+            heading("P&L of the day and drawdown")
+            self._add(PnlPicture(outline.zone, palette))
+            heading("Latency by minute")
+            latency = LatencyPicture(outline.zone, palette, "total")
+            stages = {stage: STAGE_TEXTS[stage] for stage in STAGES}
+            stage = ui.select(stages, value="total", label="Stage").style("max-width: 16rem")
+            stage.on_value_change(lambda event: latency.show_stage(str(event.value)))
+            self._add(latency)
 
-    def _add(self, picture: Picture, trace: Trace) -> None:
-        picture.build(trace)
+    def _add(self, picture: Picture) -> None:
+        picture.build()
         self._pictures.append(picture)
+
+    def _draw(self, trace: Trace) -> None:
+        """Draw a trace's last day, and let one choose others."""
+        days = [str(day) for day in trace.days()]
+        self._days.clear()
+        if len(days) > 1:
+            with self._days:
+                chosen = ui.select([*days, ALL_DAYS], value=days[-1], label="Day")
+            chosen.on_value_change(lambda event: self._show_day(trace, str(event.value)))
+        self._show_day(trace, days[-1] if days else ALL_DAYS)
 
     def _show_day(self, trace: Trace, day: str) -> None:
         for picture in self._pictures:
-            picture.show(trace, range_of(day, trace.zone))
+            picture.draw(trace, range_of(day, trace.zone))

@@ -1,6 +1,7 @@
 """The pages as a process: what looks, what is served and to whom, until a signal ends it."""
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -97,6 +98,8 @@ def run_dashboard(
                 holder.close()
 
             server = Server(server_config(Guard(served, door), opening), give_up)
+            gc.collect()
+            gc.freeze()  # what is loaded stays: looking through it for garbage would take 0.2 s again and again
             holder.show(card)
             _greet(opening, card, door, log, say, is_read=is_read)
             try:

@@ -12,6 +12,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from myquant.dashboard import charts
+from myquant.dashboard.canvas import Canvas
 from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
 from myquant.dashboard.charts import Options, Palette
 from myquant.dashboard.components import LiveTable, Row
@@ -33,7 +34,7 @@ POINTS_MAX: Final = 1500  # of a base's line
 MINUTES_MAX: Final = 400  # percentiles of a line
 MARKS_MAX: Final = 300  # the newest
 BASE_S: Final = 60  # a tail gets no longer
-CHART_STYLE: Final = "width: 100%; height: 380px"
+HEIGHT_PX: Final = 380
 
 
 class Range(NamedTuple):
@@ -43,47 +44,50 @@ class Range(NamedTuple):
     to_ns: int
 
 
+EVER: Final = Range(0, 2**62)
+
+
 class Picture:
-    """What all pictures share: the chart, its table, its zoom."""
+    """What all pictures share: the chart, its table, its zoom. It is made empty; `draw` fills it, `update` keeps it as its trace is."""
 
     columns: tuple[str, ...] = ()
     name = ""
 
-    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range) -> None:
+    def __init__(self, zone: ZoneInfo, palette: Palette) -> None:
         self._zone = zone
         self._palette = palette
-        self._whole = whole
+        self._whole = EVER
+        self._trace: Trace | None = None
         self._zoom: Range | None = None
         self._drawn: Range | None = None  # of the base's points
-        self._chart: ui.echart | None = None
+        self._canvas: Canvas | None = None
         self._table: LiveTable | None = None
 
-    def build(self, trace: Trace) -> None:
-        """Draw it where the page is."""
-        self._chart = ui.echart(self._options(trace, self._base(trace) + self._tail(trace))).style(CHART_STYLE)
-        self._chart.props(f'role=img aria-label="{self.name}"')
-        self._chart.on("chart:datazoom", lambda event: self._zoomed(event, trace), throttle=0.4, leading_events=False)
+    def build(self) -> None:
+        """Make it where the page is."""
+        self._canvas = Canvas(self._frame(), self.name, HEIGHT_PX)
+        self._canvas.element.on("chart:datazoom", self._zoomed, throttle=0.4, leading_events=False)
         with ui.element("details"):
-            with ui.element("summary").on("click", lambda: self._show_table(trace)):
+            with ui.element("summary").on("click", self._show_table):
                 ui.label(f"{self.name}, as a table")
             self._place = ui.element("div").style("max-height: 28rem; overflow-y: auto")
 
-    def update(self, trace: Trace) -> None:
-        """Send what is new."""
-        if self._chart is not None:
-            series = self._base(trace) if self._is_base_old(trace) else []
-            self._send(series + self._tail(trace))
-
-    def show(self, trace: Trace, whole: Range) -> None:
-        """Show another range of days."""
-        self._whole, self._zoom = whole, None
+    def draw(self, trace: Trace, whole: Range) -> None:
+        """Show a range of a trace's days."""
+        self._trace, self._whole, self._zoom = trace, whole, None
         self._send(self._base(trace) + self._tail(trace))
+
+    def update(self) -> None:
+        """Send what is new."""
+        if self._trace is not None:
+            series = self._base(self._trace) if self._is_base_old(self._trace) else []
+            self._send(series + self._tail(self._trace))
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
         raise NotImplementedError
 
-    def _options(self, trace: Trace, series: list[Options]) -> Options:
+    def _frame(self) -> Options:
         raise NotImplementedError
 
     def _base(self, trace: Trace) -> list[Options]:
@@ -103,24 +107,25 @@ class Picture:
         return thinned(line, POINTS_MAX) if self._zoom is None else zoomed(line, *self._zoom, POINTS_MAX)
 
     def _send(self, series: list[Options]) -> None:
-        if self._chart is not None and series:
-            self._chart.run_chart_method("setOption", {"series": series})
+        if self._canvas is not None:
+            self._canvas.send(series)
 
-    def _zoomed(self, event: GenericEventArguments, trace: Trace) -> None:
+    def _zoomed(self, event: GenericEventArguments) -> None:
         """Draw more points where somebody zooms to."""
         part = percents(event.args)
-        if part is None or self._drawn is None:
+        if part is None or self._drawn is None or self._trace is None:
             return
         first, span = self._drawn.from_ns, self._drawn.to_ns - self._drawn.from_ns
         self._zoom = Range(first + int(span * part[0] / 100), first + int(span * part[1] / 100))
         if part == (0.0, 100.0):
             self._zoom = None
-        self._send(self._base(trace))
+        self._send(self._base(self._trace))
 
-    def _show_table(self, trace: Trace) -> None:
-        with self._place:
-            self._table = self._table or LiveTable(self.columns, self.name)
-        self._table.show(self.rows(trace))
+    def _show_table(self) -> None:
+        if self._trace is not None:
+            with self._place:
+                self._table = self._table or LiveTable(self.columns, self.name)
+            self._table.show(self.rows(self._trace))
 
 
 class PricePicture(Picture):
@@ -129,9 +134,9 @@ class PricePicture(Picture):
     columns = ("From", "#Open, Rs", "#Highest, Rs", "#Lowest, Rs", "#Last, Rs", "#Ticks")
     name = "Price"
 
-    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range, instrument: int) -> None:
-        super().__init__(zone, palette, whole)
-        self._instrument = instrument
+    def __init__(self, zone: ZoneInfo, palette: Palette, instrument: int, symbol: str) -> None:
+        super().__init__(zone, palette)
+        self._instrument, self._symbol = instrument, symbol
         self._base_s = 0  # up to this second
         self._levels = 0  # of the base
         self._marks = -1
@@ -140,8 +145,8 @@ class PricePicture(Picture):
         """Return the same as rows of a table."""
         return price_rows(within(trace.bars(self._instrument), SECOND, self._whole, SECOND_NS), self._zone)
 
-    def _options(self, trace: Trace, series: list[Options]) -> Options:
-        return charts.price_chart(trace.symbols[self._instrument], self._zone, self._palette, series)
+    def _frame(self) -> Options:
+        return charts.price_chart(self._symbol, self._zone, self._palette)
 
     def _base(self, trace: Trace) -> list[Options]:
         bars, levels = trace.bars(self._instrument), self._held(trace)
@@ -182,8 +187,8 @@ class PnlPicture(Picture):
     columns = ("At", "#P&L of the day, Rs", "#Drawdown, Rs", "#Equity, Rs")
     name = "P&L of the day and drawdown"
 
-    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range) -> None:
-        super().__init__(zone, palette, whole)
+    def __init__(self, zone: ZoneInfo, palette: Palette) -> None:
+        super().__init__(zone, palette)
         self._count = 0  # of the base
         self._base_ns = 0  # its last note's clock: the tail begins there, as what is drawn twice looks darker
 
@@ -191,8 +196,8 @@ class PnlPicture(Picture):
         """Return the same as rows of a table."""
         return pnl_rows(within(known(trace.ledgers()), CLOCK, self._whole, 1), self._zone)
 
-    def _options(self, _trace: Trace, series: list[Options]) -> Options:
-        return charts.pnl_chart(self._zone, self._palette, series)
+    def _frame(self) -> Options:
+        return charts.pnl_chart(self._zone, self._palette)
 
     def _base(self, trace: Trace) -> list[Options]:
         ledgers = known(trace.ledgers())
@@ -219,8 +224,8 @@ class LatencyPicture(Picture):
     columns = ("From", "#n", "#p50", "#p99", "#p99.9")
     name = "Latency by minute"
 
-    def __init__(self, zone: ZoneInfo, palette: Palette, whole: Range, stage: str) -> None:
-        super().__init__(zone, palette, whole)
+    def __init__(self, zone: ZoneInfo, palette: Palette, stage: str) -> None:
+        super().__init__(zone, palette)
         self._stage = stage
         self._minute = 0  # the last of the base
 
@@ -228,14 +233,15 @@ class LatencyPicture(Picture):
         """Return the same as rows of a table."""
         return latency_rows(latency_line(trace, self._stage, trace.minutes(), MINUTES_MAX), self._zone)
 
-    def show_stage(self, trace: Trace, stage: str) -> None:
+    def show_stage(self, stage: str) -> None:
         """Show another stage."""
         if stage in STAGES:
             self._stage = stage
-            self._send(self._base(trace) + self._tail(trace))
+            if self._trace is not None:
+                self._send(self._base(self._trace) + self._tail(self._trace))
 
-    def _options(self, _trace: Trace, series: list[Options]) -> Options:
-        return charts.latency_chart(self._stage, self._zone, self._palette, series)
+    def _frame(self) -> Options:
+        return charts.latency_chart(self._zone, self._palette)
 
     def _base(self, trace: Trace) -> list[Options]:
         minutes = trace.minutes()
@@ -250,7 +256,7 @@ class LatencyPicture(Picture):
     def _is_base_old(self, trace: Trace) -> bool:
         return trace.minutes()[-1:] != [self._minute] and bool(trace.minutes())
 
-    def _zoomed(self, event: GenericEventArguments, trace: Trace) -> None:
+    def _zoomed(self, event: GenericEventArguments) -> None:
         """Leave it as it is: a zoom shows the same minutes."""
 
 

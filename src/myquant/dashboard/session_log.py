@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import run, ui
 
-from myquant.dashboard.components import Cell, LiveTable, Row
+from myquant.dashboard.components import ROWS_SHOWN, Cell, LiveTable, Row
 from myquant.monitor.finding import plain
 from myquant.monitor.log_merge import LEVELS, fields_of
 from myquant.monitor.log_reader import LogReader
@@ -91,7 +91,9 @@ class LogPart:
             self._level = ui.select(list(LEVELS), value="info", label="Level, and worse").style("min-width: 10rem")
             self._text = ui.input("With this text").props("clearable debounce=300")
         with ui.element("div").classes("cards").style("max-height: 28rem; overflow-y: auto"):
-            self._table = LiveTable(COLUMNS, "Events of the log, newest first", "No event is like that.")
+            self._table = LiveTable(
+                COLUMNS, "Events of the log, newest first", "No event is like that.", most=ROWS_SHOWN
+            )
         ui.timer(update_s, self._update)
         ui.context.client.on_delete(self._end.close)
 

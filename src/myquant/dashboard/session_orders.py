@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from myquant.dashboard.charts import Options, Palette, Slip, slippage_chart
-from myquant.dashboard.components import Cell, LiveTable, LiveText, Row, heading
+from myquant.dashboard.canvas import Canvas
+from myquant.dashboard.charts import Palette, Slip, slippage_chart, slippage_series
+from myquant.dashboard.components import ROWS_SHOWN, Cell, LiveTable, LiveText, Row, heading
 from myquant.dashboard.figures import count, moment, rupees
 from myquant.execution.figures import Slippage, Totals, delays_of, points_of, slippage_of, totals_of
 from myquant.execution.life import ROLES, UNKNOWN, OrderLife, Stamp, gap_ns
@@ -19,12 +20,12 @@ from myquant.execution.report import foreign_rows
 from myquant.results.text import label, signed, whole
 
 ORDERS_MAX: Final = 100  # in the table, the newest
-ROWS_SHOWN: Final = 15  # of a table of the page, until somebody asks for the others
 SLIPS_MAX: Final = 1000  # in the picture, likewise
 FOREIGN_MAX: Final = 100
 AT_ONCE_MAX: Final = 300  # orders that are summed up in 15 ms
 LONG: Final = "max-height: 28rem; overflow-y: auto"
-CHART_STYLE: Final = "width: 100%; height: 300px"
+HEIGHT_PX: Final = 300
+PICTURE: Final = "Slippage of each order; the table of orders has the figures"
 ORDERS: Final = (
     "Decided", "Instrument", "Side", "Role", "#Units", "#Filled", "#Decided at, Rs", "#Filled at, Rs",
     "#To decision", "#To quote", "#To shadow", "#Until sent", "#Answer", "#Last fill", "State",
@@ -57,7 +58,7 @@ class OrdersPart:
         self._shown: tuple[object, ...] = ()
         self._summed: tuple[object, ...] = ()
         self._making: Future[list[Row]] | None = None
-        self._chart: ui.echart | None = None
+        self._canvas: Canvas | None = None
         heading("Orders")
         with ui.element("div").classes("cards").style(LONG):
             self._orders = LiveTable(
@@ -101,7 +102,7 @@ class OrdersPart:
         self._orders.show(order_rows(reading, self._zone))
         self._fills.show(fill_rows(reading, self._zone))
         self._foreign.show(foreign_cells(reading, self._zone))
-        self._draw(slippage_chart(slips_of(reading), self._zone, palette))
+        self._draw(slips_of(reading), palette)
 
     def _sum_up(self, reading: Reading, stand: tuple[object, ...]) -> None:
         """Show what orders come to: at once of a few; many are summed up beside the pages' loop, one time after the other."""
@@ -116,13 +117,11 @@ class OrdersPart:
             else:
                 self._making = _BESIDE.submit(total_rows, reading)
 
-    def _draw(self, options: Options) -> None:
-        if self._chart is None:
+    def _draw(self, slips: Sequence[Slip], palette: Palette) -> None:
+        if self._canvas is None:
             with self._place:
-                self._chart = ui.echart(options).style(CHART_STYLE)
-            self._chart.props('role=img aria-label="Slippage of each order; the table of orders has the figures"')
-        else:
-            self._chart.run_chart_method("setOption", {"series": options["series"]})
+                self._canvas = Canvas(slippage_chart(self._zone, palette), PICTURE, HEIGHT_PX)
+        self._canvas.send(slippage_series(slips, self._zone, palette))
 
 
 def report_url(name: str, day: str = "") -> str:

@@ -77,6 +77,13 @@ class Start(NamedTuple):
     code: int | None
 
 
+class Outline(NamedTuple):
+    """What a trace is of: the symbols of the instruments by their number, and the session's zone."""
+
+    symbols: tuple[str, ...]
+    zone: ZoneInfo
+
+
 class Trace:
     """Takes the records of one session's journal, in order; any cut into blocks gives the same.
 
@@ -106,6 +113,11 @@ class Trace:
         """Take records: int64 (n, WORDS)."""
         for begin in range(0, len(block), BLOCK_RECORDS):
             self._take(block[begin : begin + BLOCK_RECORDS])
+
+    @property
+    def outline(self) -> Outline:
+        """What it is of."""
+        return Outline(self.symbols, self.zone)
 
     @property
     def nbytes(self) -> int:
@@ -314,11 +326,16 @@ def _empty_tables(instruments: int) -> Tables:
     )
 
 
-def empty_trace(folder: Path) -> Trace:
-    """Return the trace of a session's folder of which nothing was read. Raises MyquantError."""
+def outline_of(folder: Path) -> Outline:
+    """Return what the trace of a session's folder is of. Raises MyquantError."""
     facts = archive.read(folder)
     loaded = archive.config_of(folder, load_config())
-    return Trace(facts.symbols, ZoneInfo(loaded.config.session.timezone))
+    return Outline(facts.symbols, ZoneInfo(loaded.config.session.timezone))
+
+
+def empty_trace(folder: Path) -> Trace:
+    """Return the trace of a session's folder of which nothing was read. Raises MyquantError."""
+    return Trace(*outline_of(folder))
 
 
 def read_trace(folder: Path) -> Trace:

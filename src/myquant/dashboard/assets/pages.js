@@ -1,6 +1,8 @@
 // The theme: as the system has it, light, or dark; kept in a cookie that the server reads when it makes a page.
 (() => {
   const names = ["system", "light", "dark"];
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const keep = (name, value) => (document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=strict`);
   const cookie = () => (document.cookie.match(/(?:^|; )myquant_theme=(light|dark)/) || [])[1] || "system";
   const show = (button) => (button.textContent = "Theme: " + cookie());
   const begin = () => {
@@ -9,11 +11,35 @@
     show(button);
     button.addEventListener("click", () => {
       const next = names[(names.indexOf(cookie()) + 1) % names.length];
-      document.cookie = `myquant_theme=${next}; path=/; max-age=31536000; samesite=strict`;
+      keep("myquant_theme", next);
       window.location.reload();
     });
   };
+  const note = () => keep("myquant_shown", system.matches ? "dark" : "light");
+  note();
+  system.addEventListener("change", note);
   begin();
+})();
+// The series of a chart, which the server sends as a text; a chart that is not made yet gets them once it is, in their order.
+// Its element says by `data-drawn` that it has some.
+window.drawSeries = (() => {
+  const waiting = new Map();
+  const chartOf = (id) => window.getElement(id)?.chart;
+  const flush = (id, triesLeft) => {
+    const chart = chartOf(id);
+    if (!chart && triesLeft) return window.setTimeout(flush, 20, id, triesLeft - 1);
+    const all = waiting.get(id);
+    waiting.delete(id);
+    if (!chart) return; // its part of the page is gone
+    all.forEach((series) => chart.setOption({ series }));
+    chart.getDom().dataset.drawn = "";
+  };
+  return (id, text) => {
+    const series = JSON.parse(text);
+    if (waiting.has(id)) return void waiting.get(id).push(series);
+    waiting.set(id, [series]);
+    flush(id, 500);
+  };
 })();
 // What is shown is only news as long as it comes: a bar says where nothing comes any more, since when, and why.
 (() => {

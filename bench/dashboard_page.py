@@ -25,7 +25,9 @@ PRICE_DRAWN: Final = """
   return chart?.getOption()?.series?.some((each) => each.id === 'price' && each.data.length > 100);
 }
 """
-ORDERS_SHOWN: Final = """() => [...document.querySelectorAll('td')].some((cell) => cell.textContent.trim() === 'filled')"""
+ORDERS_SHOWN: Final = (
+    """() => [...document.querySelectorAll('td')].some((cell) => cell.textContent.trim() === 'filled')"""
+)
 
 
 def measure(rounds: int, *, quick: bool) -> Section:  # noqa: ARG001  (every section takes them)

@@ -139,6 +139,11 @@ def test_no_socket_opens_to_a_stranger_or_for_a_page_of_elsewhere(served: Served
     assert others == []
 
 
+def test_no_page_is_heard_by_requests_one_by_one(served: Served) -> None:
+    path = SOCKET.replace("websocket", "polling")
+    assert served.ask("GET", path, Cookie=served.cookie("operator"), Origin=served.origin)[0] == 400
+
+
 def test_a_socket_ends_with_its_login(served: Served) -> None:
     cookie = served.cookie("viewer")
     key = base64.b64encode(b"y" * 16).decode()

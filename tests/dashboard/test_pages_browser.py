@@ -56,6 +56,11 @@ WATCH_CHANGES = """async (wanted) => {
 }"""
 ACT = """async ([path, body]) => (await fetch(path, {method: 'POST', body: JSON.stringify(body),
   headers: {'Content-Type': 'application/json'}})).status"""
+LISTEN = (
+    "window.pressed = []; window.socket.onAnyOutgoing((name, sent) => name === 'event' && window.pressed.push(sent));"
+)
+SEND = "(press) => window.socket.emit('event', press)"
+SHAKE_HANDS = "(greeting) => new Promise((done) => window.socket.emit('handshake', greeting, done))"
 READ = "async (path) => (await fetch(path)).status"
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: apt-get install chromium")
@@ -264,6 +269,26 @@ def test_who_may_only_look_does_nothing(browser: Browser, desk: Desk) -> None:
         ):
             assert page.evaluate(ACT, [path, body]) == 403
         assert desk.status(PRACTICE)["entries"]["allowed"]
+
+
+def test_a_page_hears_no_socket_but_its_own(browser: Browser, desk: Desk, looker: Looker) -> None:
+    page = looker.open(f"/session/{PRACTICE}")
+    page.evaluate(LISTEN)
+    page.get_by_role("button", name="Halt", exact=True).click()
+    expect(looker.dialog()).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(looker.dialog()).to_be_hidden()
+    press = page.evaluate("window.pressed[0]")
+    with looking(browser, desk, VIEWERS) as viewer:
+        assert viewer.page.evaluate("window.clientId") != press["client_id"]
+        viewer.page.evaluate(SEND, press)
+        greeting = {"client_id": press["client_id"], "tab_id": page.evaluate("TAB_ID"), "document_id": "x"}
+        assert viewer.page.evaluate(SHAKE_HANDS, greeting) is False
+        page.wait_for_timeout(1000)
+        assert looker.dialog().count() == 0
+    page.evaluate(SEND, press)  # by its own it opens
+    expect(looker.dialog()).to_be_visible()
+    page.keyboard.press("Escape")
 
 
 def test_a_logout_ends_all_that_is_open(browser: Browser, desk: Desk) -> None:

@@ -38,6 +38,7 @@ from myquant.dashboard.login import login_router
 from myquant.dashboard.opening import Opening, listen, open_for, server_config
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.serving import Server
+from myquant.dashboard.sockets import hold_to_their_own
 from myquant.dashboard.watch import Watch
 from myquant.execution.scan import prepare
 from myquant.monitor.folder import monitor_folder
@@ -132,6 +133,7 @@ def make_site(
     app.router.lifespan_context = _looking(site)
     for page in PAGES:
         page.register(site)
+    hold_to_their_own()
     ui.run_with(
         app,
         title="myquant",

@@ -7,7 +7,8 @@ from dashboard.made_rows import session
 from dashboard.test_trace import contents, taken
 from monitor.watched import put_session
 from myquant.dashboard.trace import Trace
-from myquant.dashboard.traces import KEPT_NS, OPENING, RETRY_NS, TRACES_MAX, Traces
+from myquant.dashboard.traces import BESIDE_NS, KEPT_NS, OPENING, RETRY_NS, TRACES_MAX, Traces
+from myquant.errors import DataError
 from myquant.journal.record import BODY, HOLDS
 from myquant.journal.writer import JournalWriter
 
@@ -105,3 +106,24 @@ def test_why_one_can_not_be_read_stands_until_it_can(tmp_path: Path, traces: Tra
     assert traces._kept[folder].opening is failed
     assert traces.look(folder, RETRY_NS + 1).text == said
     assert traces._kept[folder].opening is not failed
+
+
+def test_what_stands_beside_and_cannot_be_read_is_told(
+    tmp_path: Path, traces: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, writer = put(tmp_path / "monday")
+    append(writer, 0, 200)
+    opened(traces, folder)
+
+    def fails(_: object) -> None:
+        raise DataError("shadow.jsonl: no file")
+
+    monkeypatch.setattr("myquant.dashboard.traces.read_beside", fails)
+    traces.look(folder, BESIDE_NS)
+    traces._pool.submit(int).result(60)
+    assert traces.look(folder, BESIDE_NS).text == "what stands beside the journal is not new: shadow.jsonl: no file"
+    monkeypatch.undo()
+    traces.look(folder, 2 * BESIDE_NS)
+    traces._pool.submit(int).result(60)
+    assert traces.look(folder, 2 * BESIDE_NS).text == ""
+    writer.close()

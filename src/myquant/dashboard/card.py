@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -16,13 +17,15 @@ from typing import Any, Final, Self
 
 from myquant.errors import MyquantError, cannot_write
 from myquant.monitor.folder import FOLDER_MODE
-from myquant.monitor.state import REMEDY
+from myquant.monitor.state import REMEDY, is_taken
 from myquant.session.operator import put_private
 
 CARD: Final = "dashboard.json"
 LOCK: Final = ".dashboard.lock"
 FORMAT: Final = 1
 ANSWER_S: Final = 5.0
+BEGIN_S: Final = 5.0  # so long pages take to begin at most, on a machine that is not overloaded
+PAUSE_S: Final = 0.1
 ANSWER_BYTES_MAX: Final = 2**20
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (pages that are served everywhere are asked for here)
 
@@ -69,6 +72,8 @@ class CardHolder:
                 f"{folder}: the pages are served already{where}: get a link with `myquant dashboard link`, stop it first, or set"
                 " MYQUANT_STATE to another folder"
             ) from None
+        with suppress(OSError):
+            (folder / CARD).unlink()  # of one that was killed
 
     def show(self, card: DashboardCard) -> None:
         """Say how the pages are reached. Raises MyquantError."""
@@ -124,7 +129,7 @@ def ask_dashboard(folder: Path, method: str, path: str, body: dict[str, Any]) ->
 
     Raises MyquantError where none runs, it does not answer, or it refuses.
     """
-    card = read_card(folder) if is_served(folder) else None
+    card = _card_of(folder)
     if card is None:
         raise MyquantError(
             "no pages are served: start `myquant dashboard`, or `myquant monitor` with dashboard.enabled"
@@ -145,6 +150,17 @@ def ask_dashboard(folder: Path, method: str, path: str, body: dict[str, Any]) ->
         said = answer.get("detail", response.reason) if isinstance(answer, dict) else response.reason
         raise MyquantError(f"{card.url}: refused: {said}")
     return answer
+
+
+def _card_of(folder: Path) -> DashboardCard | None:
+    """Return how the pages are reached; where they, or the monitor that begins them, have just begun, wait for it."""
+    ends_s = time.monotonic() + BEGIN_S
+    while True:
+        if is_served(folder) and (card := read_card(folder)) is not None:
+            return card
+        if time.monotonic() >= ends_s or not (is_served(folder) or is_taken(folder)):
+            return None
+        time.sleep(PAUSE_S)
 
 
 def _connection(card: DashboardCard) -> HTTPConnection:

@@ -1,7 +1,9 @@
 """Parts of pages: elements whose texts change in place, so that focus, selection and a screen reader's place outlive an update."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Final
 
 from nicegui import ui
@@ -11,6 +13,7 @@ from myquant.monitor.finding import CRITICAL, DEGRADED, FAILED, INFO, OK, WARNIN
 # A light is a shape and a word; its colour only repeats them.
 SHAPES: Final = {OK: "●", DEGRADED: "▲", FAILED: "■", INFO: "●", WARNING: "▲", CRITICAL: "■"}
 UNKNOWN_SHAPE: Final = "○"
+CODE: Final = re.compile(r"`([^`\n]+)`")
 ROWS_SHOWN: Final = 15  # of a table that can be long, until somebody asks for the others
 
 
@@ -21,6 +24,11 @@ class Cell:
     text: str
     href: str = ""
     style: str = ""
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether something in its text is to be typed: it stands between backticks."""
+        return not self.href and "`" in self.text
 
 
 Row = tuple[str, Sequence[Cell | str]]  # a key that tells it from all others, and its cells
@@ -37,6 +45,11 @@ def pnl(text: str) -> Cell:
     return Cell(text, style="loss" if text[:1] in {"-", "\N{MINUS SIGN}"} else "gain" if text[:1] == "+" else "")
 
 
+def coded(text: str) -> str:
+    """Return a text as HTML: what is to be typed stands out instead of between backticks."""
+    return CODE.sub(r"<code>\1</code>", escape(text))
+
+
 class LiveText:
     """An element that shows a text, or a link; it changes only where something is new."""
 
@@ -46,7 +59,7 @@ class LiveText:
             self.element.props["data-label"] = label
         self._own = classes
         self._shown: Cell | None = None
-        self._inner: ui.label | ui.link | None = None
+        self._inner: ui.label | ui.link | ui.html | None = None
 
     def show(self, cell: Cell | str) -> None:
         """Show a text."""
@@ -54,14 +67,22 @@ class LiveText:
         before, self._shown = self._shown, cell
         if cell == before:
             return
-        if self._inner is None or before is None or cell.href != before.href:
+        if self._inner is None or before is None or (cell.href, cell.is_coded) != (before.href, before.is_coded):
             self.element.clear()
             with self.element:
-                self._inner = ui.link(cell.text, cell.href) if cell.href else ui.label(cell.text)
+                self._inner = _inner_of(cell)
+        elif isinstance(self._inner, ui.html):
+            self._inner.set_content(coded(cell.text))
         elif cell.text != before.text:
             self._inner.set_text(cell.text)
         if cell.style != (before.style if before is not None else ""):
             self.element.classes(replace=f"{self._own} is-{cell.style}" if cell.style else self._own)
+
+
+def _inner_of(cell: Cell) -> ui.label | ui.link | ui.html:
+    if cell.href:
+        return ui.link(cell.text, cell.href)
+    return ui.html(coded(cell.text), sanitize=False) if cell.is_coded else ui.label(cell.text)
 
 
 @dataclass(frozen=True)

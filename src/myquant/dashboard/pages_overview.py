@@ -5,12 +5,14 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
+from myquant.dashboard.alert_look import AlertLook
 from myquant.dashboard.components import Cell, Facts, LiveTable, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, session_url
 from myquant.dashboard.limits import known_ledger, limits_used
 from myquant.dashboard.overview_order import ORDERS, USUAL, in_order, totals
 from myquant.dashboard.page_controls import build_halt_all
+from myquant.monitor.alert import Alert
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.finding import Finding
 from myquant.monitor.health import NOT_BEGUN, RUNNING, state_of
@@ -36,14 +38,16 @@ SHOWN: Final = 3  # instruments of a session that are named
 
 def register(site: Site) -> None:
     """Serve the page."""
+    look = AlertLook(site.state)
 
     @ui.page("/")
     def overview(request: Request) -> None:
         with page_frame(site, request, "Overview") as frame:
-            _build(frame, request.query_params.get("sort", USUAL))
+            _build(frame, look, request.query_params.get("sort", USUAL))
+            ui.timer(float(site.loaded.config.dashboard.update_s), look.refresh)
 
 
-def _build(frame: Frame, order: str) -> None:
+def _build(frame: Frame, look: AlertLook, order: str) -> None:
     with ui.element("div").classes("totals"):
         sums = Facts()
     build_halt_all(frame)
@@ -66,9 +70,24 @@ def _build(frame: Frame, order: str) -> None:
         views = in_order(list(watch.views.values()), order, watch.verdict_of)
         sums.show(totals(views, frame.zone, watch.looked_ns))
         table.show([session_row(view, watch.verdict_of(view.name), mono_ns) for view in views])
-        faults.show([finding_row(each) for each in watch.monitor.findings])
+        faults.show([*map(finding_row, watch.monitor.findings), *map(alert_row, monitors_own(frame, look))])
 
     frame.each_update.append(show)
+
+
+def monitors_own(frame: Frame, look: AlertLook) -> list[Alert]:
+    """Return what only the monitor can find, of itself: a channel that is down, a folder that it can't write to... None runs: nothing."""
+    if not frame.watch.is_told:
+        return []
+    found = {each.key for each in frame.watch.monitor.findings}
+    lasting = [each for each in look.alerts.alerts if each.is_firing and not each.session]
+    return [each for each in lasting if (each.rule, each.session, each.subject) not in found]
+
+
+def alert_row(alert: Alert) -> Row:
+    """Return the row of an alert of the monitor's own."""
+    cells = (light(alert.severity), Cell("the monitor", "/alerts"), alert.text, alert.remedy)
+    return f"alert/{alert.number}", cells
 
 
 def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:

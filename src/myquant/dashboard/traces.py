@@ -41,6 +41,7 @@ class _Kept:
     inode: int  # of the journal's first file: another one is another session's
     looked_ns: int
     beside_ns: int  # when what stands beside the journal was begun to be read
+    beside: "Future[None] | None" = None  # that reading
     trouble: str = ""  # why it could not be opened
     failed_ns: int = 0  # when that was seen
 
@@ -75,8 +76,8 @@ class Traces:
         kept.trouble = ""
         if now_mono_ns - kept.beside_ns >= BESIDE_NS:
             kept.beside_ns = now_mono_ns
-            self._pool.submit(read_beside, opened.reading)
-        return Look(opened.trace, _follow(opened), opened.reading)
+            kept.beside = self._pool.submit(read_beside, opened.reading)
+        return Look(opened.trace, _follow(opened) or _failure_of(kept.beside), opened.reading)
 
     def forget(self, now_mono_ns: int) -> None:
         """Let go of traces that nobody has looked at for a while, and of those beyond the bound."""
@@ -120,6 +121,17 @@ def _follow(opened: _Opened) -> str:
                 break
     except (MyquantError, OSError) as error:
         return str(error)
+    return ""
+
+
+def _failure_of(beside: "Future[None] | None") -> str:
+    """Return why what stands beside the journal could not be read; a defect is raised."""
+    if beside is None or not beside.done():
+        return ""
+    try:
+        beside.result()
+    except (MyquantError, OSError) as error:
+        return f"what stands beside the journal is not new: {error}"
     return ""
 
 

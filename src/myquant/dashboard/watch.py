@@ -20,6 +20,7 @@ from myquant.monitor.state import is_taken
 from myquant.monitor.view import News, SessionView
 
 PAUSE: Final = 1.0  # pages are made by the same process: half of it is theirs while a long journal is read
+WHO: Final = "the process of the pages"
 NO_MONITOR: Final = "No monitor runs: nobody is told when something happens. Start `myquant monitor`."
 
 
@@ -41,7 +42,7 @@ class Watch:
 
     def __init__(self, loaded: LoadedConfig, directories: Sequence[Path], monitor_folder: Path, log: Log) -> None:
         settings = loaded.config.monitor.model_copy(update={"look_s": loaded.config.dashboard.update_s})
-        judged = partial(judge, memory=Memory(), around=Around(expected=Expected(loaded.config)))
+        judged = partial(judge, memory=Memory(), around=Around(expected=Expected(loaded.config), who=WHO))
         self.monitor = Monitor(directories, settings, judge=judged, alerting=self._take, log=log, pause=PAUSE)
         self.looked_ns = 0
         self.is_told = False

@@ -100,6 +100,7 @@ class Around:
         spool: likewise, why messages can't be written to the disk.
         folder: likewise, what is wrong with the monitor's state folder.
         pages: likewise, why nobody serves the pages.
+        who: who looks, for texts.
     """
 
     expected: Expected | None = None
@@ -109,6 +110,7 @@ class Around:
     spool: tuple[int, str] | None = None
     folder: tuple[int, str] | None = None
     pages: tuple[int, str] | None = None
+    who: str = "the monitor"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,9 @@ def monitor_late(look: Look) -> Iterator[Fault]:
             memory.stepped_ns, memory.has_stepped_mono_ns = step_ns, look.mono_ns
     memory.looked_mono_ns, memory.looked_wall_ns = look.mono_ns, look.wall_ns
     if _is_recent(memory.was_late_mono_ns, look):
-        yield Fault(f"the monitor looked at nothing for {told_s(memory.late_ns)}: this machine is overloaded, or slept")
+        yield Fault(
+            f"{look.around.who} looked at nothing for {told_s(memory.late_ns)}: this machine is overloaded, or slept"
+        )
     if _is_recent(memory.has_stepped_mono_ns, look):
         step_ns = memory.stepped_ns
         what = (

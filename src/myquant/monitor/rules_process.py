@@ -108,7 +108,7 @@ def journal_lag(view: SessionView, look: Look) -> Iterator[Fault]:
         return
     lag_ns = look.wall_ns - view.unread_since_ns
     if lag_ns >= seconds_ns(look.settings.journal_lag_s):
-        yield Fault(f"the monitor is {told_s(lag_ns)} behind its journal: what it says is old", view.unread_since_ns)
+        yield Fault(f"what {look.around.who} knows is {told_s(lag_ns)} behind its journal", view.unread_since_ns)
 
 
 def disk_low(view: SessionView, look: Look) -> Iterator[Fault]:

@@ -90,7 +90,7 @@ class TickLines:
 
 
 class SampledLines:
-    """While more is logged: a line for every so many ticks, and one that helps to find a defect; the others cost nothing."""
+    """While more is logged: two lines that help to find a defect for every so many ticks; the others cost nothing."""
 
     def __init__(self, log: FullLog, symbols: Sequence[str], every: int) -> None:
         self._log = log
@@ -105,7 +105,7 @@ class SampledLines:
             _, who, number, time_ns, _, price, volume, bid, ask = row
             symbol = self._symbols[who]
             self._log.debug("taken", symbol=symbol, input=number, time_ns=time_ns, volume=volume)
-            self._log.info("tick", symbol=symbol, input=number, price=price / 100, bid=bid / 100, ask=ask / 100)
+            self._log.debug("tick", symbol=symbol, input=number, price=price / 100, bid=bid / 100, ask=ask / 100)
 
 
 class Pipeline:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.made_runs import book_of, content_of, put_baseline, put_run, put_trades
+from dashboard.made_runs import book_of, content_of, put_baseline, put_run, put_session, put_trades
 from monitor.made_views import view
 from myquant.config.loading import load_config
 from myquant.dashboard.charts import DARK, LIGHT, Palette
 from myquant.dashboard.components import Cell
 from myquant.dashboard.pages_compare import compare_listed
 from myquant.dashboard.pages_evidence import verdict_row
+from myquant.dashboard.pages_run import journaled_figures
 from myquant.dashboard.pages_runs import days, file_answer
 from myquant.dashboard.runs_charts import equity_chart, share_chart
 from myquant.dashboard.runs_compare import compare_runs, figure_text
@@ -25,7 +26,7 @@ from myquant.evidence.verdicts import Verdict
 from myquant.monitor.finding import FAILED, OK
 from myquant.monitor.view import ProcessView, SessionView
 from myquant.results.index import RunEntry
-from myquant.results.text import NOTHING
+from myquant.results.text import NOTHING, signed
 
 SESSION = RunEntry("s", "/r/s", "done", kind="paper")
 
@@ -191,3 +192,22 @@ def test_a_session_without_results_has_the_figures_of_its_journal_so_far() -> No
     assert so_far(SESSION, None) == SESSION
     done = RunEntry("s", "/r/s", "done", kind="paper", trades=5, net_pnl=1.0)
     assert so_far(done, seen) == done
+
+
+def test_a_session_without_results_has_figures_by_its_journal(tmp_path: Path) -> None:
+    put_session(tmp_path / "monday")
+    (row,) = book_of(tmp_path).rows
+    content = content_of(tmp_path / "monday")
+    assert row.entry.trades is None
+    assert content.figures is not None
+    assert content.trades
+    found = journaled_figures(row)
+    assert found["trades"] == f"{len(content.trades)}, by its journal"
+    assert found["net_pnl"] == f"{signed(content.figures['net_pnl'])}, of closed trades, by its journal"
+
+
+def test_what_has_no_journal_has_no_figures_by_it(tmp_path: Path) -> None:
+    put_run(tmp_path / "rich")
+    (row,) = book_of(tmp_path).rows
+    (tmp_path / "rich" / "summary.json").unlink()
+    assert journaled_figures(row) == {}

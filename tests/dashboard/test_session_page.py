@@ -159,6 +159,16 @@ def test_rows_say_why_and_until_when() -> None:
     assert [cells for _, cells in refusal_rows(trace)] == [("entry denied", "Cash", "1", "09:15:00 IST")]
 
 
+def test_an_outage_from_before_the_exchanges_clock_was_known_says_so() -> None:
+    made = Made()
+    made.event(
+        codes.FEED_STATUS, time_ns=BEGAN_NS + 400 * 86_400 * SECOND_NS, code=codes.FEED_IS_STALE
+    )  # the machine's
+    made.event(codes.FEED_STATUS, time_ns=BEGAN_NS, code=codes.FEED_HEALTHY)
+    ((_, cells),) = span_rows(taken(made.rows()))
+    assert cells == ("feed stale", "\N{EN DASH}", "before the first packet", "09:15:00 IST")
+
+
 def test_a_day_is_one_of_the_sessions_zone() -> None:
     begin, end = range_of("2025-10-03", INDIA)
     assert begin == int(datetime(2025, 10, 3, tzinfo=INDIA).timestamp()) * SECOND_NS

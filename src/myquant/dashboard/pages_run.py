@@ -1,5 +1,7 @@
 """The page of one run: what it was, its files, and of a session the verdict on its replay and what set it apart from the plain run."""
 
+import asyncio
+
 from fastapi import Request
 from nicegui import ui
 
@@ -9,9 +11,10 @@ from myquant.dashboard.frame import Frame, Site, page_frame, session_url
 from myquant.dashboard.pages_evidence import evidence_url
 from myquant.dashboard.pages_runs import days, file_url
 from myquant.dashboard.runs import FILES, ListedRun
-from myquant.dashboard.runs_show import divergence_rows, state_light, verdict_light
+from myquant.dashboard.runs_read import read_content
+from myquant.dashboard.runs_show import divergence_rows, is_session, so_far, state_light, verdict_light
 from myquant.dashboard.verdicts import SessionVerdict
-from myquant.results.index import MEASURED, RECORDED
+from myquant.results.index import MEASURED
 from myquant.results.text import NOTHING, date_time, grouped, listed, signed
 
 SYMBOLS_SHOWN = 10
@@ -42,8 +45,16 @@ def _build(frame: Frame, key: str) -> None:
             ui.link("The gate's verdicts", evidence_url(row.key))
         elif row.key in frame.watch.views:
             ui.link("The session", session_url(row.key))
-    if row.entry.kind not in (RECORDED, MEASURED, None):
+    if is_session(row.entry):
         _Verdict(frame, row)
+
+    journaled: dict[str, str] = {}
+
+    async def read() -> None:
+        journaled.update(await asyncio.to_thread(journaled_figures, row))
+
+    if is_session(row.entry) and row.entry.trades is None and row.key not in frame.watch.views:
+        ui.timer(0, read, once=True)
 
     def show() -> None:
         frame.site.runs.note_look()
@@ -51,7 +62,7 @@ def _build(frame: Frame, key: str) -> None:
         if found is None:
             facts.show({"State": "gone: its folder is not there any more"})
             return
-        entry = found.entry
+        entry = so_far(found.entry, frame.watch.views.get(row.key))
         facts.show(
             {
                 "State": state_light(entry),
@@ -61,8 +72,8 @@ def _build(frame: Frame, key: str) -> None:
                 "Symbols": listed(entry.symbols, SYMBOLS_SHOWN) or NOTHING,
                 "Days": days(entry.days),
                 "Ticks": count(entry.ticks),
-                "Trades": count(entry.trades),
-                "Net P&L, Rs": signed(entry.net_pnl),
+                "Trades": count(entry.trades) if entry.trades is not None else journaled.get("trades", NOTHING),
+                "Net P&L, Rs": signed(entry.net_pnl) if entry.trades is not None else journaled.get("net_pnl", NOTHING),
                 "Max. drawdown, Rs": grouped(entry.max_drawdown),
                 "Written, UTC": entry.written or NOTHING,
                 "Configuration": entry.config_hash or NOTHING,
@@ -72,6 +83,18 @@ def _build(frame: Frame, key: str) -> None:
         )
 
     frame.each_update.append(show)
+
+
+def journaled_figures(row: ListedRun) -> dict[str, str]:
+    """Return the headline figures of a session that left no results, by its journal: for a worker thread. None are known: nothing."""
+    figures = read_content(row.key, row.entry).figures
+    if figures is None:
+        return {}
+    trades, net = figures["trades"], figures["net_pnl"]
+    return {
+        "trades": f"{count(None if trades is None else int(trades))}, by its journal",
+        "net_pnl": f"{signed(net)}, of closed trades, by its journal",
+    }
 
 
 class _Verdict:

@@ -21,7 +21,7 @@ from myquant.dashboard.session_evidence import EvidencePart
 from myquant.dashboard.session_log import LogPart
 from myquant.dashboard.session_orders import OrdersPart
 from myquant.dashboard.themes import ask_palette, palette_of
-from myquant.dashboard.trace import Outline, Trace, outline_of
+from myquant.dashboard.trace import Outline, Span, Trace, outline_of
 from myquant.dashboard.trace_rows import DENIED, REJECTED, SECOND_NS, STAGES
 from myquant.dashboard.traces import OPENING
 from myquant.errors import MyquantError
@@ -167,12 +167,19 @@ def span_rows(trace: Trace) -> list[Row]:
             (
                 name,
                 label(span.reason) or NOTHING,
-                _moment(from_ns, trace),
+                _begin_of(span, trace),
                 "it goes on" if span.to_ns is None else _moment(span.to_ns, trace),
             ),
         )
         for from_ns, name, span in spans
     ]
+
+
+def _begin_of(span: Span, trace: Trace) -> str:
+    """Return when a stretch of time began: before the exchange's clock was known it was stamped by the machine's, which may show another day."""
+    if span.to_ns is not None and span.from_ns > span.to_ns:
+        return "before the first packet"
+    return _moment(span.from_ns, trace)
 
 
 def trade_rows(trace: Trace) -> list[Row]:

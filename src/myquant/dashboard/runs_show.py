@@ -41,6 +41,11 @@ def state_light(entry: RunEntry) -> Cell:
     return light(_STATES.get(entry.state, ""), entry.state)
 
 
+def is_session(entry: RunEntry) -> bool:
+    """Return whether an entry is of a session."""
+    return entry.kind not in (RECORDED, MEASURED, None)
+
+
 def so_far(entry: RunEntry, view: SessionView | None) -> RunEntry:
     """Return the entry of a session that has no results yet with what its journal says so far; its deepest drawdown is not known."""
     if view is None or entry.trades is not None:
@@ -51,7 +56,7 @@ def so_far(entry: RunEntry, view: SessionView | None) -> RunEntry:
 
 def verdict_light(entry: RunEntry, verdict: SessionVerdict) -> Cell:
     """Return the verdict on a session's replay; a dash of what is no session."""
-    return Cell(NOTHING) if entry.kind in (RECORDED, MEASURED, None) else replay_light(verdict)
+    return replay_light(verdict) if is_session(entry) else Cell(NOTHING)
 
 
 def replay_light(verdict: SessionVerdict) -> Cell:

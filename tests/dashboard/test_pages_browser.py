@@ -25,7 +25,7 @@ from dashboard.looker import (
 from monitor.drill import kill, stopped
 from myquant.dashboard.components import ROWS_SHOWN
 from myquant.dashboard.frame import LOOKS_ONLY
-from myquant.dashboard.service import PAGES
+from myquant.dashboard.service import PAGES, RECONNECT_S
 from results.test_report_browser import CHROMIUM, FLAGS
 
 WIDE_RUN, NARROW_RUN = BACKTESTS
@@ -46,6 +46,7 @@ FILES = {
     "execution": ("/execution", f"/execution?session={HELD}", HELD),
 }
 REGISTERED = re.compile(r"@(?:ui\.page|app\.get)\(\s*\"([^\"]+)\"")
+CUT_OFF_S = RECONNECT_S / 2
 CHANGES = 8  # of the time of the last look
 # Counts them, while it waits for them.
 WATCH_CHANGES = """async (wanted) => {
@@ -269,6 +270,20 @@ def test_who_may_only_look_does_nothing(browser: Browser, desk: Desk) -> None:
         ):
             assert page.evaluate(ACT, [path, body]) == 403
         assert desk.status(PRACTICE)["entries"]["allowed"]
+
+
+def test_a_page_that_was_cut_off_for_a_while_goes_on_with_its_dialog(looker: Looker) -> None:
+    page = looker.open(f"/session/{PRACTICE}")
+    page.get_by_role("button", name="Halt", exact=True).click()
+    looker.dialog().get_by_label("Reason").fill("half written")
+    page.evaluate("window.isTheSame = true; window.socket.disconnect()")
+    page.wait_for_timeout(CUT_OFF_S * 1000)
+    page.evaluate("window.socket.connect()")
+    before = page.locator("#looked").inner_text()
+    looker.wait("updates come again", lambda: page.locator("#looked").inner_text() != before)
+    assert page.evaluate("window.isTheSame")
+    assert looker.dialog().get_by_label("Reason").input_value() == "half written"
+    page.keyboard.press("Escape")
 
 
 def test_a_page_hears_no_socket_but_its_own(browser: Browser, desk: Desk, looker: Looker) -> None:

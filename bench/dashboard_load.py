@@ -39,12 +39,13 @@ MIB: Final = 2**20
 HERTZ: Final = os.sysconf("SC_CLK_TCK")
 OBSERVE: Final = """
 () => {
-  const figures = (document.querySelector('[data-label="Last price, Rs"]')?.closest('tbody')) || document.querySelector('dl.facts');
+  const picture = document.querySelector('[data-drawn]');  // of a session: what it holds and its price may well stay the same for a look
+  const figures = picture || document.querySelector('[data-label="Last price, Rs"]').closest('tbody');
   window.seen = {asOf: [], figures: []};
   const watch = (element, times) => new MutationObserver(() => {
     const now = performance.now() / 1000;
     if (!times.length || now - times.at(-1) > 0.1) times.push(now);  // what one look changes comes in several pieces
-  }).observe(element, {childList: true, characterData: true, subtree: true});
+  }).observe(element, {childList: true, characterData: true, subtree: true, attributeFilter: ['data-drawn']});
   watch(document.querySelector('.looked'), window.seen.asOf);
   watch(figures, window.seen.figures);
 }
@@ -150,7 +151,7 @@ def _open(page: Page, name: str, url: str) -> Opened:
     page.on("websocket", lambda socket: socket.on("framereceived", take))
     page.goto(url)
     if name == "session":
-        page.locator("canvas").first.wait_for(timeout=READY_S * 1000)
+        page.locator("[data-drawn]").first.wait_for(timeout=READY_S * 1000)
     return opened
 
 

@@ -21,7 +21,7 @@
   begin();
 })();
 // The series of a chart, which the server sends as a text; a chart that is not made yet gets them once it is, in their order.
-// Its element says by `data-drawn` that it has some.
+// Its element counts by `data-drawn` how often it was told some.
 window.drawSeries = (() => {
   const waiting = new Map();
   const chartOf = (id) => window.getElement(id)?.chart;
@@ -32,7 +32,8 @@ window.drawSeries = (() => {
     waiting.delete(id);
     if (!chart) return; // its part of the page is gone
     all.forEach((series) => chart.setOption({ series }));
-    chart.getDom().dataset.drawn = "";
+    const about = chart.getDom().dataset;
+    about.drawn = Number(about.drawn ?? 0) + all.length;
   };
   return (id, text) => {
     const series = JSON.parse(text);

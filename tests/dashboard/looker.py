@@ -22,6 +22,8 @@ AS_OF: Final = "window.did_handshake && /as of [0-9]/.test(document.querySelecto
 FITS: Final = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 POINTS: Final = """() => [...document.querySelectorAll('.nicegui-echart')].map((each) =>
   (window.getElement(Number(each.id.slice(1))).chart?.getOption().series ?? []).reduce((sum, line) => sum + line.data.length, 0))"""
+GROUNDS: Final = """() => [...document.querySelectorAll('.nicegui-echart')].map((each) =>
+  window.getElement(Number(each.id.slice(1))).chart?.getOption().backgroundColor)"""
 IS_DARK: Final = "document.body.classList.contains('body--dark')"
 BACKGROUND: Final = "getComputedStyle(document.body).backgroundColor"
 TOP: Final = """(text) => [...document.querySelectorAll('h2')].find((each) => each.innerText === text)

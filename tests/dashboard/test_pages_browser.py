@@ -13,6 +13,7 @@ from dashboard.looker import (
     BACKGROUND,
     FITS,
     FOCUSED,
+    GROUNDS,
     IN_DIALOG,
     IS_DARK,
     NOT_BEHIND,
@@ -23,6 +24,7 @@ from dashboard.looker import (
     looking,
 )
 from monitor.drill import kill, stopped
+from myquant.dashboard.charts import DARK, LIGHT
 from myquant.dashboard.components import ROWS_SHOWN
 from myquant.dashboard.frame import LOOKS_ONLY
 from myquant.dashboard.service import PAGES, RECONNECT_S
@@ -209,10 +211,15 @@ def test_pictures_are_drawn_and_grow(looker: Looker) -> None:
     looker.wait("all three are drawn", lambda: (drawn := page.evaluate(POINTS))[:3] and min(drawn[:3]) > 0)
     before = page.evaluate(POINTS)[:3]
     looker.wait("prices and P&L go on", lambda: all(map(int.__lt__, before[:2], page.evaluate(POINTS)[:2])))
-    looker.look("dark")  # the page is loaded again: the system's theme is known before it is made
-    page.reload()
-    looker.wait("all three are drawn", lambda: len(page.evaluate(POINTS)) > 2 and min(page.evaluate(POINTS)[:3]) > 0)
-    assert page.evaluate("document.cookie.includes('myquant_shown=dark')")
+
+
+def test_pictures_have_the_colours_of_the_theme(looker: Looker) -> None:
+    for theme, palette in (("dark", DARK), ("light", LIGHT)):
+        looker.page.goto("about:blank")  # the system's theme changes while no page is open
+        looker.look(theme)
+        page = looker.open(f"/session/{PRACTICE}")
+        looker.wait("the pictures are of it", lambda: set(page.evaluate(GROUNDS)) == {palette.ground})  # noqa: B023  (called at once)
+        looker.until(IS_DARK if theme == "dark" else f"!({IS_DARK})")
 
 
 def test_a_long_table_shows_more_when_asked(looker: Looker) -> None:

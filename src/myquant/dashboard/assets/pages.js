@@ -15,8 +15,11 @@
       window.location.reload();
     });
   };
+  const noted = () => (document.cookie.match(/(?:^|; )myquant_shown=(light|dark)/) || [])[1];
   const note = () => keep("myquant_shown", system.matches ? "dark" : "light");
+  const before = noted();
   note();
+  if (cookie() === "system" && before && noted() !== before) window.location.reload(); // its pictures are of the other theme
   system.addEventListener("change", note);
   begin();
 })();

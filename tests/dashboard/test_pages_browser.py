@@ -213,11 +213,15 @@ def test_pictures_are_drawn_and_grow(looker: Looker) -> None:
     looker.wait("prices and P&L go on", lambda: all(map(int.__lt__, before[:2], page.evaluate(POINTS)[:2])))
 
 
-def test_pictures_have_the_colours_of_the_theme(looker: Looker) -> None:
+@pytest.mark.parametrize("name", ["session", "compare", "evidence"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_pictures_have_the_colours_of_the_theme(name: str, looker: Looker, *, is_open: bool) -> None:
+    _, path, _ = WALK[name]
     for theme, palette in (("dark", DARK), ("light", LIGHT)):
-        looker.page.goto("about:blank")  # the system's theme changes while no page is open
+        if not is_open:
+            looker.page.goto("about:blank")  # the system's theme changes while no page is open
         looker.look(theme)
-        page = looker.open(f"/session/{PRACTICE}")
+        page = looker.open(path)
         looker.wait("the pictures are of it", lambda: set(page.evaluate(GROUNDS)) == {palette.ground})  # noqa: B023  (called at once)
         looker.until(IS_DARK if theme == "dark" else f"!({IS_DARK})")
 
@@ -237,7 +241,8 @@ def test_a_long_table_shows_more_when_asked(looker: Looker) -> None:
 
 def test_halt_resume_and_flatten(desk: Desk, looker: Looker) -> None:
     page = looker.open(f"/session/{HELD}")
-    looker.pictures("orders", "td:has-text('entry')", begin="Orders")
+    looker.wait("its slippage is drawn", lambda: len(page.evaluate(POINTS)) == 4 and page.evaluate(POINTS)[3] > 0)
+    looker.pictures("orders", "[data-drawn] >> nth=3", begin="Orders")
     for action, reason, is_allowed in (("Halt", "news at ten", False), ("Resume", "it is over", True)):
         page.get_by_role("button", name=action, exact=True).click()
         expect(looker.dialog()).to_contain_text("REAL ORDERS")

@@ -26,6 +26,7 @@ class Canvas:
     def __init__(self, frame: Options, name: str, height_px: int) -> None:
         self.element = ui.echart(frame).style(STYLE.format(height_px=height_px))
         self.element.props(f'role=img aria-label="{name}"')
+        self.element._update_method = None  # noqa: SLF001  (an update of the element would put the frame in place of what is drawn)
 
     def send(self, series: Sequence[Options]) -> None:
         """Draw series, in place of those that have the same `id`; others stay."""

@@ -24,7 +24,7 @@ from myquant.dashboard.door import Door
 from myquant.dashboard.figures import clock
 from myquant.dashboard.log_search import Searches
 from myquant.dashboard.runs_watch import RunsWatch
-from myquant.dashboard.themes import is_dark
+from myquant.dashboard.themes import is_dark, shown_theme
 from myquant.dashboard.traces import Traces
 from myquant.dashboard.watch import NO_MONITOR, Watch
 from myquant.monitor.finding import FAILED, OK, Finding
@@ -141,7 +141,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     refuse_crowd(frame.identity.login)
     ui.page_title(f"{title} - myquant")
     ui.add_css(STYLE)
-    ui.add_body_html(f"<script>{SCRIPT}</script>")
+    ui.add_body_html(f"<script>window.madeFor = '{shown_theme(request)}';\n{SCRIPT}</script>")
     ui.dark_mode(is_dark(request))
     ui.link("To the content", "#content").classes("skip")
     with ui.element("header").classes("head"):

@@ -21,10 +21,16 @@ def is_dark(request: Request) -> bool | None:
     return {"light": False, "dark": True}.get(request.cookies.get(CHOSEN, ""))
 
 
+def shown_theme(request: Request) -> str:
+    """Return the one that the browser has said it shows where none was chosen; "": it has said nothing yet."""
+    found = request.cookies.get(SHOWN, "")
+    return found if found in _PALETTES else ""
+
+
 def palette_of(request: Request) -> Palette | None:
     """Return the colours of pictures as a request tells them; None: by the first page that a browser opens nothing is told."""
-    known = (request.cookies.get(name, "") for name in (CHOSEN, SHOWN))
-    return next((_PALETTES[each] for each in known if each in _PALETTES), None)
+    chosen = request.cookies.get(CHOSEN, "")
+    return _PALETTES.get(chosen if chosen in _PALETTES else shown_theme(request))
 
 
 async def ask_palette(request: Request) -> Palette:

@@ -17,9 +17,9 @@
   };
   const noted = () => (document.cookie.match(/(?:^|; )myquant_shown=(light|dark)/) || [])[1];
   const note = () => keep("myquant_shown", system.matches ? "dark" : "light");
-  const before = noted();
+  const made = window.madeFor; // the theme that the server made this page for, "" where it did not know
   note();
-  if (cookie() === "system" && before && noted() !== before) window.location.reload(); // its pictures are of the other theme
+  if (cookie() === "system" && made && noted() && noted() !== made) window.location.reload(); // its pictures are of the other one
   system.addEventListener("change", note);
   begin();
 })();

@@ -18,6 +18,7 @@ from myquant.execution.figures import AGAINST, DELAYS, spread_of
 from myquant.execution.lives import Lives
 from myquant.execution.reading import Reading
 from myquant.execution.report import execution_of, report_of
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.disk import DISK
 from myquant.session.log_files import FILE as LOG
 from myquant.session.reconciliation import FIRST, Known
@@ -92,6 +93,23 @@ def test_what_others_sell_of_it_is_booked_as_a_trade() -> None:
         ("journal", "NIFTY", -25, 25 * 9_900)
     ]
     assert report.exit_reasons == {"trailing_stop": 1, "foreign_trade": 1}
+
+
+@pytest.mark.parametrize("told_s", [2.1, 40])  # at once, or when the books tell: of a sell of an earlier process
+def test_what_a_sell_fills_after_it_was_replaced_is_counted_once(told_s: float) -> None:
+    made = Made()
+    made.tick(1, 10_000)
+    made.submit(1, 1)
+    made.fill(1, 1, 75, 10_000)
+    made.submit(1, 2, codes.SELL, stop=9_900, reason=codes.STOP_LOSS)
+    made.event(codes.CANCELLED, 1.5, order_id=2)
+    made.submit(1.5, 3, codes.SELL, stop=9_900, reason=codes.STOP_LOSS)
+    made.fill(2, 2, 25, 9_890, code=OF_FORGOTTEN)
+    made.event(codes.FOREIGN_TRADE, told_s, quantity=25, value=25 * 9_890)
+    made.command(codes.TRADE_CLOSED, told_s, quantity=25, reason=codes.FOREIGN_EXIT)
+    report = report_of(reading_of(made))
+    assert report.troubles == ()
+    assert [row.life.filled for row in report.orders] == [75, 25, 0]
 
 
 def test_each_day_has_its_own() -> None:

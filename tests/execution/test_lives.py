@@ -13,6 +13,7 @@ from myquant.core import codes, orders
 from myquant.execution.figures import delays_of, slippage_of, time_in_states
 from myquant.execution.life import OrderLife, Stamp, gap_ns
 from myquant.execution.lives import Lives
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.reader import JournalReader
 from myquant.journal.record import SENT_CANCEL
 from session.sessions import LIMIT
@@ -122,6 +123,17 @@ def test_what_the_journal_knows_no_order_of_is_told() -> None:
     ]
     assert lives.orders[9].decision is None
     assert delays_of(lives.orders[9], is_simulated=False) == (None, None, None, None)
+
+
+def test_a_fill_of_an_order_that_the_engine_has_forgotten_is_the_orders_and_no_lost_one() -> None:
+    made = bought()
+    made.submit(2, 2, codes.SELL, stop=9_800)
+    made.event(codes.CANCELLED, 3, order_id=2)
+    for order_id in (2, 9):  # 9: it was long ago
+        made.fill(4, order_id, 50, 9_800, code=OF_FORGOTTEN)
+    lives = lives_of(made)
+    assert [(each.units, each.is_late) for each in lives.orders[2].fills] == [(50, True)]
+    assert (sorted(lives.orders), lives.foreign) == ([1, 2], [])
 
 
 def test_what_is_told_twice_or_late_changes_what_it_may() -> None:

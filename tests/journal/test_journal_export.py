@@ -13,6 +13,7 @@ from myquant.core import codes
 from myquant.errors import ConfigError, JournalError
 from myquant.journal import export as exports
 from myquant.journal import record
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.columns import KINDS, NAMED_NOTES, Columns, columns, empty
 from myquant.journal.export import export
 from myquant.journal.reader import JournalReader
@@ -31,6 +32,13 @@ def test_every_way_in_which_an_order_is_refused_has_a_name(tmp_path: Path) -> No
     refused = (codes.BY_VENUE, codes.NOT_SENT, codes.NOT_FOUND, codes.IN_DOUBT, codes.COUNTS_NOW)
     found = made(tmp_path, INPUT, *(event(code + 1, codes.ORDER_REJECT, code) for code in refused))
     assert found["code_name"].tolist() == ["by_venue", "not_sent", "not_found", "in_doubt", "counts_now"]
+
+
+def test_every_fill_that_is_of_no_order_of_the_engines_has_a_name(tmp_path: Path) -> None:
+    found = made(
+        tmp_path, INPUT, *(event(code + 1, codes.FILL, code) for code in (0, codes.OF_LOST_ORDER, OF_FORGOTTEN))
+    )
+    assert found["code_name"].tolist() == ["", "of_lost_order", "of_forgotten_order"]
 
 
 def test_inputs_have_names_units_and_times(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from myquant.brokers.port import NewOrder, OrderAnswer
 from myquant.core import codes, orders
 from myquant.core.records import Command, Event
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.session.broker_orders import BrokerOrders
 from myquant.session.reconciliation import OurOrder, Ours
 from myquant.session.sells import is_about_margin
@@ -82,18 +83,19 @@ def test_what_a_sell_fills_after_it_was_replaced_goes_out_of_the_position_at_onc
     sale = ("alarm", 0, codes.BY_BOOKS), ("foreign_trade", 0, 0)
     desk.port.on_answer(answer(codes.FILL, 6, filled=100, value=900_000))
     assert desk.stage.events[-1][-4:-1] == (0, 75, 675_000)  # no order of the engine's; units, paise
-    assert desk.stage.told() == [("fill", 6, 0), *sale]
+    late = ("fill", 6, OF_FORGOTTEN)
+    assert desk.stage.told() == [late, *sale]
     desk.port.on_answer(answer(codes.FILL, 6, filled=100, value=900_000))
-    assert desk.stage.told() == [("fill", 6, 0)], "it is told once"
+    assert desk.stage.told() == [late], "it is told once"
     desk.port.on_answer(answer(codes.FILL, 6, filled=125, value=1_125_000))
-    assert desk.stage.told() == [("fill", 6, 0), *sale]
+    assert desk.stage.told() == [late, *sale]
 
 
 def test_of_a_sell_of_an_earlier_process_the_books_tell() -> None:
     desk = Desk(recovered()).attached()
     desk.records.set_order(0, "stop_order", id=8)
     desk.port.on_answer(answer(codes.FILL, 6, filled=100, value=900_000))
-    assert desk.stage.told() == [("fill", 6, 0)]
+    assert desk.stage.told() == [("fill", 6, OF_FORGOTTEN)]
 
 
 def answer(
@@ -148,6 +150,7 @@ def test_nothing_leaves_before_the_session_is_at_work() -> None:
 def test_answers_become_events_of_their_instrument() -> None:
     desk = Desk().attached()
     desk.orders.submit(BUY_150)
+    desk.records.set_order(1, "order", id=1)
     desk.port.on_answer(answer(codes.FILL, filled=75, value=750_000))
     assert desk.stage.events == [Event(codes.FILL, 1, 0, 1, 2, 0, 0, 0, 0, 1, 75, 750_000, 0)]
 

@@ -53,6 +53,7 @@ class Fill(NamedTuple):
     units: int
     value: int  # paise of these units
     at: Stamp
+    is_late: bool = False  # the engine had forgotten the order: what it sold so is among the foreign trades, too
 
 
 @dataclass

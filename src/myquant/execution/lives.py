@@ -27,6 +27,7 @@ from myquant.execution.life import (
     Stamp,
 )
 from myquant.execution.scan import Known, Scan
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, SENT_SUBMIT, DayNote, Note, Sent
 from myquant.journal.segment import Rows
 
@@ -207,7 +208,7 @@ class Lives:
             self._note_foreign(event, at, -event.quantity, -event.value, None, SOLD_BY_OTHERS)
         else:
             life = self.orders.get(event.order_id)
-            if life is None and event.kind == codes.FILL and event.order_id:
+            if life is None and event.kind == codes.FILL and event.order_id and event.code != OF_FORGOTTEN:
                 life = self._lost(event, at)
             if life is not None and not (event.kind == codes.ORDER_REJECT and event.code == codes.COUNTS_NOW):
                 self._answer(life, event, at)
@@ -279,7 +280,7 @@ class Lives:
         units, value = event.quantity - life.filled, event.value - life.value
         if units <= 0:
             return  # told again
-        life.fills.append(Fill(units, value, at))
+        life.fills.append(Fill(units, value, at, event.code == OF_FORGOTTEN))
         if event.quantity >= life.quantity:
             self._end(life, FILLED, at)
         elif life.is_at_work and life.state != PARTIAL:

@@ -208,7 +208,10 @@ def _wall_of(life: OrderLife) -> int:
 
 
 def _checks(reading: Reading, day: str) -> tuple[Check, ...]:
-    """Return what must agree: what exits have sold and others with what was booked, for each instrument."""
+    """Return what must agree: what exits have sold and others with what was booked, for each instrument.
+
+    A late fill is among what others have sold.
+    """
     lives = reading.lives
     closed: Counter[str] = Counter()
     sold: Counter[str] = Counter()
@@ -218,7 +221,7 @@ def _checks(reading: Reading, day: str) -> tuple[Check, ...]:
     for life in lives.orders.values():
         if life.side < 0 and life.state not in AT_WORK:
             for fill in life.fills:
-                if lives.day_of(fill.at.time_ns) == day:
+                if not fill.is_late and lives.day_of(fill.at.time_ns) == day:
                     sold[life.symbol] += fill.units
     for each in lives.foreign:
         if each.day == day and each.units < 0:

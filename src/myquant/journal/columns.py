@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from myquant.core import codes
 from myquant.errors import JournalError
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.reader import of_kind
 from myquant.journal.record import (
     COMMAND,
@@ -62,7 +63,7 @@ _EVENT_CODES: Final = {
     },
     codes.END_OF_DATA: {codes.LAST_MARK: "last_mark", codes.CLOSE_OPEN: "close_open"},
     codes.ALARM: codes.HALT_NAMES,
-    codes.FILL: {0: "", codes.OF_LOST_ORDER: "of_lost_order"},
+    codes.FILL: {0: "", codes.OF_LOST_ORDER: "of_lost_order", OF_FORGOTTEN: "of_forgotten_order"},
     codes.ORDER_REJECT: {
         codes.BY_VENUE: "by_venue",
         codes.NOT_SENT: "not_sent",

@@ -18,6 +18,7 @@ from myquant.execution.life import (
     UNKNOWN,
     WORKING,
 )
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.record import BODY, WORDS, Origin
 from myquant.journal.segment import Rows
 from myquant.monitor.fold_latency import SECOND_NS
@@ -127,7 +128,7 @@ class OrderBook:
 
     def _take_answer(self, event: Event) -> None:
         order = self._view.orders.get(event.order_id)
-        if order is None and event.kind == codes.FILL and event.order_id:
+        if order is None and event.kind == codes.FILL and event.order_id and event.code != OF_FORGOTTEN:
             order = self._lost(event)
         if order is None or (event.kind == codes.ORDER_REJECT and event.code == codes.COUNTS_NOW):
             return
@@ -164,8 +165,9 @@ class OrderBook:
         if units <= 0:
             return  # told again
         order.filled, order.value = event.quantity, event.value
-        sign = 1 if order.is_buy else -1
-        self._hold(order.instrument, sign * units, sign * value, event)
+        if event.code != OF_FORGOTTEN:  # else the engine does not have it, and what it sold comes as a foreign trade
+            sign = 1 if order.is_buy else -1
+            self._hold(order.instrument, sign * units, sign * value, event)
         if order.filled >= order.quantity:
             self._end(order, FILLED, FILLED, event)
         elif order.state in AT_WORK:
@@ -179,12 +181,12 @@ class OrderBook:
         self._asked.pop(order.order_id, None)
 
     def _hold(self, who: int, units: int, value: int, event: Event) -> None:
-        """Take units bought, or sold where they are below zero, and what they cost."""
+        """Take units bought, or sold where they are below zero, and what they cost. As in the engine no more goes than is held."""
         if not 0 <= who < len(self._view.instruments):
             return
         each = self._view.instruments[who]
         before, (bought, cost) = each.quantity, self._bought.get(who, (0, 0))
-        each.quantity += units
+        each.quantity = max(0, each.quantity + units)
         if units > 0:
             bought, cost = bought + units, cost + value
         self._bought[who] = (bought, cost) if each.quantity > 0 else (0, 0)

@@ -10,6 +10,7 @@ from myquant.core import codes
 from myquant.core.orders import AT_WORK, SENT, UNKNOWN
 from myquant.core.records import Command, Event
 from myquant.exchange.venue_orders import limit_price
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.session.engine import Engine
 from myquant.session.later import Later
 from myquant.session.needs import Fenced, Log
@@ -323,12 +324,13 @@ class BrokerOrders:
         is_sell = order is not None and order["side"] == codes.SELL
         has_filled = order is not None and order["filled"] > 0  # perhaps for an earlier process: no refusal as a whole
         kind = codes.CANCELLED if answer.kind == codes.ORDER_REJECT and has_filled else answer.kind
-        code = self._doubt_end(who, answer, order, kind) if is_sell else answer.code
+        is_late = order is None and kind == codes.FILL
+        code = self._doubt_end(who, answer, order, kind) if is_sell else OF_FORGOTTEN if is_late else answer.code
         host, of = self._host, (answer.order_id, answer.filled, answer.value, code)
         event = Event(kind, who, 0, host.now_ns(), host.wall_ns(), 0, 0, 0, 0, *of)
         number = self.next_input
         host.take(event)
-        if order is None and answer.kind == codes.FILL:
+        if is_late:
             self._take_late(who, answer, number)
         elif is_sell:
             self._late.hear(answer)

@@ -17,6 +17,7 @@ import numpy as np
 from myquant.config.layers import read_toml
 from myquant.core import codes
 from myquant.errors import MyquantError
+from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.reader import JournalReader, commands, inputs
 from myquant.journal.segment import Rows
 
@@ -108,8 +109,6 @@ def _held(folder: Path, symbols: list[str], *, is_simulated: bool) -> list[str]:
                 _take(row, orders, held)
     except MyquantError as error:
         return [f"what it held can't be told ({error})"]
-    for order in orders.values():
-        held[order.instrument] += order.side * order.filled
     stops = {
         order.instrument: f"sell {rest} at {order.trigger / 100:.2f}, order {order_id}"
         for order_id, order in orders.items()
@@ -144,12 +143,14 @@ def _take(row: Any, orders: dict[int, _Order], held: Counter[int]) -> None:
             orders[order_id].asked_trigger = int(row["stop"])
         return
     if row["kind"] == codes.FOREIGN_TRADE:
-        held[who] -= units
+        held[who] = max(0, held[who] - units)
         return
     lost = _Order(who, codes.BUY, units)  # the fill of an order that the journal has lost: an entry
     order = orders.setdefault(order_id, lost)
     if row["kind"] == codes.FILL:
-        order.filled = units
+        if row["code"] != OF_FORGOTTEN:  # else the engine does not have it: what it sold comes as a foreign trade
+            held[order.instrument] = max(0, held[order.instrument] + order.side * max(0, units - order.filled))
+        order.filled = max(units, order.filled)
     elif row["kind"] == codes.MODIFIED:
         order.trigger = order.asked_trigger
     else:

@@ -27,8 +27,13 @@ class LateFills:
         self._heard[answer.order_id] = answer.filled, answer.value
 
     def beyond(self, answer: OrderAnswer) -> tuple[int, int]:
-        """Return the units, and what they brought, that an order of which the engine has no slot any more has sold since."""
-        units, value = self._heard.get(answer.order_id, (answer.filled, answer.value))
+        """Return the units, and what they brought, that an order of which the engine has no slot any more has sold since.
+
+        None of one that was never heard of as a sell: it is an entry, or an earlier process's, of which the books tell.
+        """
+        if answer.order_id not in self._heard:
+            return 0, 0
+        units, value = self._heard[answer.order_id]
         self.hear(answer)
         return answer.filled - units, answer.value - value
 

@@ -17,11 +17,11 @@ from myquant.execution.beside import Told
 from myquant.execution.figures import AGAINST, DELAYS, spread_of
 from myquant.execution.lives import Lives
 from myquant.execution.reading import Reading
-from myquant.execution.report import execution_of, report_of
+from myquant.execution.report import execution_of, foreign_rows, report_of
 from myquant.journal.codes import OF_FORGOTTEN
 from myquant.journal.disk import DISK
 from myquant.session.log_files import FILE as LOG
-from myquant.session.reconciliation import FIRST, Known
+from myquant.session.reconciliation import FIRST, Kind, Known
 from myquant.session.reconciling import OthersFile
 from myquant.session.shadow import Comparison
 
@@ -156,6 +156,45 @@ def test_lines_of_the_log_stand_with_their_day() -> None:
     assert len(report_of(reading).foreign) == 1
 
 
+def test_what_came_on_a_date_without_a_day_stands_with_the_day_before() -> None:
+    made = Made()
+    for at_s, order_id in ((1, 1), (1 + 3 * DAY_S, 3)):  # a Friday and a Monday
+        trade(made, at_s, order_id)
+        if order_id == 1:
+            made.event(codes.FOREIGN_TRADE, DAY_S, quantity=25, value=25 * 9_900)
+            made.command(codes.TRADE_CLOSED, DAY_S, quantity=25, reason=codes.FOREIGN_EXIT)
+            made.event(codes.FILL, DAY_S + 1, order_id=9, quantity=75, value=75 * 10_000, code=codes.OF_LOST_ORDER)
+    reading = reading_of(made)
+    reading.told = [Told(BEGAN_NS + (DAY_S + 5) * SECOND_NS, "told on Saturday", "", None, None, "")]
+    friday, monday = report_of(reading, "2025-10-03"), report_of(reading)
+    assert (monday.days, monday.foreign, monday.troubles) == (("2025-10-03", "2025-10-06"), (), ())
+    assert [row.units for row in friday.foreign] == [-25, 75, None]
+    assert ([row.life.order_id for row in friday.orders], friday.troubles) == ([1, 2, 9], ())
+    assert foreign_rows(reading) == list(friday.foreign)
+
+
+def test_what_came_before_the_first_day_stands_with_it_and_without_a_day_with_its_own() -> None:
+    made = Made()
+    made.event(codes.FILL, 1, order_id=9, quantity=75, value=75 * 10_000, code=codes.OF_LOST_ORDER)
+    lone = report_of(reading_of(made))
+    assert (lone.days, len(lone.foreign), len(lone.orders)) == (("2025-10-03",), 1, 1)
+    assert len(foreign_rows(reading_of(made))) == 1
+    trade(made, DAY_S, 10)
+    report = report_of(reading_of(made))
+    assert (report.days, len(report.foreign), len(report.orders)) == (("2025-10-04",), 1, 3)
+
+
+def test_a_lost_entry_that_was_taken_over_is_told_once() -> None:
+    made = Made()
+    trade(made, 1, 1)
+    made.event(codes.FILL, 5, order_id=9, quantity=75, value=75 * 10_000, code=codes.OF_LOST_ORDER)
+    reading = reading_of(made)
+    lines = ((Kind.LOST_ORDER, "9"), (Kind.LOST_ORDER, "8"), (Kind.ORDER_DIFFERS, "9"))
+    reading.told = [Told(BEGAN_NS + 4 * SECOND_NS, kind.value, "NIFTY", 75, 750_000, order) for kind, order in lines]
+    found = [(row.source, row.order) for row in report_of(reading).foreign]
+    assert found == [("log", "8"), ("log", "9"), ("journal", "9")]
+
+
 def of_broker(played: Played, folder: Path) -> Path:
     """Copy a session, as one whose fills are the broker's."""
     shutil.copytree(played.folder, folder)
@@ -200,6 +239,15 @@ def test_what_can_not_be_read_is_said(played: Played, tmp_path: Path) -> None:
     assert 0 < report.totals.orders < execution_of(played.folder).totals.orders
     for words in ("shadow.json", "others.json", "log-2025-10-01.1.jsonl.gz", "the journal is damaged behind record"):
         assert sum(words in trouble for trouble in report.troubles) == 1, words
+
+
+def test_a_day_behind_damage_is_not_said_to_be_none() -> None:
+    made = Made()
+    trade(made, 1, 1)
+    for reading, day in ((reading_of(Made()), None), (reading_of(made), "2025-10-04")):
+        reading.troubles.append("the journal is damaged behind record 7")
+        with pytest.raises(ConfigError, match=r"; the journal is damaged behind record 7$"):
+            report_of(reading, day)
 
 
 def test_a_spread_is_by_the_nearest_rank() -> None:

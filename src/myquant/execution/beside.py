@@ -20,7 +20,6 @@ from myquant.session.reconciling import OthersFile
 from myquant.session.shadow import Comparison
 from myquant.session.shadow_file import compared_before
 
-SECOND_NS: Final = 10**9
 # Lines of the log that tell of something that the journal has no record of.
 _TOLD: Final = {
     kind.value: kind

@@ -1,5 +1,6 @@
 """The execution report of a session's day: its orders, what they cost and how long they took, and what the broker has besides."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from myquant.errors import ConfigError
 from myquant.execution.figures import Delays, Slippage, Totals, delays_of, slippage_of, time_in_states, totals_of
 from myquant.execution.life import AT_WORK, ROLES, OrderLife
 from myquant.execution.reading import Reading, read_session
+from myquant.session.reconciliation import Kind
 
 SCHEMA: Final = 1
 SIMULATED: Final = "simulated"  # the fills are the simulated exchange's own: there is nothing beside them
@@ -100,9 +102,9 @@ def execution_of(folder: Path, day: str | None = None) -> ExecutionReport:
 
 def report_of(reading: Reading, day: str | None = None) -> ExecutionReport:
     """Return the report of a day of what was read. Raises ConfigError where the session has no such day."""
-    days = tuple(sorted(reading.lives.days))
-    day = _chosen(day, days, reading.folder)
-    lives = [life for life in reading.lives.orders.values() if life.day == day]
+    days = _days(reading)
+    day = _chosen(day, days, reading)
+    lives = [life for life in reading.lives.orders.values() if _day_in(days, life.day) == day]
     is_simulated, shadow = reading.lives.is_simulated, reading.shadow
     checks = _checks(reading, day)
     troubles = [*reading.troubles, *(_text(check) for check in checks if not check.is_met)]
@@ -126,7 +128,7 @@ def report_of(reading: Reading, day: str | None = None) -> ExecutionReport:
         totals=totals(lives),
         by_role={role: totals([life for life in lives if life.role == role]) for role in ROLES},
         by_instrument={symbol: totals([life for life in lives if life.symbol == symbol]) for symbol in symbols},
-        exit_reasons=dict(Counter(trade.reason for trade in reading.lives.trades if trade.day == day)),
+        exit_reasons=dict(Counter(trade.reason for trade in reading.lives.trades if _day_in(days, trade.day) == day)),
         orders=tuple(
             OrderRow(
                 life,
@@ -136,14 +138,26 @@ def report_of(reading: Reading, day: str | None = None) -> ExecutionReport:
             )
             for life in lives
         ),
-        foreign=_foreign(reading, day, is_last=day == days[-1]),
+        foreign=tuple(_rows(reading, day)),
         checks=checks,
     )
 
 
-def _chosen(day: str | None, days: tuple[str, ...], folder: Path) -> str:
+def _days(reading: Reading) -> tuple[str, ...]:
+    """Return a session's days; where the journal has the beginning of none, those at which the broker had something."""
+    lives = reading.lives
+    return tuple(sorted(lives.days or {each.day for each in lives.foreign} - {""}))
+
+
+def _day_in(days: tuple[str, ...], date_text: str) -> str:
+    """Return the day with which a date stands: its own, else the last one before it, else the first."""
+    return days[max(0, bisect_right(days, date_text) - 1)]
+
+
+def _chosen(day: str | None, days: tuple[str, ...], reading: Reading) -> str:
+    folder, but = reading.folder, "".join(f"; {trouble}" for trouble in reading.troubles)
     if not days:
-        raise ConfigError(f"{folder}: no day of trading was journaled yet: nothing is to be reported")
+        raise ConfigError(f"{folder}: no day of trading was journaled yet: nothing is to be reported{but}")
     if day is None:
         return days[-1]
     try:
@@ -151,18 +165,18 @@ def _chosen(day: str | None, days: tuple[str, ...], folder: Path) -> str:
     except ValueError:
         raise ConfigError(f"--day {day}: not a date such as {days[-1]}") from None
     if wanted not in days:
-        raise ConfigError(f"{folder}: has no day {wanted}; it has {', '.join(days)}")
+        raise ConfigError(f"{folder}: has no day {wanted}; it has {', '.join(days)}{but}")
     return wanted
 
 
 def foreign_rows(reading: Reading) -> list[ForeignRow]:
     """Return what the broker had besides on all days, by time."""
-    days = sorted(reading.lives.days)
-    return [row for day in days for row in _foreign(reading, day, is_last=day == days[-1])]
+    return _rows(reading, None)
 
 
-def _foreign(reading: Reading, day: str, *, is_last: bool) -> tuple[ForeignRow, ...]:
-    """Return what the broker had besides, by time. A position of others has no day: it stands with the last."""
+def _rows(reading: Reading, day: str | None) -> list[ForeignRow]:
+    """Return what the broker had besides on a day (None: on all), by time. A position of others has no day: it is the last one's."""
+    days, found = _days(reading), reading.lives.foreign
     rows = [
         ForeignRow(
             each.at.wall_ns,
@@ -173,34 +187,38 @@ def _foreign(reading: Reading, day: str, *, is_last: bool) -> tuple[ForeignRow, 
             each.value,
             "" if each.order_id is None else str(each.order_id),
         )
-        for each in reading.lives.foreign
-        if each.day == day
+        for each in found
+        if day is None or _day_in(days, each.day) == day
     ]
+    taken_over = {
+        str(each.order_id) for each in found if each.order_id is not None
+    }  # what the log says of them, the journal does
     rows += [
         ForeignRow(each.wall_ns, "log", each.what, each.symbol, each.units, each.value, each.order)
         for each in reading.told
-        if _is_of(reading, each.wall_ns, day)
+        if not (each.what == Kind.LOST_ORDER and each.order in taken_over)
+        and (day is None or _day_of_line(reading, days, each.wall_ns) == day)
     ]
     rows.sort(key=lambda row: row.wall_ns or 0)
-    if is_last:
+    if day is None or day == days[-1]:
         rows += [
             ForeignRow(None, "others.json", f"a position of others ({each.product})", each.token, each.units, None, "")
             for each in reading.held
         ]
-    return tuple(rows)
+    return rows
 
 
-def _is_of(reading: Reading, wall_ns: int, day: str) -> bool:
-    """Return whether a line of the log is of a day: the machine's clock tells, but where a lab plays another one.
+def _day_of_line(reading: Reading, days: tuple[str, ...], wall_ns: int) -> str:
+    """Return the day of a line of the log: the machine's clock tells, but where a lab plays another day, or it is of none.
 
-    There the day is that of the order before it, else the session's first.
+    There the day is that of the order before it, else the last one before.
     """
     lives = reading.lives
     own = lives.day_of(wall_ns)
-    if own in lives.days:
-        return own == day
+    if own in days:
+        return own
     before = [life.day for life in lives.orders.values() if _wall_of(life) <= wall_ns]
-    return (before[-1] if before else min(lives.days)) == day
+    return _day_in(days, before[-1] if before else own)
 
 
 def _wall_of(life: OrderLife) -> int:
@@ -212,19 +230,19 @@ def _checks(reading: Reading, day: str) -> tuple[Check, ...]:
 
     A late fill is among what others have sold.
     """
-    lives = reading.lives
+    lives, days = reading.lives, _days(reading)
     closed: Counter[str] = Counter()
     sold: Counter[str] = Counter()
     for trade in lives.trades:
-        if trade.day == day:
+        if _day_in(days, trade.day) == day:
             closed[lives.symbol_of(trade.instrument)] += trade.units
     for life in lives.orders.values():
         if life.side < 0 and life.state not in AT_WORK:
             for fill in life.fills:
-                if not fill.is_late and lives.day_of(fill.at.time_ns) == day:
+                if not fill.is_late and _day_in(days, lives.day_of(fill.at.time_ns)) == day:
                     sold[life.symbol] += fill.units
     for each in lives.foreign:
-        if each.day == day and each.units < 0:
+        if _day_in(days, each.day) == day and each.units < 0:
             sold[each.symbol] -= each.units
     return tuple(
         Check(f"units of {symbol} that were sold, and those of its closed trades", sold[symbol], closed[symbol])

@@ -7,7 +7,7 @@ import numpy as np
 from myquant.core import codes
 from myquant.core.records import Command, Event
 from myquant.execution.lives import Lives
-from myquant.journal.record import COMMAND, INPUT, NOTE, NOTE_VALUES, SENT, SENT_SUBMIT, WORDS, Origin, Sent
+from myquant.journal.record import COMMAND, INPUT, NOTE, NOTE_VALUES, SENT, SENT_SUBMIT, STARTED, WORDS, Origin, Sent
 from myquant.journal.segment import Rows
 
 SECOND_NS = 10**9
@@ -22,6 +22,7 @@ class Made:
     def __init__(self) -> None:
         self.rows: list[list[int]] = []
         self.sequence = -1
+        self.boot_ns = BOOT_NS
 
     def add(self, holds: int, body: list[int]) -> None:
         row = [0, len(self.rows) + 1, holds, *body]
@@ -31,7 +32,7 @@ class Made:
         """Add an input; one that is a packet has stamps of the monotonic clock, 1 ms apart."""
         self.sequence += 1
         wall_ns = BEGAN_NS + round(at_s * SECOND_NS)
-        mono_ns = BOOT_NS + round(at_s * SECOND_NS)
+        mono_ns = self.boot_ns + round(at_s * SECOND_NS)
         blank = dict.fromkeys(Event._fields, 0)
         of = {"kind": kind, "sequence": self.sequence, "time_ns": wall_ns, "receive_ns": wall_ns}
         stamps = (mono_ns, mono_ns + MS) if is_packet else (0, 0)
@@ -56,9 +57,16 @@ class Made:
     def left(self, at_s: float, order_id: int, *, code: int = SENT_SUBMIT, part: int = 1, noted_s: float = 0.0) -> None:
         """Note that a slice of an order left, `noted_s` later; each but the first of two has waited for 6 ms."""
         behind_ns = round((at_s + noted_s) * SECOND_NS)
-        values = Sent(order_id, BOOT_NS + round(at_s * SECOND_NS), (part - 1) * 6 * MS, part, 2, 75, 10_100, 0, 0)
+        values = Sent(order_id, self.boot_ns + round(at_s * SECOND_NS), (part - 1) * 6 * MS, part, 2, 75, 10_100, 0, 0)
         padded = [*values, *[0] * (NOTE_VALUES - len(values))]
-        self.add(NOTE, [SENT, code, 0, BEGAN_NS + behind_ns, BOOT_NS + behind_ns, *padded])
+        self.add(NOTE, [SENT, code, 0, BEGAN_NS + behind_ns, self.boot_ns + behind_ns, *padded])
+
+    def begun(self, at_s: float, *, up_s: float | None = None) -> None:
+        """Note that a process begins, on a machine that was started so many seconds before; None: it runs on."""
+        behind_ns = round(at_s * SECOND_NS)
+        if up_s is not None:
+            self.boot_ns = round(up_s * SECOND_NS) - behind_ns
+        self.add(NOTE, [STARTED, 0, 0, BEGAN_NS + behind_ns, self.boot_ns + behind_ns, *[0] * NOTE_VALUES])
 
     def block(self) -> Rows:
         return np.array(self.rows, np.int64)

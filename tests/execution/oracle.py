@@ -2,7 +2,7 @@
 
 from myquant.core import codes
 from myquant.core.records import Command, Event
-from myquant.execution.scan import EVEN_MAX_NS, Known
+from myquant.execution.scan import EVEN_MAX_NS, LEAP_NS, Known
 from myquant.journal.record import BODY, COMMAND, DAY, HOLDS, INPUT, NOTE, NUMBER, SENT, STARTED, Note, Origin
 from myquant.journal.segment import Rows
 
@@ -30,6 +30,7 @@ class Oracle:
         self.quotes: dict[int, tuple[int, int, int]] = {}
         self.before: tuple[int, tuple[int, int, int]] = (-1, (0, 0, 0))
         self.arrived = self.decoded = self.wall = self.mono = self.time = 0
+        self.boots = [0]  # of each start of the machine, the wall clock at which the monotonic one was 0, as last seen
 
     def take(self, rows: Rows) -> None:
         for row in rows.tolist():
@@ -75,6 +76,9 @@ class Oracle:
             self.arrived = self.decoded = 0
         if head["wall_ns"] > 0 and head["monotonic_ns"] > 0:
             self.wall, self.mono = head["wall_ns"], head["monotonic_ns"]
+            began, last = self.wall - self.mono, self.boots.pop()
+            is_anew = head["kind"] == STARTED and last and not -LEAP_NS <= began - last <= LEAP_NS
+            self.boots += [last, began] if is_anew else [began]
         if head["kind"] == SENT:
             self.pick(row, -1)
 
@@ -86,5 +90,5 @@ class Oracle:
 
     def pick(self, row: list[int], who: int) -> None:
         quote = self.quotes.get(who, (0, 0, 0))
-        known = Known(*quote, self.arrived, self.decoded, self.wall, self.mono, self.time)
+        known = Known(*quote, self.arrived, self.decoded, self.wall, self.mono, self.time, len(self.boots) - 1)
         self.found.append((row[NUMBER], known))

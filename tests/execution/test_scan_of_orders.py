@@ -57,6 +57,7 @@ def test_what_is_found_is_what_a_plain_reading_finds(seed: int) -> None:
     whole = scanned(rows, TIMEOUT_NS, [])
     assert whole == oracle.found
     assert len(whole) > PICKED_MAX
+    assert whole[-1][1].boot > 0
     rng = np.random.default_rng(seed)
     assert scanned(rows, TIMEOUT_NS, rng.integers(0, len(rows), 40).tolist()) == whole
 

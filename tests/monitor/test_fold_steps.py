@@ -318,6 +318,18 @@ def test_the_ledger_says_what_halts_entries(code: int, day_stopped: int, halt: s
     assert journal.folded().halt == halt
 
 
+def test_an_answer_after_a_restart_of_the_machine_is_timed_by_its_clock() -> None:
+    journal = Journal()
+    journal.note(note(record.STARTED, 0, 77, mono_ns=5000 * SECOND_NS))
+    journal.event(at_s=1, stamps=(5001 * SECOND_NS, 0, 0))
+    journal.command(codes.SUBMIT, order_id=1, side=codes.BUY, quantity=75)
+    journal.note(note(record.STARTED, 0, 78, wall_ns=BEGAN_NS + 900 * SECOND_NS, mono_ns=9000 * SECOND_NS))
+    journal.event(codes.ORDER_ACK, 901, order_id=1)
+    trip = journal.folded().round_trip
+    assert trip is not None
+    assert (trip.n, trip.total) == (1, 900)
+
+
 def test_what_is_held_is_as_its_last_note_says_until_it_is_sold() -> None:
     """Of each instrument; and what an earlier process said holds no more."""
     journal = Journal()

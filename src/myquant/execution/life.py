@@ -35,6 +35,7 @@ class Stamp(NamedTuple):
     time_ns: int | None  # the exchange's
     wall_ns: int | None  # the machine's, UTC
     mono_ns: int | None  # the machine's monotonic one
+    boot: int = 0  # the machine's start since which that counts, by its number: those of two have nothing in common
 
 
 class Decision(NamedTuple):
@@ -130,12 +131,16 @@ class OrderLife:
 def gap_ns(before: Stamp | None, after: Stamp | None, *, by_exchange: bool) -> int | None:
     """Return the time between two moments, ns; None: not known, or the clock went back.
 
-    It is by the exchange's clock where that is the one that counts (of simulated fills), else by the monotonic clock, else by the
-    machine's.
+    It is by the exchange's clock where that is the one that counts (of simulated fills), else by the monotonic clock, else, and
+    from one start of the machine to another, by the machine's.
     """
     if before is None or after is None:
         return None
-    pairs = [(before.time_ns, after.time_ns)] if by_exchange else list(zip(before[:0:-1], after[:0:-1], strict=True))
+    pairs = [(before.wall_ns, after.wall_ns)]
+    if by_exchange:
+        pairs = [(before.time_ns, after.time_ns)]
+    elif before.boot == after.boot:
+        pairs.insert(0, (before.mono_ns, after.mono_ns))
     for first, last in pairs:
         if first is not None and last is not None and first <= last:
             return last - first

@@ -165,7 +165,7 @@ class Lives:
 
     def _submit(self, command: Command, known: Known) -> None:
         mono_ns = known.decoded_ns or known.mono_ns
-        at = Stamp(command.time_ns, known.wall_ns or None, mono_ns or None)
+        at = _stamp(known)._replace(time_ns=command.time_ns, mono_ns=mono_ns or None)
         decision = Decision(at, known.arrived_ns or None, known.price or None, known.bid or None, known.ask or None)
         is_buy = command.side == codes.BUY
         life = self.orders[command.order_id] = OrderLife(
@@ -196,7 +196,7 @@ class Lives:
         if life is None or mono_ns <= 0:
             return
         wall_ns = None if at.wall_ns is None or at.mono_ns is None else at.wall_ns + mono_ns - at.mono_ns
-        stamp = Stamp(None, wall_ns, mono_ns)
+        stamp = Stamp(None, wall_ns, mono_ns, at.boot)
         life.sent, life.sent_last = life.sent or stamp, stamp
         life.waited_ns = max(sent.waited_ns, life.waited_ns or 0)
         life.slices = sent.parts
@@ -298,7 +298,7 @@ class Lives:
 
 
 def _stamp(known: Known) -> Stamp:
-    return Stamp(known.time_ns or None, known.wall_ns or None, known.mono_ns or None)
+    return Stamp(known.time_ns or None, known.wall_ns or None, known.mono_ns or None, known.boot)
 
 
 def _keep_newest(rows: list[Any], most: int | None) -> None:

@@ -18,13 +18,14 @@ from myquant.journal.segment import Rows
 from myquant.ticks.compiled import kept
 
 EVEN_MAX_NS: Final = 10_000_000_000  # a process that runs has an input each second
+LEAP_NS: Final = 5_000_000_000  # by which the two clocks go apart at least where the machine is started anew
 PICKED_MAX: Final = 1024  # in one go
 
 # Places in the memory.
-WALL, MONO, ARRIVED, DECODED, TIME, WAKE, UNDO_WHO, UNDO_PRICE, UNDO_BID, UNDO_ASK, COUNT = range(11)
-MEMORY_WORDS: Final = 11
+WALL, MONO, ARRIVED, DECODED, TIME, WAKE, UNDO_WHO, UNDO_PRICE, UNDO_BID, UNDO_ASK, COUNT, APART, BOOT = range(13)
+MEMORY_WORDS: Final = 13
 PRICE, BID, ASK = range(3)  # columns of `quotes`
-PICK_WORDS: Final = 9  # the row in the block, and what is `Known`
+PICK_WORDS: Final = 10  # the row in the block, and what is `Known`
 
 _EVENT: Final = {name: BODY + place for place, name in enumerate((*Event._fields, *Origin._fields))}
 _COMMAND: Final = {name: BODY + place for place, name in enumerate(Command._fields)}
@@ -53,6 +54,7 @@ class Known(NamedTuple):
     wall_ns: int
     mono_ns: int
     time_ns: int  # the exchange's clock
+    boot: int = 0  # how often the machine was started anew: the monotonic clock began anew each time
 
 
 @inlined
@@ -61,15 +63,14 @@ def _take_clocks(rows: NDArray[np.int64], at: int, memory: NDArray[np.int64]) ->
     memory[TIME] = rows[at, _E_TIME]
     arrived, received = rows[at, _E_ARRIVED], rows[at, _E_RECEIVE]
     memory[ARRIVED], memory[DECODED] = arrived, rows[at, _E_DECODED]
-    passed = received - memory[WALL]
     if arrived > 0:
         memory[MONO] = arrived
-    elif received <= 0:
-        passed = 0
-    elif passed < 0 or passed > EVEN_MAX_NS:
-        memory[MONO] = 0
-    elif memory[MONO] > 0:
-        memory[MONO] += passed
+    elif received > 0:
+        passed = received - memory[WALL]
+        if passed < 0 or passed > EVEN_MAX_NS:
+            memory[MONO] = 0
+        elif memory[MONO] > 0:
+            memory[MONO] += passed
     if received > 0:
         memory[WALL] = received
 
@@ -112,12 +113,18 @@ def _take_command(
 
 @inlined
 def _take_note(rows: NDArray[np.int64], at: int, memory: NDArray[np.int64]) -> int:
-    """Remember a note's clocks, which it has both; return what it is."""
+    """Remember a note's clocks, which it has both; return what it is.
+
+    A process that begins while the clocks are further apart than the last one had them does so on a machine that was started
+    anew, or whose clock was set: either way its monotonic stamps are not to be held against earlier ones.
+    """
     kind, wall, mono = rows[at, _N_KIND], rows[at, _N_WALL], rows[at, _N_MONO]
     if kind == STARTED:  # another process, perhaps of another day, with clocks of its own
         memory[ARRIVED], memory[DECODED] = 0, 0
     if wall > 0 and mono > 0:
-        memory[WALL], memory[MONO] = wall, mono
+        if kind == STARTED and memory[APART] != 0 and abs(wall - mono - memory[APART]) > LEAP_NS:
+            memory[BOOT] += 1
+        memory[WALL], memory[MONO], memory[APART] = wall, mono, wall - mono
     return _SELDOM if kind == SENT else _PASSED
 
 
@@ -126,6 +133,7 @@ def _keep(picked: NDArray[np.int64], row: int, at: int, memory: NDArray[np.int64
     picked[row, 0] = at
     picked[row, 4], picked[row, 5] = memory[ARRIVED], memory[DECODED]
     picked[row, 6], picked[row, 7], picked[row, 8] = memory[WALL], memory[MONO], memory[TIME]
+    picked[row, 9] = memory[BOOT]
 
 
 @inlined

@@ -22,6 +22,7 @@ from myquant.journal.record import (
     NOTE,
     NUMBER,
     POSITION,
+    STARTED,
     TELEMETRY,
     WORDS,
     Note,
@@ -104,6 +105,7 @@ class Fold:
         if len(given):
             view.inputs = int(given[-1, word("sequence")]) + 1
             self._observe(given)
+            self._observe_packets(block, holds)
             self._orders.time_out(int(given[-1, word("time_ns")]))
         self._recent = recent[-NEAR:].copy()
         view.records = int(block[-1, NUMBER])
@@ -134,9 +136,14 @@ class Fold:
         written = int(given[:, word("receive_ns")].max())
         if written > 0:
             view.written_wall_ns = max(view.written_wall_ns or 0, written)
-        arrived = int(given[:, word("arrived_ns")].max())
-        if arrived > 0:
-            view.packet_mono_ns = max(view.packet_mono_ns or 0, arrived)
+
+    def _observe_packets(self, block: Rows, holds: NDArray[np.int64]) -> None:
+        """Note when the last packet of the process at work came: an earlier one's tell nothing, by a clock that may be another."""
+        starts = np.flatnonzero((holds == NOTE) & (block[:, BODY] == STARTED))
+        first = int(starts[-1]) if len(starts) else 0
+        arrived = block[first:, word("arrived_ns")][holds[first:] == INPUT]
+        if len(arrived) and arrived.max() > 0:
+            self.view.packet_mono_ns = max(self.view.packet_mono_ns or 0, int(arrived.max()))
 
     def _one_by_one(self, block: Rows) -> None:
         """Take what happens seldom, in the order in which it was journaled."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from myquant.execution.beside import comparisons
 from myquant.execution.figures import delays_of, points_of, slippage_of
-from myquant.execution.life import ENTRY, EXIT, OrderLife
+from myquant.execution.life import ENTRY, EXIT, OrderLife, gap_ns
 from myquant.execution.lives import Lives
 from myquant.journal.segment import Rows
 from myquant.monitor.fold_latency import ROUND_TRIP_S, SECOND_NS, SLIPPAGE_RUPEES
@@ -61,15 +61,14 @@ class Execution:
         self._view.slippage_paise["shadow"] = totals
 
     def _note_round_trip(self, life: OrderLife) -> None:
-        """Note how long the first answer to an order took: by the monotonic clock, else by the machine's."""
+        """Note how long the first answer to an order took: from when the bytes were at hand, by the clock that knows it."""
         if life.decision is None or life.answered is None:
             return
-        monotonic = life.decision.arrived_ns, life.answered.mono_ns
-        for before, now in (monotonic, (life.decision.at.wall_ns, life.answered.wall_ns)):
-            if before is not None and now is not None and before <= now:
-                trip = self._view.round_trip = self._view.round_trip or Histogram(ROUND_TRIP_S)
-                trip.add((now - before) / SECOND_NS)
-                return
+        began = life.decision.at._replace(mono_ns=life.decision.arrived_ns)
+        trip_ns = gap_ns(began, life.answered, by_exchange=False)
+        if trip_ns is not None:
+            trip = self._view.round_trip = self._view.round_trip or Histogram(ROUND_TRIP_S)
+            trip.add(trip_ns / SECOND_NS)
 
     def _note_fill(self, life: OrderLife) -> None:
         """Note a part that was filled, and what it cost beyond what was noted of the order already."""

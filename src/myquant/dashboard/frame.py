@@ -81,6 +81,7 @@ class Site:
         self.watch.close()
         await self.searches.close()
         await asyncio.to_thread(self.traces.close)
+        await asyncio.to_thread(self.controls.close)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -27,6 +27,7 @@ from myquant.evidence.text import number
 from myquant.monitor.finding import FAILED, OK
 from myquant.results.text import NOTHING, counted, date_time, signed
 
+COMPARED_MAX: Final = 2  # comparisons at a time, of all who look: a long session takes seconds
 FIGURES: Final = ("Figure", "Unit", "#A", "#B", "#B less A")
 TRADES: Final = ("What", "Symbol", "Entry", "A", "B", "Differs in")
 SETTINGS: Final = ("Setting", "A", "B", "Decides what is traded")
@@ -44,6 +45,7 @@ FIELDS: Final = {
 
 def register(site: Site) -> None:
     """Serve the page."""
+    comparing = asyncio.Semaphore(COMPARED_MAX)
 
     @ui.page("/runs/compare")
     def compare(request: Request, a: str = "", b: str = "") -> None:
@@ -55,7 +57,7 @@ def register(site: Site) -> None:
             async def begin() -> None:
                 if site.runs.refreshed_ns:
                     timer.cancel()
-                    await _fill(frame, box, (a, b), await ask_palette(request))
+                    await _fill(frame, box, (a, b), await ask_palette(request), comparing)
 
             timer = ui.timer(WAIT_S, begin)
 
@@ -65,13 +67,21 @@ def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:
     return compare_runs(read_content(a.key, a.entry), read_content(b.key, b.entry))
 
 
-async def _fill(frame: Frame, box: ui.element, keys: tuple[str, str], palette: Palette) -> None:
+async def compared(a: ListedRun, b: ListedRun, comparing: asyncio.Semaphore) -> Comparison:
+    """Compare two runs beside the pages, as many at a time as the semaphore lets. Raises MyquantError."""
+    async with comparing:
+        return await asyncio.to_thread(compare_listed, a, b)
+
+
+async def _fill(
+    frame: Frame, box: ui.element, keys: tuple[str, str], palette: Palette, comparing: asyncio.Semaphore
+) -> None:
     a, b = map(frame.site.runs.book.find, keys)
     found: Comparison | None = None
     problem = "One of these runs is not there: choose two from the list."
     if a is not None and b is not None:
         try:
-            found = await asyncio.to_thread(compare_listed, a, b)
+            found = await compared(a, b, comparing)
         except MyquantError as error:
             problem = str(error)
     box.clear()

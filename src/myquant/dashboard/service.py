@@ -30,6 +30,7 @@ from myquant.dashboard import (
 from myquant.dashboard.access import Role
 from myquant.dashboard.api import make_app
 from myquant.dashboard.card import CardHolder, DashboardCard
+from myquant.dashboard.crowd import make_no_page_of_nothing
 from myquant.dashboard.door import Door
 from myquant.dashboard.facts import MonitorFacts
 from myquant.dashboard.frame import Site
@@ -134,6 +135,7 @@ def make_site(
     for page in PAGES:
         page.register(site)
     hold_to_their_own()
+    make_no_page_of_nothing()
     ui.run_with(
         app,
         title="myquant",

@@ -1,10 +1,9 @@
 from types import SimpleNamespace
 
 import pytest
-from nicegui import Client
+from nicegui import Client, ui
 from starlette.exceptions import HTTPException
 
-from myquant.dashboard import crowd
 from myquant.dashboard.access import Identity, Login, Role
 from myquant.dashboard.crowd import LOGIN_PAGES_MAX, PAGES_MAX, refuse_crowd
 
@@ -21,7 +20,7 @@ def test_one_login_has_so_many_pages_and_keeps_no_other_from_his(monkeypatch: py
     gone = list[bool]()
     made = SimpleNamespace(client=SimpleNamespace(delete=lambda: gone.append(True)))
     monkeypatch.setattr(Client, "instances", pages)
-    monkeypatch.setattr(crowd.ui, "context", made)
+    monkeypatch.setattr(ui, "context", made)
     refuse_crowd(first)
     assert not gone
     pages |= opened(first, LOGIN_PAGES_MAX + 1)
@@ -38,6 +37,6 @@ def test_all_of_them_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for login in logins:
         pages |= opened(login, LOGIN_PAGES_MAX)
     monkeypatch.setattr(Client, "instances", pages)
-    monkeypatch.setattr(crowd.ui, "context", SimpleNamespace(client=SimpleNamespace(delete=lambda: None)))
+    monkeypatch.setattr(ui, "context", SimpleNamespace(client=SimpleNamespace(delete=lambda: None)))
     with pytest.raises(HTTPException):
         refuse_crowd(logins[-1])

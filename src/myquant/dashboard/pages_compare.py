@@ -11,7 +11,7 @@ from nicegui import ui
 from myquant.dashboard.charts import Palette
 from myquant.dashboard.components import Cell, Facts, LiveTable, heading, light, pnl
 from myquant.dashboard.figures import duration, rupees
-from myquant.dashboard.frame import Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.dashboard.pages_evidence import WAIT_S
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
@@ -59,7 +59,7 @@ def register(site: Site) -> None:
                     timer.cancel()
                     await _fill(frame, box, (a, b), await ask_palette(request), comparing)
 
-            timer = ui.timer(WAIT_S, begin)
+            timer = part_timer(WAIT_S, begin)
 
 
 def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:

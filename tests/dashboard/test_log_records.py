@@ -43,7 +43,7 @@ def told(log: Any, tell: Callable[[], object]) -> None:
 
 def fail(logger: logging.Logger) -> None:
     try:
-        {}[SECRET]
+        dict[str, int]()[SECRET]
     except KeyError:
         logger.exception(SAID)
 

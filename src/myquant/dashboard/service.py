@@ -37,7 +37,7 @@ from myquant.dashboard.frame import Site
 from myquant.dashboard.guard import ENTER, Guard
 from myquant.dashboard.log_records import records_in
 from myquant.dashboard.login import login_router
-from myquant.dashboard.opening import Opening, listen, open_for, server_config
+from myquant.dashboard.opening import Opening, listen, open_for, server_config, tls_of
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.serving import Server
 from myquant.dashboard.sockets import hold_to_their_own
@@ -103,7 +103,7 @@ def run_dashboard(
                 log.close()
                 holder.close()
 
-            server = Server(server_config(Guard(served, door), opening), give_up)
+            server = Server(server_config(Guard(served, door)), give_up, tls=tls_of(settings))
             gc.collect()
             gc.freeze()  # what is loaded stays: looking through it for garbage would take 0.2 s again and again
             holder.show(card)

@@ -36,7 +36,7 @@ async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, 
     listening = listen(opening.settings)
     port = listening.getsockname()[1]
     keys = {str(role): door.links.make(role) for role in Role} | {"walker": door.links.make(Role.VIEWER)}
-    server = uvicorn.Server(server_config(Guard(app, door), opening))
+    server = uvicorn.Server(server_config(Guard(app, door)))
     sys.stdout.write(json.dumps({"port": port, "keys": keys, "routes": routes}) + "\n")
     sys.stdout.flush()
     await server.serve(sockets=[listening])

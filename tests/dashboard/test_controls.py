@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
 
@@ -6,7 +8,7 @@ import pytest
 
 from dashboard.doors import Clock
 from monitor.made_views import SYMBOL, held, order, view
-from myquant.dashboard.controls import NOTE_MAX, Action, Controls, StaleError
+from myquant.dashboard.controls import ASKED_MAX, NOTE_MAX, Action, Controls, StaleError
 from myquant.errors import MyquantError
 from myquant.monitor.view import InstrumentView, SessionView
 
@@ -104,3 +106,30 @@ def test_what_is_asked_of_the_session_has_who_asked() -> None:
 def test_a_reason_that_is_none(reason: str) -> None:
     with pytest.raises(MyquantError, match="reason: must be at most"):
         asked(reason)
+
+
+def test_a_session_is_asked_at_once_however_many_do_not_answer_and_whatever_else_is_at_work() -> None:
+    goes_on = threading.Event()
+
+    def ask(folder: Path, _request: str, _told: str) -> object:
+        if folder.name != "well":
+            goes_on.wait(30)
+        return {"message": folder.name}
+
+    async def asked_all() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        busy = loop.run_in_executor(None, goes_on.wait, 30)  # somebody compares runs
+        controls = Controls(ask=ask)
+        hang = [view(folder=Path(f"frozen{number}")) for number in range(ASKED_MAX - 1)]
+        asked = [asyncio.create_task(controls.act(each, "halt", "", "me")) for each in hang]
+        well = asyncio.create_task(controls.act(view(folder=Path("well")), "flatten", "", "me"))
+        answer = await asyncio.wait_for(well, 30)
+        assert not busy.done()
+        assert not any(each.done() for each in asked)
+        goes_on.set()
+        await asyncio.gather(busy, *asked)
+        controls.close()
+        return answer
+
+    assert asyncio.run(asked_all()) == "well"

@@ -62,7 +62,12 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    command = [sys.executable, "-m", "dashboard.serve_pages", str(tmp_path_factory.mktemp("runs"))]
+    yield from served_pages(tmp_path_factory.mktemp("runs"))
+
+
+def served_pages(folder: Path) -> Iterator[Served]:
+    """Serve the pages of a folder of runs by a process."""
+    command = [sys.executable, "-m", "dashboard.serve_pages", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -10,11 +10,8 @@ from laws.paging import NoKeyring
 from monitor.made_views import loaded
 from myquant.config.watching import DashboardSettings
 from myquant.dashboard.opening import (
-    ADDRESS_CONNECTIONS_MAX,
-    CONNECTIONS_MAX,
     NOT_ENCRYPTED,
     Opening,
-    is_crowded,
     listen,
     open_for,
     server_config,
@@ -105,21 +102,5 @@ def test_a_port_that_is_taken_is_told() -> None:
             listen(of(port=port))
 
 
-@pytest.mark.parametrize(
-    ("address", "others", "is_full"),
-    [
-        ("10.0.0.1", ["10.0.0.1"] * ADDRESS_CONNECTIONS_MAX, True),
-        ("10.0.0.1", ["10.0.0.1"] * (ADDRESS_CONNECTIONS_MAX - 1) + ["10.0.0.2"] * 9, False),
-        ("10.0.0.2", ["10.0.0.1"] * CONNECTIONS_MAX, False),
-        ("2001:db8::1", [f"2001:db8::{number + 2:x}" for number in range(ADDRESS_CONNECTIONS_MAX)], True),
-        ("2001:db8:0:1::1", [f"2001:db8::{number + 2:x}" for number in range(ADDRESS_CONNECTIONS_MAX)], False),
-        ("127.0.0.1", ["127.0.0.1"] * ADDRESS_CONNECTIONS_MAX, False),
-        ("::1", ["::1"] * ADDRESS_CONNECTIONS_MAX, False),
-    ],
-)
-def test_one_address_keeps_no_other_out(address: str, others: list[str], *, is_full: bool) -> None:
-    assert is_crowded(address, others) is is_full
-
-
 def test_what_strangers_send_that_is_no_request_fills_no_log() -> None:
-    assert server_config(None, opened()).log_level == "error"
+    assert server_config(None).log_level == "error"

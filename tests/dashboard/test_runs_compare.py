@@ -1,16 +1,20 @@
 """Two runs side by side: nothing differs of one and itself, and swapped sides mirror each other."""
 
+import asyncio
 import json
 import shutil
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dashboard.made_runs import content_of, put_baseline, put_facts, put_run, put_session, put_trades
 from myquant.core import codes
+from myquant.dashboard import pages_compare
 from myquant.dashboard.runs_compare import NOT_SHOWN, Comparison, compare_runs, thinned
 from myquant.dashboard.runs_read import HEADLINES
 from myquant.dashboard.runs_trades import DIFFERENT, ONLY_A, ONLY_B
@@ -175,3 +179,27 @@ def test_a_thinned_curve_keeps_its_extremes(count: int) -> None:
     assert (np.diff(places) > 0).all()
     assert (places[0], places[-1]) == (0, count - 1)
     assert (values[places].min(), values[places].max()) == (values.min(), values.max())
+
+
+def test_of_comparisons_only_so_many_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    most, working, lock = [0], [0], threading.Lock()
+    all_there = threading.Barrier(pages_compare.COMPARED_MAX)
+
+    def compare(*_: object) -> None:
+        with lock:
+            working[0] += 1
+            most[0] = max(most[0], working[0])
+        all_there.wait(30)
+        with lock:
+            working[0] -= 1
+
+    async def many() -> None:
+        comparing = asyncio.Semaphore(pages_compare.COMPARED_MAX)
+        run: Any = None
+        await asyncio.gather(
+            *(pages_compare.compared(run, run, comparing) for _ in range(3 * pages_compare.COMPARED_MAX))
+        )
+
+    monkeypatch.setattr(pages_compare, "compare_listed", compare)
+    asyncio.run(many())
+    assert most[0] == pages_compare.COMPARED_MAX

@@ -9,6 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -27,6 +28,7 @@ from myquant.session.operator import FLATTEN, HALT, REASON_MAX, RESUME, ask_sess
 Action = Literal["halt", "resume", "flatten"]
 ACTIONS: Final = get_args(Action)
 VALID_S: Final = 60.0
+ASKED_MAX: Final = 64  # sessions that are waited for at a time
 NOTE_MAX: Final = 120  # characters of a reason: who asked is written behind it
 RUPEE: Final = "\N{INDIAN RUPEE SIGN}"
 DAMAGED: Final = "Its journal is damaged: what it holds now is not known here, and what follows is of before."
@@ -70,6 +72,8 @@ class Controls:
         self._now_s = now_s
         self._ask = ask or ask_session
         self._key = secrets.token_bytes(32)
+        # Threads of its own: who has to flatten waits for no report that somebody reads, and for no session that hangs.
+        self._threads = ThreadPoolExecutor(ASKED_MAX, "asking")
 
     def preview(self, view: SessionView, action: Action) -> Preview:
         """Return what an action will do. Raises MyquantError where the session does not run."""
@@ -102,8 +106,13 @@ class Controls:
         if len(reason) > NOTE_MAX or not reason.isprintable():
             raise MyquantError(f"reason: must be at most {NOTE_MAX} printable characters on one line")
         told = f"{reason} (dashboard: {who})".strip()[:REASON_MAX]
-        answer = await asyncio.to_thread(self._ask, view.folder, action, told)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._threads, self._ask, view.folder, action, told)
         return str(answer["message"]) if isinstance(answer, dict) and "message" in answer else "done"
+
+    def close(self) -> None:
+        """Wait for the sessions that were asked: for a worker thread; nothing is asked any more."""
+        self._threads.shutdown(cancel_futures=True)
 
     def _now_ms(self) -> int:
         return round(self._now_s() * 1000)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
+from inspect import isawaitable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -37,6 +38,7 @@ LATE_UPDATES: Final = 3
 BEHIND_UPDATES: Final = 1.5  # an update that is so many spacings behind the one before does not wait for a look
 PART_FAILED: Final = "a part of this page does not work: see the log of the pages"
 NOT_LOOKED: Final = "not known yet"
+FRAME: Final = "frame"  # what a page keeps its frame by
 PAGES: Final = {
     "/": "Overview",
     "/alerts": "Alerts",
@@ -48,6 +50,8 @@ STYLE: Final = files("myquant.dashboard").joinpath("assets", "pages.css").read_t
 SCRIPT: Final = files("myquant.dashboard").joinpath("assets", "pages.js").read_text(encoding="utf-8")
 
 _log = logging.getLogger(__name__)
+
+Part = Callable[[], Awaitable[None] | None]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Site:
         self.watch.close()
         await self.searches.close()
         await asyncio.to_thread(self.traces.close)
+        await asyncio.to_thread(self.controls.close)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -95,7 +100,7 @@ class Frame:
     site: Site
     identity: Identity
     each_update: list[Callable[[], None]]
-    failed: list[Callable[[], None]] = field(default_factory=list)  # parts with a defect
+    failed: list[Part] = field(default_factory=list)  # parts with a defect
 
     @property
     def can_act(self) -> bool:
@@ -139,6 +144,7 @@ def page_frame(site: Site, request: Request, title: str) -> Iterator[Frame]:
     """Make a page: what is done inside fills it. Updates begin once it is left."""
     frame = Frame(site, identity_of(request.scope), [])
     refuse_crowd(frame.identity.login)
+    ui.context.client.storage[FRAME] = frame
     ui.page_title(f"{title} - myquant")
     ui.add_css(STYLE)
     ui.add_body_html(f"<script>window.madeFor = '{shown_theme(request)}';\n{SCRIPT}</script>")
@@ -199,10 +205,30 @@ def update_parts(frame: Frame) -> None:
     for each in frame.each_update:
         try:
             each()
-        except Exception:  # noqa: BLE001  (a defect in one part hides no other)
-            if each not in frame.failed:
-                frame.failed.append(each)
-                _log.error("a part of a page failed", exc_info=True)
+        except Exception as error:  # noqa: BLE001  (a defect in one part hides no other)
+            _note_failed(frame, each, error)
+
+
+def part_timer(spacing_s: float, part: Part, *, once: bool = False, immediate: bool = True) -> ui.timer:
+    """Have a part of the page that is being made work by a timer, as `ui.timer` does; a defect in it is told like any other part's."""
+    frame: Frame = ui.context.client.storage[FRAME]
+    return ui.timer(spacing_s, lambda: work(frame, part), once=once, immediate=immediate)
+
+
+async def work(frame: Frame, part: Part) -> None:
+    """Have a part of a page work, by a timer; a defect is noted in `failed`, and logged once."""
+    try:
+        done = part()
+        if isawaitable(done):
+            await done
+    except Exception as error:  # noqa: BLE001  (likewise)
+        _note_failed(frame, part, error)
+
+
+def _note_failed(frame: Frame, part: Part, error: Exception) -> None:
+    if part not in frame.failed:
+        frame.failed.append(part)
+        _log.error("a part of a page failed", exc_info=error)
 
 
 def _keep_updated(frame: Frame) -> None:

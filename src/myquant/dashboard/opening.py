@@ -1,24 +1,20 @@
-"""What is settled before the first page is served: address, token, certificate; and how much a connection may take."""
+"""What is settled before the first page is served: address, token, certificate."""
 
-import asyncio
 import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from myquant.brokers.secrets import Keyring, chosen_token
 from myquant.config.watching import DashboardSettings
+from myquant.dashboard.connections import CONNECTIONS_MAX, KEEP_ALIVE_S, BoundedHttp
 from myquant.dashboard.guard import BODY_BYTES_MAX, HEAD_BYTES_MAX
-from myquant.dashboard.throttle import network_of
 from myquant.errors import ConfigError, MyquantError
 from myquant.monitor.server import TOKEN_BYTES, is_wide
 
@@ -27,12 +23,7 @@ NOT_ENCRYPTED: Final = (
     "others than this machine can reach the pages, and answers are not encrypted: set dashboard.tls_certificate and "
     "dashboard.tls_key, or put a server with https before it"
 )
-CONNECTIONS_MAX: Final = 256
-ADDRESS_CONNECTIONS_MAX: Final = 64  # of one address that is not this machine's: nobody keeps all others out by himself
-HEAD_S: Final = 10.0  # a request's line and fields come within it
-STUCK_S: Final = 30.0  # an answer of which nothing is taken for so long is given up
 BACKLOG: Final = 128
-KEEP_ALIVE_S: Final = 15
 CLOSING_S: Final = 1  # what is asked for when it ends is answered within it, or not at all
 
 
@@ -90,9 +81,11 @@ def listen(settings: DashboardSettings) -> socket.socket:
     return listening
 
 
-def server_config(app: Any, opening: Opening) -> uvicorn.Config:
-    """Return how uvicorn serves a guarded app: bounded, silent about itself, and without a log of addresses with keys in them."""
-    settings = opening.settings
+def server_config(app: Any) -> uvicorn.Config:
+    """Return how uvicorn serves a guarded app: bounded, silent about itself, and without a log of addresses with keys in them.
+
+    Of https it knows nothing: that is `serving.Server`'s, with `tls_of`.
+    """
     return uvicorn.Config(
         app,
         http=BoundedHttp,
@@ -108,73 +101,16 @@ def server_config(app: Any, opening: Opening) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=CLOSING_S,
         h11_max_incomplete_event_size=HEAD_BYTES_MAX,
-        ssl_certfile=settings.tls_certificate or None,
-        ssl_keyfile=settings.tls_key or None,
     )
 
 
-class BoundedHttp(H11Protocol):
-    """One connection, which ends where a request's head does not come in time or an answer is not taken; too many are not taken."""
-
-    _looking: asyncio.TimerHandle | None = None
-    _waits_since_s: float | None = None  # for a head
-    _stuck_since_s: float | None = None
-    _unsent_bytes = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, or end it where there are too many."""
-        super().connection_made(transport)  # type: ignore[arg-type]
-        clients = [getattr(each, "client", None) for each in self.connections if each is not self]
-        others = [str(client[0]) for client in clients if client]
-        if len(self.connections) > CONNECTIONS_MAX or (self.client and is_crowded(str(self.client[0]), others)):
-            self.transport.abort()
-            return
-        self._look()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
-        self._stop_looking()
-        super().connection_lost(exc)
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection over: a socket has pings of its own."""
-        self._stop_looking()
-        super().handle_websocket_upgrade(event)
-
-    def _look(self) -> None:
-        now_s = self.loop.time()
-        is_at_work = self.cycle is not None and not self.cycle.response_complete
-        self._waits_since_s = None if is_at_work else self._waits_since_s or now_s
-        unsent = self.transport.get_write_buffer_size()
-        is_stuck = unsent > 0 and unsent >= self._unsent_bytes
-        self._stuck_since_s = (self._stuck_since_s or now_s) if is_stuck else None
-        self._unsent_bytes = unsent
-        waits_s = now_s - (self._waits_since_s or now_s)
-        if (
-            waits_s >= HEAD_S + KEEP_ALIVE_S
-            or (waits_s >= HEAD_S and self.cycle is None)
-            or now_s - (self._stuck_since_s or now_s) >= STUCK_S
-        ):
-            self.transport.abort()
-        else:
-            self._looking = self.loop.call_later(1.0, self._look)
-
-    def _stop_looking(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
-
-
-def is_crowded(address: str, others: Sequence[str]) -> bool:
-    """Return whether an address has as many connections as one may have, by those of `others` that are there.
-
-    Of this machine there is no such bound: a server that stands before the pages may bring everybody from there.
-    """
-    with suppress(ValueError):
-        if ipaddress.ip_address(address).is_loopback:
-            return False
-    network = network_of(address)
-    return sum(network_of(each) == network for each in others) >= ADDRESS_CONNECTIONS_MAX
+def tls_of(settings: DashboardSettings) -> ssl.SSLContext | None:
+    """Return certificate and key, None where there is no https. Raises OSError where they can't be read any more."""
+    if not settings.tls_certificate:
+        return None
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(settings.tls_certificate, settings.tls_key, password=lambda: b"")
+    return tls
 
 
 def _check_certificate(settings: DashboardSettings) -> None:

@@ -32,7 +32,7 @@ from myquant.dashboard.channel_test import ChannelTest
 from myquant.dashboard.components import Cell, LiveTable, LiveText, RowAction, action_button, heading
 from myquant.dashboard.dialogs import Dialog
 from myquant.dashboard.forms import choice_field, query_form, text_field
-from myquant.dashboard.frame import Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.errors import MyquantError
 from myquant.monitor.alert_list import NOTE_MAX, acknowledge
 from myquant.monitor.finding import SEVERITIES
@@ -54,7 +54,7 @@ def register(site: Site) -> None:
             page = _Alerts(frame, look, query)
             page.make_delivery(lambda: _Test(frame, test))
             update_s = float(site.loaded.config.dashboard.update_s)
-            ui.timer(update_s, partial(_refresh, look, page), immediate=False)
+            part_timer(update_s, partial(_refresh, look, page), immediate=False)
             frame.each_update.append(page.show)
 
 

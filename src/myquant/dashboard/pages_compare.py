@@ -11,7 +11,7 @@ from nicegui import ui
 from myquant.dashboard.charts import Palette
 from myquant.dashboard.components import Cell, Facts, LiveTable, heading, light, pnl
 from myquant.dashboard.figures import duration, rupees
-from myquant.dashboard.frame import Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.dashboard.pages_evidence import WAIT_S
 from myquant.dashboard.pages_runs import compare_url, run_url
 from myquant.dashboard.runs import ListedRun
@@ -27,6 +27,7 @@ from myquant.evidence.text import number
 from myquant.monitor.finding import FAILED, OK
 from myquant.results.text import NOTHING, counted, date_time, signed
 
+COMPARED_MAX: Final = 2  # comparisons at a time, of all who look: a long session takes seconds
 FIGURES: Final = ("Figure", "Unit", "#A", "#B", "#B less A")
 TRADES: Final = ("What", "Symbol", "Entry", "A", "B", "Differs in")
 SETTINGS: Final = ("Setting", "A", "B", "Decides what is traded")
@@ -44,6 +45,7 @@ FIELDS: Final = {
 
 def register(site: Site) -> None:
     """Serve the page."""
+    comparing = asyncio.Semaphore(COMPARED_MAX)
 
     @ui.page("/runs/compare")
     def compare(request: Request, a: str = "", b: str = "") -> None:
@@ -55,9 +57,9 @@ def register(site: Site) -> None:
             async def begin() -> None:
                 if site.runs.refreshed_ns:
                     timer.cancel()
-                    await _fill(frame, box, (a, b), await ask_palette(request))
+                    await _fill(frame, box, (a, b), await ask_palette(request), comparing)
 
-            timer = ui.timer(WAIT_S, begin)
+            timer = part_timer(WAIT_S, begin)
 
 
 def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:
@@ -65,13 +67,21 @@ def compare_listed(a: ListedRun, b: ListedRun) -> Comparison:
     return compare_runs(read_content(a.key, a.entry), read_content(b.key, b.entry))
 
 
-async def _fill(frame: Frame, box: ui.element, keys: tuple[str, str], palette: Palette) -> None:
+async def compared(a: ListedRun, b: ListedRun, comparing: asyncio.Semaphore) -> Comparison:
+    """Compare two runs beside the pages, as many at a time as the semaphore lets. Raises MyquantError."""
+    async with comparing:
+        return await asyncio.to_thread(compare_listed, a, b)
+
+
+async def _fill(
+    frame: Frame, box: ui.element, keys: tuple[str, str], palette: Palette, comparing: asyncio.Semaphore
+) -> None:
     a, b = map(frame.site.runs.book.find, keys)
     found: Comparison | None = None
     problem = "One of these runs is not there: choose two from the list."
     if a is not None and b is not None:
         try:
-            found = await asyncio.to_thread(compare_listed, a, b)
+            found = await compared(a, b, comparing)
         except MyquantError as error:
             problem = str(error)
     box.clear()

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from myquant.dashboard.charts import Palette
 from myquant.dashboard.components import Facts, LiveTable, Row, heading, light
-from myquant.dashboard.frame import Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.runs_charts import share_chart
 from myquant.dashboard.runs_evidence import Evidence, Optimisation, VerdictLine, read_evidence
@@ -60,7 +60,7 @@ def register(site: Site) -> None:
                     timer.cancel()
                     await _fill(frame, box, run, await ask_palette(request))
 
-            timer = ui.timer(WAIT_S, begin)
+            timer = part_timer(WAIT_S, begin)
 
 
 async def _fill(frame: Frame, box: ui.element, key: str, palette: Palette) -> None:

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from myquant.dashboard.components import Cell, LiveText, heading
 from myquant.dashboard.forms import check_field, check_fields, choice_field, query_form, text_field
-from myquant.dashboard.frame import Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.dashboard.log_html import lines_html
 from myquant.dashboard.log_query import COUNTS, LogQuery, query_of
 from myquant.dashboard.log_search import LINES_MAX, TOO_MANY, OpenSearch, Searches, request_of
@@ -76,7 +76,7 @@ class _Results:
             return
         self._said.show("searching ...")
         ui.context.client.on_delete(self._close)
-        ui.timer(0.01, self._begin, once=True)
+        part_timer(0.01, self._begin, once=True)
 
     async def _begin(self) -> None:
         query = self._query
@@ -103,7 +103,7 @@ class _Results:
             await self._close()
             return
         self._say(found, chosen)
-        ui.timer(float(self._frame.site.loaded.config.dashboard.update_s), self._follow, immediate=False)
+        part_timer(float(self._frame.site.loaded.config.dashboard.update_s), self._follow, immediate=False)
 
     async def _follow(self) -> None:
         search = self._search

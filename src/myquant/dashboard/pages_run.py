@@ -1,15 +1,17 @@
 """The page of one run: what it was, its files, and of a session the verdict on its replay and what set it apart from the plain run."""
 
 import asyncio
+from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import ui
 
 from myquant.dashboard.components import Facts, LiveTable, LiveText, heading
 from myquant.dashboard.figures import count
-from myquant.dashboard.frame import Frame, Site, page_frame, session_url
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer, session_url
 from myquant.dashboard.pages_evidence import evidence_url
 from myquant.dashboard.pages_runs import days, file_url
+from myquant.dashboard.pages_session import find_session
 from myquant.dashboard.runs import FILES, ListedRun
 from myquant.dashboard.runs_read import read_content
 from myquant.dashboard.runs_show import divergence_rows, is_session, so_far, state_light, verdict_light
@@ -38,13 +40,8 @@ def _build(frame: Frame, key: str) -> None:
     heading(row.key)
     facts = Facts()
     with ui.element("div").classes("actions"):
-        for name in row.files:
-            ui.link(FILES[name].capitalize(), file_url(row.key, name))
-        ui.link("Compare with another run", f"/runs?a={row.key}")
-        if row.entry.kind == MEASURED:
-            ui.link("The gate's verdicts", evidence_url(row.key))
-        elif row.key in frame.watch.views:
-            ui.link("The session", session_url(row.key))
+        for text, url in links_of(frame.site, row):
+            ui.link(text, url)
     if is_session(row.entry):
         _Verdict(frame, row)
 
@@ -54,7 +51,7 @@ def _build(frame: Frame, key: str) -> None:
         journaled.update(await asyncio.to_thread(journaled_figures, row))
 
     if is_session(row.entry) and row.entry.trades is None and row.key not in frame.watch.views:
-        ui.timer(0, read, once=True)
+        part_timer(0, read, once=True)
 
     def show() -> None:
         frame.site.runs.note_look()
@@ -83,6 +80,17 @@ def _build(frame: Frame, key: str) -> None:
         )
 
     frame.each_update.append(show)
+
+
+def links_of(site: Site, row: ListedRun) -> list[tuple[str, str]]:
+    """Return what the page of a run leads to: text and address of each."""
+    links = [(FILES[name].capitalize(), file_url(row.key, name)) for name in row.files]
+    links.append(("Compare with another run", f"/runs?{urlencode({'a': row.key})}"))
+    if row.entry.kind == MEASURED:
+        links.append(("The gate's verdicts", evidence_url(row.key)))
+    elif find_session(site, row.key) is not None:  # be it watched, or left long ago
+        links.append(("The session", session_url(row.key)))
+    return links
 
 
 def journaled_figures(row: ListedRun) -> dict[str, str]:
@@ -119,6 +127,8 @@ class _Verdict:
             ui.notify(why)
         elif not self._frame.site.runs.verdicts.ask(self._row.folder):
             ui.notify("It can't be made: the session runs, or has no journal.")
+        else:
+            self._frame.note_act("verdict asked for", session=self._row.key)
         self.show()
 
     def show(self) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -30,12 +30,14 @@ from myquant.dashboard import (
 from myquant.dashboard.access import Role
 from myquant.dashboard.api import make_app
 from myquant.dashboard.card import CardHolder, DashboardCard
+from myquant.dashboard.crowd import make_no_page_of_nothing
 from myquant.dashboard.door import Door
 from myquant.dashboard.facts import MonitorFacts
 from myquant.dashboard.frame import Site
 from myquant.dashboard.guard import ENTER, Guard
+from myquant.dashboard.log_records import records_in
 from myquant.dashboard.login import login_router
-from myquant.dashboard.opening import Opening, listen, open_for, server_config
+from myquant.dashboard.opening import Opening, listen, open_for, server_config, tls_of
 from myquant.dashboard.runs_watch import RunsWatch
 from myquant.dashboard.serving import Server
 from myquant.dashboard.sockets import hold_to_their_own
@@ -59,6 +61,9 @@ PAGES: Final = (
     pages_execution,
 )
 MORE_LINKS: Final = "`myquant dashboard link`"
+FAILED: Final = "what works beside the pages has failed"
+ENDED: Final = "what works beside the pages has ended by itself"
+AGAIN_S: Final = 10.0  # from a defect in what works beside the pages to its next beginning
 RECONNECT_S: Final = 10.0  # a browser that is not heard for less keeps its page, and the dialog that is open on it
 FAVICON: Final = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
@@ -98,7 +103,7 @@ def run_dashboard(
                 log.close()
                 holder.close()
 
-            server = Server(server_config(Guard(served, door), opening), give_up)
+            server = Server(server_config(Guard(served, door)), give_up, tls=tls_of(settings))
             gc.collect()
             gc.freeze()  # what is loaded stays: looking through it for garbage would take 0.2 s again and again
             holder.show(card)
@@ -131,10 +136,11 @@ def make_site(
         door, MonitorFacts(watch.monitor, loaded, state, environ, runs, site.searches), site.controls, lambda: url
     )
     app.include_router(login_router(door))
-    app.router.lifespan_context = _looking(site)
+    app.router.lifespan_context = _looking(site, log)
     for page in PAGES:
         page.register(site)
     hold_to_their_own()
+    make_no_page_of_nothing()
     ui.run_with(
         app,
         title="myquant",
@@ -147,19 +153,43 @@ def make_site(
     return app
 
 
-def _looking(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _looking(site: Site, log: Log) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Return what is done as long as pages are served."""
 
     @asynccontextmanager
     async def looking(_: FastAPI) -> AsyncIterator[None]:
         end = asyncio.Event()
-        tasks = [asyncio.create_task(work(end)) for work in (site.watch.run, site.runs.run)]
-        yield
-        end.set()
-        await asyncio.gather(*tasks)
-        await site.close()
+        works = {"looking at sessions": site.watch.run, "keeping the list of runs": site.runs.run}
+        with records_in(log):
+            tasks = [asyncio.create_task(keep_at_work(what, work, end, log)) for what, work in works.items()]
+            yield
+            end.set()
+            await asyncio.gather(*tasks)
+            await site.close()
 
     return looking
+
+
+async def keep_at_work(
+    what: str, work: Callable[[asyncio.Event], Awaitable[None]], end: asyncio.Event, log: Log, again_s: float = AGAIN_S
+) -> None:
+    """Have something work until `end` is set; what ends by a defect is told at once, and begun again `again_s` later.
+
+    The process does not end with it: that would end all logins, and take the buttons that flatten from whoever needs them, again and
+    again where the defect stays. Meanwhile pages say that looks do not come in time.
+    """
+    while True:
+        task = asyncio.ensure_future(work(end))
+        await asyncio.wait([task])
+        error = task.exception()
+        if error is not None:
+            log.error(FAILED, what=what, exc_info=error, again_s=again_s)
+        elif not end.is_set():
+            log.error(ENDED, what=what, again_s=again_s)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(end.wait(), again_s)
+        if end.is_set():
+            return
 
 
 def _open_log(loaded: LoadedConfig, folder: Path, token: str) -> SessionLog:

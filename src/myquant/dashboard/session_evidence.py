@@ -7,7 +7,7 @@ from typing import Final
 from nicegui import ui
 
 from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, heading
-from myquant.dashboard.frame import Frame
+from myquant.dashboard.frame import Frame, part_timer
 from myquant.dashboard.pages_evidence import evidence_url
 from myquant.dashboard.pages_runs import run_url
 from myquant.dashboard.runs_evidence import LatestEvidence, latest_verdicts
@@ -33,7 +33,7 @@ class EvidencePart:
         with ui.element("p").classes("actions"):
             ui.link("Replay and divergence", run_url(name))
             self._link = ui.link("All evidence", "/evidence")
-        ui.timer(LOOK_S, self._look)
+        part_timer(LOOK_S, self._look)
         frame.each_update.append(self._show_verdict)
 
     def _show_verdict(self) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from nicegui import run, ui
 
 from myquant.dashboard.components import ROWS_SHOWN, Cell, LiveTable, Row
+from myquant.dashboard.frame import part_timer
 from myquant.monitor.finding import plain
 from myquant.monitor.log_merge import LEVELS, fields_of
 from myquant.monitor.log_reader import LogReader
@@ -94,7 +95,7 @@ class LogPart:
             self._table = LiveTable(
                 COLUMNS, "Events of the log, newest first", "No event is like that.", most=ROWS_SHOWN
             )
-        ui.timer(update_s, self._update)
+        part_timer(update_s, self._update)
         ui.context.client.on_delete(self._end.close)
 
     async def _update(self) -> None:

@@ -8,7 +8,7 @@ from nicegui import ui
 from myquant.dashboard.alert_look import AlertLook, troubles_of
 from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, rupees
-from myquant.dashboard.frame import Frame, Site, page_frame, session_url
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer, session_url
 from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
 from myquant.dashboard.overview_order import ORDERS, USUAL, in_order, totals
 from myquant.dashboard.page_controls import build_halt_all
@@ -45,7 +45,7 @@ def register(site: Site) -> None:
     def overview(request: Request) -> None:
         with page_frame(site, request, "Overview") as frame:
             _build(frame, look, request.query_params.get("sort", USUAL))
-            ui.timer(float(site.loaded.config.dashboard.update_s), look.refresh)
+            part_timer(float(site.loaded.config.dashboard.update_s), look.refresh)
 
 
 def _build(frame: Frame, look: AlertLook, order: str) -> None:

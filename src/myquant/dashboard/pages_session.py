@@ -12,7 +12,7 @@ from nicegui import ui
 from myquant.dashboard.charts import Palette, mark_text
 from myquant.dashboard.components import ROWS_SHOWN, Cell, Facts, LiveTable, LiveText, Row, heading, pnl
 from myquant.dashboard.figures import age, count, gain, moment, rupees
-from myquant.dashboard.frame import Frame, Site, page_frame
+from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
 from myquant.dashboard.page_controls import build_controls
 from myquant.dashboard.pages_overview import (
@@ -111,7 +111,7 @@ def _build_missing(frame: Frame, name: str) -> None:
             timer.cancel()
             ui.navigate.reload()
 
-    timer = ui.timer(SOON_S, look)
+    timer = part_timer(SOON_S, look)
 
 
 def find_session(site: Site, name: str) -> Found | None:
@@ -262,10 +262,10 @@ class _Pictures:
         self._build_tables()
         palette = palette_of(request)
         if palette is None:
-            ui.timer(0, lambda: self._ask(request), once=True)
+            part_timer(0, lambda: self._ask(request), once=True)
         else:
             self._begin(palette)
-        self._soon = ui.timer(SOON_S, self._update)  # till there is all to see; then with all else on the page
+        self._soon = part_timer(SOON_S, self._update)  # till there is all to see; then with all else on the page
         frame.each_update.append(self._update)
 
     async def _ask(self, request: Request) -> None:

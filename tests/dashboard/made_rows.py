@@ -32,7 +32,7 @@ BEGAN_NS = 1_759_463_100 * SECOND_NS  # 2025-10-03 09:15 in India
 DAY_NS = 86_400 * SECOND_NS
 NOTHING = dict.fromkeys(Event._fields, 0)
 NO_COMMAND = dict.fromkeys(Command._fields, 0)
-NO_DAY = Day(*[0] * (len(Day._fields) - 1), charges=Charges(*[0] * len(Charges._fields)))
+NO_DAY = Day(**dict.fromkeys(Day._fields, 0) | {"charges": Charges(*[0] * len(Charges._fields))})  # type: ignore[arg-type]
 NO_ORIGIN = Origin(*[0] * len(Origin._fields))
 
 

@@ -187,7 +187,7 @@ def test_halts_are_those_of_the_oracle(seed: int) -> None:
     drawn, bodies = np.random.default_rng(seed), Made()
     kinds = ["resume", "flatten", "lifted", *["day_loss", "order_of_unknown_state"] * 2, *codes.HALT_NAMES.values()]
     for step in range(300):
-        at = BEGAN_NS + step * 1800 * SECOND_NS
+        at = BEGAN_NS + step // 2 * 3600 * SECOND_NS
         if step % 20 == 0:
             bodies.bodies += halted("day", at // DAY_NS * DAY_NS).bodies
         bodies.bodies += halted(str(drawn.choice(kinds)), at).bodies

@@ -148,7 +148,7 @@ class Halted:
         for track, reason in now.items():
             since, before = self._open.get(track, (0, ""))
             if before != reason:
-                if before:
+                if before and since != time_ns:
                     self.spans.append((since, time_ns, before))
                 self._open[track] = (time_ns, reason)
 

@@ -327,10 +327,12 @@ class _Halting:
 
 
 def _end(spans: deque[Span], reason: str, time_ns: int) -> None:
-    """End the span that goes on for a reason; it is the last one, or the last but those beside it."""
+    """End the span that goes on for a reason, the last one of it; one that lasted no time is none."""
     for place in range(len(spans) - 1, -1, -1):
         if spans[place].reason == reason:
-            if spans[place].to_ns is None:
+            if spans[place].from_ns == time_ns:
+                del spans[place]
+            elif spans[place].to_ns is None:
                 spans[place] = spans[place]._replace(to_ns=time_ns)
             return
 

@@ -4,8 +4,7 @@ import asyncio
 from pathlib import Path
 
 from monitor.told import Told, fault
-from myquant.dashboard.alert_look import AT_LEAST_S, AlertLook
-from myquant.dashboard.pages_alerts import troubles_of
+from myquant.dashboard.alert_look import AT_LEAST_S, AlertLook, troubles_of
 from myquant.monitor.alert_list import acknowledge
 from myquant.monitor.book import FILE
 

@@ -1,6 +1,7 @@
 """What is not known is never shown as nothing, and what can't be read is told: flat, 0.00 and green are said of what is known alone."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,22 @@ from monitor.told import IST
 from monitor.watched import put_session
 from myquant.dashboard import session_orders
 from myquant.dashboard.components import Cell
-from myquant.dashboard.controls import DAMAGED, Controls
+from myquant.dashboard.controls import BEING_READ, DAMAGED, Controls
 from myquant.dashboard.figures import moment
 from myquant.dashboard.frame import NOT_LOOKED, looked_light
-from myquant.dashboard.pages_overview import UNKNOWN, session_row
+from myquant.dashboard.pages_overview import READ, UNKNOWN, session_row
 from myquant.dashboard.pages_session import facts_of
 from myquant.dashboard.runs_read import read_content
 from myquant.dashboard.session_orders import foreign_cells
 from myquant.execution.beside import Held
 from myquant.execution.life import OrderLife, Stamp
 from myquant.execution.reading import begin_reading
-from myquant.monitor.view import SessionView
+from myquant.monitor.view import ProcessView, SessionView
 from myquant.results.index import RunEntry
 from myquant.results.text import NOTHING
 
 NS = 10**9
+UNSEEN = replace(view().process or ProcessView(1, 1, 1), is_unseen=True)
 
 
 def texts(shown: SessionView) -> dict[str, str]:
@@ -43,6 +45,8 @@ def texts(shown: SessionView) -> dict[str, str]:
         (view(), "flat", "0.00", "allowed"),
         (view(damage="record 83 is damaged"), UNKNOWN, NOTHING, NOTHING),
         (view(damage="record 83 is damaged", instruments=held()), UNKNOWN, NOTHING, NOTHING),
+        (view(process=UNSEEN, instruments=held()), READ, NOTHING, NOTHING),
+        (view(process=None, unread_since_ns=1), READ, NOTHING, NOTHING),
         (view(process=None, ledger=None), "not begun", NOTHING, NOTHING),
         (view(stopped_code=0, ended_code=0), "flat", "0.00", NOTHING),
     ],
@@ -54,6 +58,20 @@ def test_flat_and_nothing_earned_are_said_of_what_is_known(
     assert (facts["Position"], facts["P&L of the day, Rs"], facts["Entries"]) == (position, pnl, entries)
     _, cells = session_row(shown, "failed", MONO)
     assert [each.text if isinstance(each, Cell) else each for each in cells][4:6] == [position, pnl]
+
+
+def test_one_whose_journal_is_being_read_neither_runs_nor_does_well_as_far_as_is_known() -> None:
+    shown = view(process=UNSEEN)
+    facts = texts(shown)
+    assert facts["State"] == "its journal is being read"
+    assert (facts["Health"], facts["Feed age"], facts["Orders"]) == ("\N{WHITE CIRCLE} not known", NOTHING, NOTHING)
+    _, cells = session_row(shown, "ok", MONO)
+    assert [each.text if isinstance(each, Cell) else each for each in cells][:3] == [
+        "\N{WHITE CIRCLE} not known",
+        shown.name,
+        "its journal is being read",
+    ]
+    assert Controls(Clock()).preview(shown, "flatten").lines[0] == BEING_READ
 
 
 @pytest.mark.parametrize("action", ["halt", "flatten"])

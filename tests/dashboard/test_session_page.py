@@ -27,6 +27,7 @@ from myquant.dashboard.session_log import LINES_SHOWN, LogEnd
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import MINUTE_NS
 
+DAY_NS = 86_400 * SECOND_NS
 INDIA = ZoneInfo("Asia/Kolkata")
 
 
@@ -182,6 +183,28 @@ def test_a_zoom_shows_more_points_of_what_is_looked_at() -> None:
 )
 def test_what_a_browser_says_of_its_zoom(told: object, expected: tuple[float, float] | None) -> None:
     assert percents(told) == expected
+
+
+def test_marks_of_another_day_go() -> None:
+    made = Made()
+    made.command(codes.POSITION_OPENED, time_ns=BEGAN_NS, price=100, quantity=75)
+    made.command(codes.TRADE_CLOSED, time_ns=BEGAN_NS + SECOND_NS, price=110, quantity=75, reason=codes.TAKE_PROFIT)
+    made.command(codes.POSITION_OPENED, time_ns=BEGAN_NS + DAY_NS, price=100, quantity=75)
+    trace, picture = taken(made.rows()), PricePicture(INDIA, LIGHT, 0, "NIFTY")
+    drawn: dict[str, int] = {}
+    for day in range(2):
+        picture._whole, picture._marks = Range(BEGAN_NS + day * DAY_NS, BEGAN_NS + day * DAY_NS + 60 * SECOND_NS), -1
+        drawn |= {series["id"]: len(series["data"]) for series in picture._new_marks(trace)}
+        assert drawn == {"mark_entry": 1, "mark_take_profit_1": 1 - day}
+
+
+def test_days_are_known_as_they_come() -> None:
+    trace = Trace(("NIFTY",), INDIA)
+    for day in range(3):
+        made = Made()
+        made.event(codes.TICK, time_ns=BEGAN_NS + day * DAY_NS, price=100, volume=1)
+        trace.take(made.rows())
+        assert (len(trace.days()), trace.has_days) == (day + 1, day > 0)
 
 
 def test_tables_have_the_figures_of_the_pictures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from dashboard.made_rows import session
 from dashboard.test_trace import contents, taken
 from monitor.watched import put_session
 from myquant.dashboard.trace import Trace
-from myquant.dashboard.traces import BESIDE_NS, KEPT_NS, OPENING, RETRY_NS, TRACES_MAX, Traces
+from myquant.dashboard.traces import BESIDE_NS, KEPT_NS, LOOKED_AT_NS, OPENING, RETRY_NS, TRACES_MAX, Traces
 from myquant.errors import DataError
 from myquant.journal.record import BODY, HOLDS
 from myquant.journal.writer import JournalWriter
@@ -91,8 +91,21 @@ def test_those_that_nobody_looks_at_go(tmp_path: Path, traces: Traces) -> None:
     assert len(traces) == 0
     for number in range(TRACES_MAX + 2):
         traces.look(tmp_path / f"no-{number}", number)
-    assert len(traces) <= TRACES_MAX
+    assert len(traces) == TRACES_MAX + 2  # each is looked at
+    traces.forget(LOOKED_AT_NS + TRACES_MAX + 2)
+    assert len(traces) == TRACES_MAX
     writer.close()
+
+
+def test_as_many_as_are_looked_at_are_opened_once(tmp_path: Path, traces: Traces) -> None:
+    folders, writers = zip(*(put(tmp_path / f"no-{number}") for number in range(TRACES_MAX + 2)), strict=True)
+    for writer in writers:
+        append(writer, 0, 10)
+    found = [opened(traces, folder) for folder in folders]
+    for second in range(3):
+        assert [traces.look(folder, second * 10**9).trace for folder in folders] == found
+    for writer in writers:
+        writer.close()
 
 
 def test_why_one_can_not_be_read_stands_until_it_can(tmp_path: Path, traces: Traces) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from myquant.dashboard.alert_rows import SHOWN_MAX
 from myquant.errors import MyquantError
 from myquant.monitor.alert_list import AlertList, Deliveries, alerts_in, book_stamp, deliveries_in
+from myquant.results.text import counted
 
 AT_LEAST_S: Final = 10.0  # read anew, whatever the file's times say
 MESSAGES: Final = 20
@@ -51,3 +53,16 @@ class AlertLook:
 
     def _read(self) -> tuple[AlertList, Deliveries]:
         return alerts_in(self.folder), deliveries_in(self.folder, MESSAGES)
+
+
+def troubles_of(look: AlertLook, active: int = 0) -> str:
+    """Return in words what is not known or not shown, of so many active alerts, and why; "": all is."""
+    said = [look.trouble] if look.trouble else []
+    if unreadable := look.alerts.unreadable:
+        rows = counted(len(unreadable), "alert")
+        said.append(
+            f"{rows} can't be understood, as of another version or damaged: number {', '.join(list(unreadable)[:5])}"
+        )
+    if active > SHOWN_MAX:
+        said.append(f"{active:,} alerts are active: the {SHOWN_MAX} gravest are shown")
+    return "; ".join(said)

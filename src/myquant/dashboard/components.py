@@ -147,8 +147,8 @@ class LiveTable:
         self._more.set_visibility(left > 0)
         if left:
             self._more.set_text(f"Show {left:,} more")
-        keys = [key for key, _ in rows]
-        for key in [key for key in self._rows if key not in set(keys)]:
+        keys = {key for key, _ in rows}
+        for key in [key for key in self._rows if key not in keys]:
             self._rows.pop(key)[0].delete()
         for place, (key, cells) in enumerate(rows):
             if key not in self._rows:

@@ -16,6 +16,7 @@ from typing import Final, Literal, get_args
 from myquant.core.codes import HALT_NAMES
 from myquant.core.orders import AT_WORK, STATE_NAMES
 from myquant.dashboard.access import is_same, steady_s
+from myquant.dashboard.limits import is_being_read
 from myquant.errors import MyquantError
 from myquant.monitor.health import RUNNING, state_of
 from myquant.monitor.view import OrderView, SessionView
@@ -29,6 +30,9 @@ VALID_S: Final = 60.0
 NOTE_MAX: Final = 120  # characters of a reason: who asked is written behind it
 RUPEE: Final = "\N{INDIAN RUPEE SIGN}"
 DAMAGED: Final = "Its journal is damaged: what it holds now is not known here, and what follows is of before."
+BEING_READ: Final = (
+    "Its journal is being read: what it holds now is not known here yet, and what follows may be of before."
+)
 _WORKING: Final = {STATE_NAMES[state] for state in AT_WORK}
 _TEXTS: Final = {HALT_NAMES[code]: halt for code, halt in HALTS.items()}
 
@@ -77,6 +81,8 @@ class Controls:
         headline, lines = _TOLD[action](view)
         if view.damage:
             lines = [DAMAGED, *lines]
+        elif is_being_read(view):
+            lines = [BEING_READ, *lines]
         return Preview(view.name, action, headline, tuple(lines), is_real(view), self._token(view, action))
 
     def check(self, view: SessionView, action: Action, token: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from myquant.dashboard.alert_look import AlertLook
+from myquant.dashboard.alert_look import AlertLook, troubles_of
 from myquant.dashboard.alert_rows import (
     ACTIVE_COLUMNS,
     CHANNEL_COLUMNS,
@@ -216,16 +216,3 @@ class _Test:
             for line in self._shown:
                 with ui.element("li"):
                     ui.label(line)
-
-
-def troubles_of(look: AlertLook, active: int) -> str:
-    """Return in words what is not shown, and why; "": all is."""
-    said = [look.trouble] if look.trouble else []
-    if unreadable := look.alerts.unreadable:
-        rows = counted(len(unreadable), "alert")
-        said.append(
-            f"{rows} can't be understood, as of another version or damaged: number {', '.join(list(unreadable)[:5])}"
-        )
-    if active > SHOWN_MAX:
-        said.append(f"{active:,} alerts are active: the {SHOWN_MAX} gravest are shown")
-    return "; ".join(said)

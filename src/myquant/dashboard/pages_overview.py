@@ -5,11 +5,11 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
-from myquant.dashboard.alert_look import AlertLook
-from myquant.dashboard.components import Cell, Facts, LiveTable, Row, heading, light, pnl
+from myquant.dashboard.alert_look import AlertLook, troubles_of
+from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
 from myquant.dashboard.figures import age, count, gain, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, session_url
-from myquant.dashboard.limits import known_ledger, limits_used
+from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
 from myquant.dashboard.overview_order import ORDERS, USUAL, in_order, totals
 from myquant.dashboard.page_controls import build_halt_all
 from myquant.monitor.alert import Alert
@@ -32,6 +32,7 @@ COLUMNS: Final = (
     "Limits used",
 )
 UNKNOWN: Final = "not known: its journal is damaged"
+READ: Final = "not known: its journal is being read"
 WHOLE: Final = "whole"  # a style: a text that is not broken
 SHOWN: Final = 3  # instruments of a session that are named
 
@@ -62,15 +63,19 @@ def _build(frame: Frame, look: AlertLook, order: str) -> None:
             COLUMNS, "Sessions", "No session is here yet: begin one with `myquant paper` or `myquant live`."
         )
     heading("What is wrong")
+    trouble = LiveText("p")
     with ui.element("div").classes("cards"):
         faults = LiveTable(("Severity", "Of", "What", "What to do"), "Findings of the last look", "Nothing is wrong.")
 
     def show() -> None:
         watch, mono_ns = frame.watch, frame.watch.monotonic_ns()
+        if not watch.looked_ns:
+            return  # nothing is known yet: neither that there is nothing, nor that nothing is wrong
         views = in_order(list(watch.views.values()), order, watch.verdict_of)
         sums.show(totals(views, frame.zone, watch.looked_ns))
         table.show([session_row(view, watch.verdict_of(view.name), mono_ns) for view in views])
         faults.show([*map(finding_row, watch.monitor.findings), *map(alert_row, monitors_own(frame, look))])
+        trouble.show(Cell(troubles_of(look), style="failed") if watch.is_told else "")
 
     frame.each_update.append(show)
 
@@ -92,9 +97,9 @@ def alert_row(alert: Alert) -> Row:
 
 def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:
     """Return a session's row. `mono_ns`: the monotonic clock."""
-    state = state_of(view)
+    state = state_text(view)
     return view.name, (
-        light(verdict),
+        health(view, verdict),
         Cell(view.name, session_url(view.name), WHOLE),
         state,
         "simulated" if is_simulated(view) else Cell("REAL ORDERS", style=WHOLE),
@@ -102,15 +107,32 @@ def session_row(view: SessionView, verdict: str, mono_ns: int) -> Row:
         day_pnl(view),
         "; ".join(map(last_price, view.instruments[:SHOWN])) + (" ..." if len(view.instruments) > SHOWN else ""),
         age(feed_age_s(view, mono_ns)) if state == RUNNING else age(None),
-        count(None if view.damage else view.order_ends["sent"]),
+        orders_sent(view),
         "; ".join(limits_used(view)) or "none is set",
     )
+
+
+def health(view: SessionView, verdict: str) -> Cell:
+    """Return a session's verdict as a light; of one whose journal is being read it is not known."""
+    return light("", "not known") if is_being_read(view) else light(verdict)
+
+
+def state_text(view: SessionView) -> str:
+    """Return how a session stands, in a few words."""
+    return "its journal is being read" if is_being_read(view) else state_of(view)
+
+
+def orders_sent(view: SessionView) -> str:
+    """Return how many orders a session has sent; a dash where that is not known."""
+    return count(None if view.damage or is_being_read(view) else view.order_ends["sent"])
 
 
 def positions(view: SessionView) -> str:
     """Return what a session holds, in words; what a damaged journal said before is not how it stands."""
     if view.damage:
         return UNKNOWN
+    if is_being_read(view):
+        return READ
     if state_of(view) == NOT_BEGUN:
         return NOT_BEGUN
     held = [each for each in view.instruments if each.quantity]

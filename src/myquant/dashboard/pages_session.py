@@ -10,12 +10,20 @@ from fastapi import Request
 from nicegui import ui
 
 from myquant.dashboard.charts import Palette, mark_text
-from myquant.dashboard.components import ROWS_SHOWN, Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
+from myquant.dashboard.components import ROWS_SHOWN, Cell, Facts, LiveTable, LiveText, Row, heading, pnl
 from myquant.dashboard.figures import age, count, gain, moment, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame
-from myquant.dashboard.limits import known_ledger, limits_used
+from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
 from myquant.dashboard.page_controls import build_controls
-from myquant.dashboard.pages_overview import day_pnl, finding_row, last_price, positions
+from myquant.dashboard.pages_overview import (
+    day_pnl,
+    finding_row,
+    health,
+    last_price,
+    orders_sent,
+    positions,
+    state_text,
+)
 from myquant.dashboard.session_charts import EVER, LatencyPicture, Picture, PnlPicture, PricePicture, Range
 from myquant.dashboard.session_evidence import EvidencePart
 from myquant.dashboard.session_log import LogPart
@@ -69,8 +77,7 @@ def build_session(frame: Frame, request: Request, name: str) -> None:
     """Make the page of a session."""
     found = find_session(frame.site, name)
     if found is None:
-        ui.label(f"No session is called {name} in the folders of runs.")
-        ui.link("All runs", "/runs")
+        _build_missing(frame, name)
         return
     build_controls(frame, lambda: frame.watch.views.get(name))
     _build_facts(frame, name)
@@ -79,10 +86,32 @@ def build_session(frame: Frame, request: Request, name: str) -> None:
     heading("What is wrong")
     with ui.element("div").classes("cards"):
         faults = LiveTable(("Severity", "Of", "What", "What to do"), "Findings of the last look", "Nothing is wrong.")
-    frame.each_update.append(lambda: faults.show([finding_row(each) for each in frame.watch.findings_of(name)]))
+
+    def show_faults() -> None:
+        if frame.watch.looked_ns:
+            faults.show([finding_row(each) for each in frame.watch.findings_of(name)])
+
+    frame.each_update.append(show_faults)
     EvidencePart(frame, name, *found)
     heading("Events")
     LogPart(found.folder, frame.zone, float(frame.site.loaded.config.dashboard.update_s))
+
+
+def _build_missing(frame: Frame, name: str) -> None:
+    """Say that there is no such session; where the folders were not read yet that is not known, and the page is made again."""
+    site = frame.site
+    if site.watch.looked_ns and site.runs.refreshed_ns:
+        ui.label(f"No session is called {name} in the folders of runs.")
+        ui.link("All runs", "/runs")
+        return
+    ui.label("The folders are being read.")
+
+    def look() -> None:
+        if find_session(site, name) is not None or (site.watch.looked_ns and site.runs.refreshed_ns):
+            timer.cancel()
+            ui.navigate.reload()
+
+    timer = ui.timer(SOON_S, look)
 
 
 def find_session(site: Site, name: str) -> Found | None:
@@ -126,21 +155,23 @@ def past_facts(entry: RunEntry) -> dict[str, Cell | str]:
 def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> dict[str, Cell | str]:
     """Return how a session stands. `mono_ns`: the monotonic clock."""
     state, ledger = state_of(view), known_ledger(view)
+    is_known = not (view.damage or is_being_read(view))
+    is_awake = state == RUNNING and not is_being_read(view)
     halt = Cell(
         f"■ halted: {label(view.halt).lower()}, since {moment(view.halt_since_ns, zone, is_dated=True)}",
         style="degraded",
     )
     return {
-        "Health": light(verdict),
-        "State": state,
+        "Health": health(view, verdict),
+        "State": state_text(view),
         "Fills": "simulated" if is_simulated(view) else "REAL ORDERS",
         "Position": positions(view),
         "P&L of the day, Rs": day_pnl(view),
         "Drawdown, Rs": rupees(None if ledger is None else ledger.drawdown),
         "Last price, Rs": "; ".join(map(last_price, view.instruments)),
-        "Feed age": age(feed_age_s(view, mono_ns)) if state == RUNNING else NOTHING,
-        "Entries": NOTHING if view.damage else halt if view.halt else "allowed" if state == RUNNING else NOTHING,
-        "Orders": count(None if view.damage else view.order_ends["sent"]),
+        "Feed age": age(feed_age_s(view, mono_ns)) if is_awake else NOTHING,
+        "Entries": NOTHING if not is_known else halt if view.halt else "allowed" if is_awake else NOTHING,
+        "Orders": orders_sent(view),
         "Limits used": "; ".join(limits_used(view)) or "none is set",
     }
 
@@ -148,15 +179,17 @@ def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> d
 def refusal_rows(trace: Trace) -> list[Row]:
     """Return what was refused, by reason, and when the last time was."""
     rows: list[Row] = []
+    is_dated = trace.has_days
     for what, name in ((DENIED, "entry denied"), (REJECTED, "tick not used")):
         for each in trace.refused(what):
-            cells = (name, label(each.reason), count(each.times), _moment(each.last_ns, trace))
+            cells = (name, label(each.reason), count(each.times), moment(each.last_ns, trace.zone, is_dated=is_dated))
             rows.append((f"{what}/{each.reason}", cells))
     return rows
 
 
 def span_rows(trace: Trace) -> list[Row]:
     """Return the newest halts of entries and outages of the feed."""
+    is_dated = trace.has_days
     kinds = (("entries halted", trace.halts), ("feed stale", trace.outages))
     spans = sorted(
         ((span.from_ns, name, span) for name, known in kinds for span in known), key=lambda each: each[:2], reverse=True
@@ -167,28 +200,29 @@ def span_rows(trace: Trace) -> list[Row]:
             (
                 name,
                 label(span.reason) or NOTHING,
-                _begin_of(span, trace),
-                "it goes on" if span.to_ns is None else _moment(span.to_ns, trace),
+                _begin_of(span, trace.zone, is_dated=is_dated),
+                "it goes on" if span.to_ns is None else moment(span.to_ns, trace.zone, is_dated=is_dated),
             ),
         )
         for from_ns, name, span in spans
     ]
 
 
-def _begin_of(span: Span, trace: Trace) -> str:
+def _begin_of(span: Span, zone: ZoneInfo, *, is_dated: bool) -> str:
     """Return when a stretch of time began: before the exchange's clock was known it was stamped by the machine's, which may show another day."""
     if span.to_ns is not None and span.from_ns > span.to_ns:
         return "before the first packet"
-    return _moment(span.from_ns, trace)
+    return moment(span.from_ns, zone, is_dated=is_dated)
 
 
 def trade_rows(trace: Trace) -> list[Row]:
     """Return the newest entries and exits."""
+    is_dated = trace.has_days
     return [
         (
             f"{len(trace.marks) - place}/{mark.time_ns}",
             (
-                _moment(mark.time_ns, trace),
+                moment(mark.time_ns, trace.zone, is_dated=is_dated),
                 trace.symbols[mark.instrument] if 0 <= mark.instrument < len(trace.symbols) else NOTHING,
                 mark_text(mark),
                 count(mark.quantity),
@@ -198,11 +232,6 @@ def trade_rows(trace: Trace) -> list[Row]:
         )
         for place, mark in enumerate(list(trace.marks)[: -TRADES_MAX - 1 : -1])
     ]
-
-
-def _moment(time_ns: int | None, trace: Trace) -> str:
-    """Return a time, with its date where the session has several days."""
-    return moment(time_ns, trace.zone, is_dated=trace.has_days)
 
 
 def range_of(day: str, zone: ZoneInfo) -> Range:
@@ -225,6 +254,8 @@ class _Pictures:
         self._outline: Outline | None = None  # of what the pictures were made for
         self._trace: Trace | None = None  # that they show
         self._pictures: list[Picture] = []
+        self._days: list[str] = []  # that can be chosen
+        self._day = ""  # that is shown
         self._said = LiveText("p", "empty")
         self._said.show(self._traces.look(folder, frame.watch.monotonic_ns()).text)
         self._place = ui.element("div")
@@ -280,11 +311,13 @@ class _Pictures:
             self._trace = trace
             if trace.outline != self._outline:
                 self._build(trace.outline, self._palette)
-            self._draw(trace)
+            self._days, self._day = [], ""
+            self._follow_days(trace)
             return  # the browser draws them first; the tables come a moment later
         self._soon.cancel()
-        for picture in self._pictures:
-            picture.update()
+        if not self._follow_days(trace):
+            for picture in self._pictures:
+                picture.update()
         self._trades.show(trade_rows(trace))
         self._spans.show(span_rows(trace))
         self._refused.show(refusal_rows(trace))
@@ -295,7 +328,7 @@ class _Pictures:
         self._outline, self._pictures = outline, []
         self._place.clear()
         with self._place:
-            self._days = ui.element("div")
+            self._choice = ui.element("div")
             for instrument, symbol in enumerate(outline.symbols):
                 heading(f"Price of {symbol}")
                 self._add(PricePicture(outline.zone, palette, instrument, symbol))
@@ -312,16 +345,25 @@ class _Pictures:
         picture.build()
         self._pictures.append(picture)
 
-    def _draw(self, trace: Trace) -> None:
-        """Draw a trace's last day, and let one choose others."""
+    def _follow_days(self, trace: Trace) -> bool:
+        """Let one choose of a trace's days; draw the last one where that was shown, and return whether it was drawn."""
         days = [str(day) for day in trace.days()]
-        self._days.clear()
+        if days == self._days and self._day:
+            return False
+        was_last = self._day == (self._days[-1] if self._days else ALL_DAYS) or not self._day
+        self._days = days
+        shown = (days[-1] if days else ALL_DAYS) if was_last or self._day not in {*days, ALL_DAYS} else self._day
+        self._choice.clear()
         if len(days) > 1:
-            with self._days:
-                chosen = ui.select([*days, ALL_DAYS], value=days[-1], label="Day")
+            with self._choice:
+                chosen = ui.select([*days, ALL_DAYS], value=shown, label="Day")
             chosen.on_value_change(lambda event: self._show_day(trace, str(event.value)))
-        self._show_day(trace, days[-1] if days else ALL_DAYS)
+        if shown == self._day:
+            return False
+        self._show_day(trace, shown)
+        return True
 
     def _show_day(self, trace: Trace, day: str) -> None:
+        self._day = day
         for picture in self._pictures:
             picture.draw(trace, range_of(day, trace.zone))

@@ -126,6 +126,7 @@ def make_site(
     watch = Watch(loaded, directories, state, log)
     runs = RunsWatch(loaded, directories, state, lambda: watch.views, log)
     site = Site(loaded, directories, state, watch, runs, door)
+    watch.looked.subscribe(lambda: site.traces.forget(watch.monotonic_ns()))
     app = make_app(
         door, MonitorFacts(watch.monitor, loaded, state, environ, runs, site.searches), site.controls, lambda: url
     )

@@ -78,12 +78,15 @@ class Picture:
         """Show a range of a trace's days."""
         self._trace, self._whole, self._zoom = trace, whole, None
         self._send(self._base(trace) + self._tail(trace))
+        self._renew_table()
 
     def update(self) -> None:
         """Send what is new."""
         if self._trace is not None:
-            series = self._base(self._trace) if self._is_base_old(self._trace) else []
-            self._send(series + self._tail(self._trace))
+            is_old = self._is_base_old(self._trace)
+            self._send((self._base(self._trace) if is_old else []) + self._tail(self._trace))
+            if is_old:
+                self._renew_table()
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
@@ -100,6 +103,9 @@ class Picture:
 
     def _is_base_old(self, trace: Trace) -> bool:
         raise NotImplementedError
+
+    def _is_dated(self, trace: Trace) -> bool:
+        return trace.has_days and self._whole == EVER
 
     def _few(self, line: Line) -> Line:
         """Return few points of a line of the whole range, most of them where somebody looks; note what they span."""
@@ -127,6 +133,11 @@ class Picture:
         if self._trace is not None:
             with self._place:
                 self._table = self._table or LiveTable(self.columns, self.name)
+            self._renew_table()
+
+    def _renew_table(self) -> None:
+        """Show in the table, once it was opened, what the picture shows."""
+        if self._table is not None and self._trace is not None:
             self._table.show(self.rows(self._trace))
 
 
@@ -142,10 +153,15 @@ class PricePicture(Picture):
         self._base_s = 0  # up to this second
         self._levels = 0  # of the base
         self._marks = -1
+        self._sent: dict[str, Options] = {}  # marks by their id, that were ever drawn
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
-        return price_rows(within(trace.bars(self._instrument), SECOND, self._whole, SECOND_NS), self._zone)
+        return price_rows(
+            within(trace.bars(self._instrument), SECOND, self._whole, SECOND_NS),
+            self._zone,
+            is_dated=self._is_dated(trace),
+        )
 
     def _frame(self) -> Options:
         return charts.price_chart(self._symbol, self._zone, self._palette)
@@ -171,7 +187,10 @@ class PricePicture(Picture):
         self._marks = len(marks)
         first, last = self._whole
         seen = [mark for mark in marks if first <= mark.time_ns <= last][-MARKS_MAX:]
-        return charts.mark_series(seen, self._zone, self._palette)
+        drawn = {series["id"]: series for series in charts.mark_series(seen, self._zone, self._palette)}
+        gone = [series | {"data": []} for name, series in self._sent.items() if name not in drawn]
+        self._sent |= drawn
+        return [*drawn.values(), *gone]
 
     def _held(self, trace: Trace) -> Words:
         levels = trace.levels(self._instrument)
@@ -196,7 +215,9 @@ class PnlPicture(Picture):
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
-        return pnl_rows(within(known(trace.ledgers()), CLOCK, self._whole, 1), self._zone)
+        return pnl_rows(
+            within(known(trace.ledgers()), CLOCK, self._whole, 1), self._zone, is_dated=self._is_dated(trace)
+        )
 
     def _frame(self) -> Options:
         return charts.pnl_chart(self._zone, self._palette)
@@ -232,25 +253,26 @@ class LatencyPicture(Picture):
         super().__init__(zone, palette)
         self._stage = stage
         self._minute = 0  # the last of the base
-        self._since, self._until = EVER  # what of the machine's clock is shown
+        self._shown = EVER  # by the machine's clock
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
-        self._since, self._until = wall_of(trace.ledgers(), self._whole)
-        return latency_rows(self._line(trace, self._minutes(trace)), self._zone)
+        self._shown = wall_of(trace.ledgers(), self._whole)
+        is_dated = trace.has_days and self._shown == EVER
+        return latency_rows(self._line(trace, self._minutes(trace)), self._zone, is_dated=is_dated)
 
     def show_stage(self, stage: str) -> None:
         """Show another stage."""
         if stage in STAGES:
             self._stage = stage
             if self._trace is not None:
-                self._send(self._base(self._trace) + self._tail(self._trace))
+                self.draw(self._trace, self._whole)
 
     def _frame(self) -> Options:
         return charts.latency_chart(self._zone, self._palette)
 
     def _base(self, trace: Trace) -> list[Options]:
-        self._since, self._until = wall_of(trace.ledgers(), self._whole)
+        self._shown = wall_of(trace.ledgers(), self._whole)
         minutes = self._minutes(trace)
         self._minute = minutes[-1] if minutes else 0
         return charts.latency_series(self._line(trace, minutes[:-1]), self._zone, self._palette)
@@ -260,7 +282,8 @@ class LatencyPicture(Picture):
         return charts.latency_series(line, self._zone, self._palette, tail=True)
 
     def _minutes(self, trace: Trace) -> list[int]:
-        return [each for each in trace.minutes() if self._since <= each * MINUTE_NS <= self._until][-MINUTES_MAX:]
+        first, last = self._shown
+        return [each for each in trace.minutes() if first <= each * MINUTE_NS <= last][-MINUTES_MAX:]
 
     def _line(self, trace: Trace, minutes: list[int]) -> list[Quantiles]:
         return latency_line(trace, self._stage, minutes, MINUTES_MAX)

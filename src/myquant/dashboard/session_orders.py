@@ -88,7 +88,7 @@ class OrdersPart:
     def show(self, reading: Reading, palette: Palette) -> None:
         """Show orders as they stand."""
         lives = reading.lives
-        stand = (lives.taken, len(reading.told), len(reading.held), len(reading.shadow))
+        stand = (lives.taken, len(reading.told), tuple(reading.held), len(reading.shadow))
         self._sum_up(reading, stand)
         if stand == self._shown:
             return
@@ -108,8 +108,8 @@ class OrdersPart:
         """Show what orders come to: at once of a few; many are summed up beside the pages' loop, one time after the other."""
         if self._making is not None:
             if self._making.done():
-                self._totals.show(self._making.result())
-                self._making = None
+                made, self._making = self._making, None
+                self._totals.show(made.result())
         elif stand != self._summed:
             self._summed = stand
             if len(reading.lives.orders) <= AT_ONCE_MAX:

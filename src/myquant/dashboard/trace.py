@@ -103,6 +103,8 @@ class Trace:
         self._halting = _Halting(self.halts)
         self._minutes: dict[int, tuple[Sparse, ...]] = {}
         self._tables = _empty_tables(len(symbols))
+        self._dated = 0  # bars whose days are known
+        self._days: set[date] = set()
 
     def take(self, block: Words) -> None:
         """Take records: int64 (n, WORDS)."""
@@ -173,21 +175,19 @@ class Trace:
         return summed
 
     def days(self) -> list[date]:
-        """Return the days of which there are prices, in the session's zone."""
-        bars = self._used("bars", rows_of.BARS)
-        hours = np.unique(bars[:, rows_of.SECOND] // 900 * 900)  # zones differ by quarters of an hour
-        return sorted({datetime.fromtimestamp(second, self.zone).date() for second in hours.tolist()})
+        """Return the days of which there are prices, in the session's zone; it costs what came since it was asked last."""
+        seconds = self._used("bars", rows_of.BARS)[:, rows_of.SECOND]
+        if len(seconds) < self._dated:  # the older half went
+            self._dated, self._days = 0, set()
+        hours = np.unique(seconds[self._dated :] // 900 * 900)  # zones differ by quarters of an hour
+        self._days |= {datetime.fromtimestamp(second, self.zone).date() for second in hours.tolist()}
+        self._dated = len(seconds)
+        return sorted(self._days)
 
     @property
     def has_days(self) -> bool:
         """Whether there are prices of more than one day."""
-        seconds = self._used("bars", rows_of.BARS)[:, rows_of.SECOND]
-        ends = (
-            {datetime.fromtimestamp(int(each), self.zone).date() for each in (seconds.min(), seconds.max())}
-            if len(seconds)
-            else ()
-        )
-        return len(ends) > 1
+        return len(self.days()) > 1
 
     def _used(self, name: str, place: int) -> Words:
         table: Words = getattr(self._tables, name)[: self._tables.memo[place]]

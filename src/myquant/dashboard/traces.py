@@ -12,7 +12,8 @@ from myquant.journal.reader import JournalReader
 from myquant.journal.segment import FOLDER, segment_name
 
 KEPT_NS: Final = 300_000_000_000  # for so long after nobody looked at it any more
-TRACES_MAX: Final = 8  # at once; one more, and the one that was looked at longest ago goes
+TRACES_MAX: Final = 8  # that nobody looks at now are kept; one more, and the one that was looked at longest ago goes
+LOOKED_AT_NS: Final = 10_000_000_000  # who has a page open looks more often: what he sees is not let go of
 POLL_BLOCKS: Final = 4  # taken in one look: 5 ms; what is left is taken by the next
 BESIDE_NS: Final = 30_000_000_000  # from one reading of what stands beside the journal to the next
 RETRY_NS: Final = 10_000_000_000  # from one that could not be opened to the next try
@@ -80,11 +81,11 @@ class Traces:
         return Look(opened.trace, _follow(opened) or _failure_of(kept.beside), opened.reading)
 
     def forget(self, now_mono_ns: int) -> None:
-        """Let go of traces that nobody has looked at for a while, and of those beyond the bound."""
-        oldest_first = sorted(self._kept, key=lambda folder: self._kept[folder].looked_ns)
-        for place, folder in enumerate(oldest_first):
-            is_old = now_mono_ns - self._kept[folder].looked_ns >= KEPT_NS
-            if is_old or len(oldest_first) - place > TRACES_MAX:
+        """Let go of traces that nobody has looked at for a while, and of those beyond the bound that nobody looks at now."""
+        ages_ns = {folder: now_mono_ns - kept.looked_ns for folder, kept in self._kept.items()}
+        unseen = sorted((age_ns, folder) for folder, age_ns in ages_ns.items() if age_ns >= LOOKED_AT_NS)
+        for place, (age_ns, folder) in enumerate(unseen):
+            if age_ns >= KEPT_NS or place >= TRACES_MAX:
                 self._kept.pop(folder).opening.cancel()
 
     def __len__(self) -> int:

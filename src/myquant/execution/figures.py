@@ -117,7 +117,9 @@ def totals_of(lives: Iterable[OrderLife], shadow: Mapping[int, Comparison], *, i
     """Return what many orders come to; `shadow`: what became of them at the simulated exchange, by their ids."""
     each = list(lives)
     steps = [delays_of(life, is_simulated=is_simulated) for life in each]
-    costs = [(life.filled, slippage_of(life, shadow.get(life.order_id))) for life in each]
+    costs = [
+        (slippage_of(life, shadow.get(life.order_id)), life.filled) for life in each
+    ]  # in this order: fills may come
     fills = sum(len(life.fills) for life in each)
     completed = sum(1 for life in each if life.fills and life.filled >= life.quantity)
     ended = [life.state for life in each]
@@ -143,7 +145,7 @@ def totals_of(lives: Iterable[OrderLife], shadow: Mapping[int, Comparison], *, i
         at_work=sum(life.is_at_work for life in each),
         changes=sum(life.changes_made for life in each),
         changes_refused=sum(life.changes_refused for life in each),
-        slippage={name: _cost((units, getattr(cost, name)) for units, cost in costs) for name in AGAINST},
+        slippage={name: _cost((units, getattr(cost, name)) for cost, units in costs) for name in AGAINST},
         delays={name: spread_of(v for step in steps if (v := getattr(step, name)) is not None) for name in DELAYS},
     )
 

@@ -27,7 +27,6 @@ from myquant.dashboard.session_log import LINES_SHOWN, LogEnd
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import MINUTE_NS
 
-DAY_NS = 86_400 * SECOND_NS
 INDIA = ZoneInfo("Asia/Kolkata")
 
 

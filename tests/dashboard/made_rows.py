@@ -7,17 +7,19 @@ import numpy as np
 
 from myquant.core import codes
 from myquant.core.layout import dtype_of
-from myquant.core.records import Command, Event
+from myquant.core.records import Charges, Command, Day, Event
 from myquant.journal import record
 from myquant.journal.record import (
     BODY,
     COMMAND,
+    DAY,
     HOLDS,
     INPUT,
     NOTE,
     NUMBER,
     POSITION,
     WORDS,
+    DayNote,
     Holding,
     Input,
     Ledger,
@@ -27,8 +29,10 @@ from myquant.journal.record import (
 
 SECOND_NS = 10**9
 BEGAN_NS = 1_759_463_100 * SECOND_NS  # 2025-10-03 09:15 in India
+DAY_NS = 86_400 * SECOND_NS
 NOTHING = dict.fromkeys(Event._fields, 0)
 NO_COMMAND = dict.fromkeys(Command._fields, 0)
+NO_DAY = Day(**dict.fromkeys(Day._fields, 0) | {"charges": Charges(*[0] * len(Charges._fields))})  # type: ignore[arg-type]
 NO_ORIGIN = Origin(*[0] * len(Origin._fields))
 
 
@@ -47,6 +51,10 @@ class Made:
     def command(self, kind: int, **fields: int) -> None:
         about = {"kind": kind, "event_sequence": self.inputs - 1}
         self.bodies.append((COMMAND, Command(**NO_COMMAND | about | fields)))
+
+    def day(self, start_ns: int, instrument: int = 0) -> None:
+        rules = NO_DAY._replace(start_ns=start_ns, end_ns=start_ns + DAY_NS)
+        self.bodies.append((DAY, DayNote(instrument, 0, 0, rules)))
 
     def note(self, kind: int, code: int, instrument: int, wall_ns: int, *values: int) -> None:
         padded = (*values, *[0] * (record.NOTE_VALUES - len(values)))

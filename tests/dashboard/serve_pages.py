@@ -19,20 +19,21 @@ from myquant.dashboard.opening import Opening, listen, server_config
 from myquant.dashboard.service import make_site
 
 
-def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Yield each path with its methods, those of what is mounted included; of a mount itself none."""
+def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each path with its methods and what it may be asked with, what is mounted included; of a mount itself none."""
     for route in routes:
         path = prefix + str(getattr(route, "path", ""))
         if isinstance(route, Mount):
-            yield path, []
+            yield path, [], []
             yield from routes_of(list(route.routes or ()), path.rstrip("/"))
         elif inner := getattr(route, "original_router", None):  # how FastAPI keeps a router that was included
             yield from routes_of(list(inner.routes), path)
         else:
-            yield path, sorted(getattr(route, "methods", None) or [])
+            queries = [each.name for each in getattr(getattr(route, "dependant", None), "query_params", ())]
+            yield path, sorted(getattr(route, "methods", None) or []), queries
 
 
-async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, list[str]]]) -> None:
+async def serve(app: Any, door: Door, opening: Opening, routes: list[tuple[str, list[str], list[str]]]) -> None:
     listening = listen(opening.settings)
     port = listening.getsockname()[1]
     keys = {str(role): door.links.make(role) for role in Role} | {"walker": door.links.make(Role.VIEWER)}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -26,7 +27,7 @@ SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
 class Served(NamedTuple):
     port: int
     keys: dict[str, str]
-    routes: list[tuple[str, list[str]]]
+    routes: list[tuple[str, list[str], list[str]]]
 
     @property
     def origin(self) -> str:
@@ -80,14 +81,14 @@ def paths(served: Served) -> list[str]:
     """Return a path for each route, and paths below each mount."""
     filled = [
         path.replace("{name:path}", "monday").replace("{path:path}", "x").replace("{", "").replace("}", "")
-        for path, _ in served.routes
+        for path, *_ in served.routes
     ]
-    below = [f"{path}/x" for path, methods in served.routes if not methods]
+    below = [f"{path}/x" for path, methods, _ in served.routes if not methods]
     return sorted({"/", "/favicon.ico", "/nothing", "/docs", "/redoc", "/openapi.json", *filter(None, filled), *below})
 
 
 def test_the_routes_are_all_there(served: Served) -> None:
-    found = " ".join(path for path, _ in served.routes)
+    found = " ".join(path for path, *_ in served.routes)
     for part in (
         "/api/health",
         "/_nicegui_ws",
@@ -104,6 +105,16 @@ def test_the_routes_are_all_there(served: Served) -> None:
     ):
         assert part in found
     assert len(paths(served)) >= 40
+
+
+def test_what_the_documentation_asks_with_is_understood(served: Served) -> None:
+    known = {path: set(queries) for path, _, queries in served.routes}
+    text = (ROOT.parent / "docs" / "dashboard.md").read_text()
+    asked = dict(re.findall(r"`GET (/[^`?]*)\?([^`]*)`", text))
+    assert len(asked) >= 5
+    for path, query in asked.items():
+        route = path.replace("NAME", "{name:path}")
+        assert {each.partition("=")[0] for each in query.split("&")} <= known[route], path
 
 
 def test_no_route_lets_a_stranger_in(served: Served) -> None:

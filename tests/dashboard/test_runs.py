@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from dashboard.made_runs import book_of, put_baseline, put_facts, put_run
+from dashboard.made_runs import book_of, put_baseline, put_facts, put_run, without_rights
 from myquant.dashboard import runs
 from myquant.dashboard.runs import FILES, ListedRun, RunBook, Wanted, choose, kinds_of, safe_file
+from myquant.dashboard.runs_read import RunContent, read_content
+from myquant.dashboard.verdicts import Verdicts
 from myquant.errors import MyquantError
 from myquant.results.index import Found, RunEntry, read_entry
 
@@ -59,6 +61,29 @@ def test_a_folder_that_is_not_there_is_told_and_hides_no_other(folder: Path, tmp
     assert len(book.rows) == 5
     assert len(book.problems) == 1
     assert "nowhere" in book.problems[0]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_listed_and_hides_no_other(tmp_path: Path) -> None:
+    for name in ("mine", "locked", "half"):
+        put_facts(tmp_path / "runs" / name, ended=4)
+    put_run(tmp_path / "runs" / "day")
+    book, verdicts = RunBook([tmp_path / "runs"], is_running=lambda _: False), Verdicts(tmp_path, is_automatic=True)
+    contents: list[RunContent] = []
+    (tmp_path / "runs" / "locked").chmod(0)
+    (tmp_path / "runs" / "half" / "journal").chmod(0)
+    try:
+        for _ in range(2):
+            without_rights(book.refresh)
+            without_rights(lambda: verdicts.consider(book.rows))
+        without_rights(lambda: contents.extend(read_content(row.key, row.entry) for row in book.rows))
+    finally:
+        (tmp_path / "runs" / "locked").chmod(0o700)
+        (tmp_path / "runs" / "half" / "journal").chmod(0o700)
+    states = {row.key: row.entry.state for row in book.rows}
+    assert states == {"mine": "stopped", "half": "stopped", "day": "done", "locked": "damaged"}
+    assert "can't be read (Permission denied)" in book.find("locked").entry.reason  # type: ignore[union-attr]
+    assert verdicts.of(tmp_path / "runs" / "mine").text == "it holds no journal"
+    assert {content.key for content in contents} == set(states)
 
 
 def test_only_what_has_changed_is_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,15 @@ def test_a_damaged_part_keeps_no_other_from_being_compared(folder: Path, tmp_pat
     assert found.curves.a == found.curves.b
 
 
+def test_an_equity_without_a_row_is_none(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "two", tmp_path / "two")
+    path = tmp_path / "two" / "equity.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    found = compare_runs(content_of(folder / "two"), content_of(tmp_path / "two"))
+    assert (found.curves, found.trades is None) == (None, False)
+    assert "equity.csv is damaged (it holds no row)" in found.why_not["equity"]
+
+
 @pytest.mark.parametrize("count", [1, 5, 99, 100, 101, 5000])
 def test_a_thinned_curve_keeps_its_extremes(count: int) -> None:
     values = np.random.default_rng(count).integers(-1000, 1000, count)

@@ -9,6 +9,7 @@ import pytest
 from dashboard.made_runs import book_of, content_of, put_baseline, put_run, put_session, put_trades
 from monitor.made_views import view
 from myquant.config.loading import load_config
+from myquant.dashboard import runs_watch
 from myquant.dashboard.charts import DARK, LIGHT, Palette
 from myquant.dashboard.components import Cell
 from myquant.dashboard.pages_compare import compare_listed
@@ -181,6 +182,48 @@ def test_the_watch_reads_the_list_and_leaves_when_it_is_told(folder: Path, tmp_p
     watch = asyncio.run(asyncio.wait_for(run_once(), 30))
     assert {row.key for row in watch.book.rows} == {"rich", "two", "base"}
     assert watch.verdicts.working == ""
+
+
+class Lines(NoLog):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.events.append(f"{event}: {fields['error']}")
+
+    def error(self, event: str, **fields: object) -> None:
+        self.events.append(f"{event}: {fields['where']}: {fields['exc_info']}")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("no space left"), "the list of runs can't be read: no space left"),
+        (KeyError("x"), "a defect in the dashboard: the list of runs can't be read: 'x'"),
+    ],
+)
+def test_a_refresh_that_fails_is_told_once_and_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    for name in ("LOOK_S", "REFRESH_S", "IDLE_S"):
+        monkeypatch.setattr(runs_watch, name, 0.001)
+    log, end, tries = Lines(), asyncio.Event(), list[int]()
+    watch = RunsWatch(load_config(assignments=["dashboard.verdicts=false"]), [folder], tmp_path, dict, log)
+    refresh = watch.book.refresh
+
+    def failing() -> None:
+        tries.append(len(tries))
+        if len(tries) < 4:
+            raise error
+        refresh()
+        end.set()
+
+    monkeypatch.setattr(watch.book, "refresh", failing)
+    asyncio.run(asyncio.wait_for(watch.run(end), 30))
+    assert log.events == [said]
+    assert len(watch.book.rows) == 3
 
 
 def test_a_session_without_results_has_the_figures_of_its_journal_so_far() -> None:

@@ -4,10 +4,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.made_rows import BEGAN_NS, SECOND_NS, Made, session
+from dashboard.made_rows import BEGAN_NS, DAY_NS, SECOND_NS, Made, session
 from dashboard.test_trace import taken
 from myquant.core import codes
-from myquant.dashboard import chart_tables
+from myquant.dashboard import chart_tables, session_charts
 from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
 from myquant.dashboard.charts import LIGHT
 from myquant.dashboard.pages_session import ALL_DAYS, range_of, refusal_rows, span_rows, trade_rows
@@ -25,8 +25,8 @@ from myquant.dashboard.session_charts import (
 )
 from myquant.dashboard.session_log import LINES_SHOWN, LogEnd
 from myquant.dashboard.trace import Trace
+from myquant.dashboard.trace_rows import MINUTE_NS
 
-DAY_NS = 86_400 * SECOND_NS
 INDIA = ZoneInfo("Asia/Kolkata")
 
 
@@ -78,6 +78,69 @@ def test_base_and_tail_are_all_of_it_as_it_grows_and_an_update_is_small(place: i
             for of in (drawn, whole)
         )
         assert found == wanted, name
+
+
+def two_days() -> tuple[Trace, int]:
+    """Return ten hours of one day and some minutes of the next by the exchange's clock; how far the machine's is ahead of it, ns.
+
+    Before the first packet of each day the session took the machine's clock for the exchange's, for longer than a tail.
+    """
+    made, ahead_ns = Made(), 400 * DAY_NS
+    for begin_ns, minutes in ((BEGAN_NS, 600), (BEGAN_NS + DAY_NS, 5)):
+        for early in range(-2 * BASE_S, 0):
+            wall_ns = begin_ns + ahead_ns + early * SECOND_NS
+            made.note(3, 0, 0, wall_ns, 0, 0, 0, 0, 0, wall_ns)
+            made.ledger(wall_ns, equity=10**6)
+        for minute in range(minutes):
+            at = begin_ns + minute * MINUTE_NS
+            made.event(codes.TICK, time_ns=at, receive_ns=at + ahead_ns, price=100, volume=1)
+            made.note(3, 0, 0, at + ahead_ns, 0, 0, 0, 0, 0, at)
+            made.ledger(at + ahead_ns, equity=10**6 + minute, day_pnl=minute)
+    trace = Trace(("NIFTY",), INDIA)
+    trace.take(made.rows())
+    return trace, ahead_ns
+
+
+@pytest.mark.parametrize(("day", "minutes"), [("2025-10-03", 600), ("2025-10-04", 5), (ALL_DAYS, 605)])
+def test_each_minute_of_the_chosen_day_stands_by_itself(
+    monkeypatch: pytest.MonkeyPatch, day: str, minutes: int
+) -> None:
+    trace, _ = two_days()
+    asked: list[list[int]] = []
+
+    def noted(trace: Trace, stage: str, chosen: list[int], most: int) -> list[Quantiles]:
+        asked.append(chosen)
+        return latency_line(trace, stage, chosen, most)
+
+    monkeypatch.setattr(session_charts, "latency_line", noted)
+    picture = LatencyPicture(INDIA, LIGHT, "feed")
+    picture.draw(trace, range_of(day, INDIA))
+    base, tail = asked
+    chosen = trace.minutes()[-5:] if minutes == 5 else trace.minutes()[:minutes]
+    assert ([*base, *tail[-1:]], tail) == (chosen, chosen[-2:])
+    assert not picture._is_base_old(trace)
+    picture.rows(trace)
+    assert asked[2] == chosen
+
+
+@pytest.mark.parametrize(("day", "points"), [("2025-10-03", 600), ("2025-10-04", 5)])
+def test_notes_of_before_the_first_packet_hide_none_of_those_behind(day: str, points: int) -> None:
+    trace, _ = two_days()
+    picture = PnlPicture(INDIA, LIGHT)
+    picture.draw(trace, range_of(day, INDIA))
+    assert [len(each["data"]) for each in picture._base(trace)] == [points, points]
+    assert not picture._is_base_old(trace)
+
+
+def test_what_was_drawn_by_the_machines_clock_is_drawn_again_once_the_exchanges_is_known() -> None:
+    made, picture, trace = Made(), PnlPicture(INDIA, LIGHT), Trace(("NIFTY",), INDIA)
+    for clock_ns in (BEGAN_NS + DAY_NS, BEGAN_NS):
+        made.note(3, 0, 0, clock_ns, 0, 0, 0, 0, 0, clock_ns)
+        made.ledger(clock_ns, equity=10**6)
+        trace.take(made.rows()[-2:])
+        assert picture._is_base_old(trace) is (clock_ns == BEGAN_NS)
+        picture.draw(trace, EVER)
+    assert not picture._is_base_old(trace)
 
 
 def test_no_stretch_of_the_drawdown_is_drawn_twice() -> None:

@@ -11,9 +11,10 @@ import pytest
 
 import myquant
 from dashboard.made_runs import book_of, put_facts, put_run, put_session
+from myquant.dashboard import verdicts as verdicts_module
 from myquant.dashboard.runs import ListedRun
 from myquant.dashboard.verdict_worker import DIFFERS, FAILED, IDENTICAL, NOT_COMPARABLE, PARTLY, verdict
-from myquant.dashboard.verdicts import NOT_MADE, PAUSE_NS, Around, Verdicts
+from myquant.dashboard.verdicts import NOT_MADE, PAUSE_NS, Around, SessionVerdict, Verdicts
 from myquant.journal.record import BODY, COMMAND, HOLDS
 from myquant.monitor.replay_watch import LIMIT_NS
 from session.test_replay import segment, sign
@@ -85,6 +86,38 @@ def test_a_verdict_is_made_once_and_kept(runs: Path, tmp_path: Path) -> None:
         assert made.verdicts.of(runs / "monday").divergence == {"gap": 0}
         assert (before.state, made.begun) in [(NOT_MADE, ["monday"]), (IDENTICAL, [])]
     assert (tmp_path / "state" / "verdicts.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_verdicts_on_what_is_listed_stay_however_many_there_are(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts_module, "KEPT_MAX", 2)
+    for name in ("tuesday", "wednesday"):
+        shutil.copytree(runs / "monday", runs / name)
+    made = desk(tmp_path / "state")
+    made.verdicts._made = {name: SessionVerdict(IDENTICAL) for name in ("/gone/1", "/gone/2")}
+    for now in range(8):
+        made.verdicts.consider(rows(runs))
+        made.verdicts.look(now, CALM)
+    assert sorted(made.begun) == ["monday", "tuesday", "wednesday"]
+    assert {Path(name).name for name in made.verdicts._made} == {"monday", "tuesday", "wednesday"}
+
+
+def test_what_was_asked_for_is_not_forgotten_where_no_process_can_be_begun(runs: Path, tmp_path: Path) -> None:
+    made = desk(tmp_path / "state", is_automatic=False)
+    made.verdicts.consider(rows(runs))
+    made.verdicts.ask(runs / "monday")
+    made.verdicts.launch = no_process
+    with pytest.raises(OSError, match="No space left"):
+        made.verdicts.look(0, CALM)
+    assert (made.verdicts.is_waiting(runs / "monday"), made.verdicts.working) == (True, "")
+    made.verdicts.launch = made.launch
+    made.verdicts.look(1, CALM)
+    assert (made.begun, made.verdicts.is_waiting(runs / "monday")) == (["monday"], False)
+
+
+def no_process(_: Path) -> Desk:
+    raise OSError(28, "No space left on device")
 
 
 def test_what_has_no_verdict_is_not_known_and_says_why(runs: Path, tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from dashboard.made_rows import BEGAN_NS, SECOND_NS, Made, session
+from dashboard.made_rows import BEGAN_NS, DAY_NS, SECOND_NS, Made, session
 from dashboard.trace_oracle import Oracle
 from monitor.watched import put_session, view_of
 from myquant.core import codes
 from myquant.dashboard import trace as traces
 from myquant.dashboard import trace_rows as rows_of
-from myquant.dashboard.trace import ENTRY, EXIT, Mark, Span, Start, Trace, read_trace
+from myquant.dashboard.trace import ENTRY, EXIT, Mark, Span, Trace, read_trace
 from myquant.dashboard.trace_rows import STAGES, percentile_ns
 from myquant.errors import JournalError
 from myquant.journal.record import BODY, HOLDS, WORDS
@@ -37,7 +37,7 @@ def contents(trace: Trace) -> list[object]:
     refused = [trace.refused(what) for what in (rows_of.DENIED, rows_of.REJECTED)]
     tallies = [trace.tallies(what).tolist() for what in (rows_of.DENIED, rows_of.REJECTED)]
     counts = [trace.counts([minute]).tolist() for minute in trace.minutes()]
-    events = [list(each) for each in (trace.marks, trace.halts, trace.outages, trace.starts)]
+    events = [list(each) for each in (trace.marks, trace.halts, trace.outages)]
     return [tables, refused, tallies, counts, events, trace.ledgers().tolist(), trace.minutes(), trace.records]
 
 
@@ -123,24 +123,79 @@ def test_the_account_and_what_closes_a_position(seed: int) -> None:
 
 def test_what_happens_seldom_stands_there_one_by_one() -> None:
     made = Made()
-    made.note(1, 0, 0, 5, 4711)
     made.event(codes.FEED_STATUS, time_ns=10, code=codes.FEED_IS_STALE)
     made.event(codes.FEED_STATUS, time_ns=20, code=codes.FEED_HEALTHY)
-    made.command(codes.HALTED, time_ns=30, reason=codes.BY_DAY_LOSS)
+    made.command(codes.HALTED, time_ns=30, reason=codes.BY_MARGIN)
     made.event(codes.OPERATOR, time_ns=40, code=codes.ASK_RESUME)
     made.event(codes.OPERATOR, time_ns=50, code=codes.ASK_FLATTEN)
     made.command(codes.POSITION_OPENED, time_ns=60, price=2_500_000, quantity=75, position_id=3, stop=2_499_000)
     made.command(codes.TRADE_CLOSED, time_ns=70, price=2_501_000, quantity=25, position_id=3, reason=10, net=20_000)
     made.event(codes.FEED_STATUS, time_ns=80, code=codes.FEED_IS_STALE)
-    made.note(6, 4, 0, 90)
     trace = taken(made.rows())
     assert list(trace.outages) == [Span(10, 20), Span(80, None)]
-    assert list(trace.halts) == [Span(30, 40, "day_loss"), Span(50, None, "flatten")]
+    assert list(trace.halts) == [Span(30, 40, "margin"), Span(50, None, "flatten")]
     assert list(trace.marks) == [
         Mark(ENTRY, 0, 60, 2_500_000, 75, 3, stop=2_499_000),
         Mark(EXIT, 0, 70, 2_501_000, 25, 3, "take_profit_1", 20_000),
     ]
-    assert list(trace.starts) == [Start(5, None), Start(90, 4)]
+
+
+def halted(what: str, at: int) -> Made:
+    """Return one thing that happens at a time: a resume, a flatten, a day that begins, a lifted halt, or the reason of a halt."""
+    made, reasons = Made(), {name: code for code, name in codes.HALT_NAMES.items()}
+    if what in {"resume", "flatten"}:
+        made.event(codes.OPERATOR, time_ns=at, code=codes.ASK_RESUME if what == "resume" else codes.ASK_FLATTEN)
+    elif what == "day":
+        made.day(at)
+    elif what == "lifted":
+        made.command(codes.RESUMED, time_ns=at)
+    else:
+        made.command(codes.HALTED, time_ns=at, reason=reasons[what])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("happens", "spans"),
+    [
+        ("day_loss resume", [(0, None, "day_loss")]),
+        ("day day_loss resume day margin", [(1, 3, "day_loss"), (4, None, "margin")]),
+        ("margin day_loss resume", [(0, 2, "margin"), (1, None, "day_loss")]),
+        ("day_loss margin resume day", [(0, 3, "day_loss"), (1, 2, "margin")]),
+        ("operator order_of_unknown_state resume", [(0, 2, "operator")]),
+        ("order_of_unknown_state lifted", [(0, 1, "order_of_unknown_state")]),
+        (
+            "flatten order_of_unknown_state lifted",
+            [(0, 1, "flatten"), (1, 2, "order_of_unknown_state"), (2, None, "flatten")],
+        ),
+        ("margin operator", [(0, 1, "margin"), (1, None, "operator")]),
+        ("books_differ operator fenced", [(0, 2, "books_differ"), (2, None, "fenced")]),
+    ],
+)
+def test_halts_have_the_reasons_that_the_account_has_and_end_with_it(
+    happens: str, spans: list[tuple[int, int | None, str]]
+) -> None:
+    trace = Trace(("NIFTY",), INDIA)
+    for place, what in enumerate(happens.split()):
+        trace.take(halted(what, 10 * place + 10).rows())
+    assert [(from_ns, to_ns, reason) for from_ns, to_ns, reason in trace.halts] == [
+        (10 * from_ns + 10, None if to_ns is None else 10 * to_ns + 10, reason) for from_ns, to_ns, reason in spans
+    ]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_halts_are_those_of_the_oracle(seed: int) -> None:
+    drawn, bodies = np.random.default_rng(seed), Made()
+    kinds = ["resume", "flatten", "lifted", *["day_loss", "order_of_unknown_state"] * 2, *codes.HALT_NAMES.values()]
+    for step in range(300):
+        at = BEGAN_NS + step // 2 * 3600 * SECOND_NS
+        if step % 20 == 0:
+            bodies.bodies += halted("day", at // DAY_NS * DAY_NS).bodies
+        bodies.bodies += halted(str(drawn.choice(kinds)), at).bodies
+    rows = bodies.rows()
+    trace, account = taken(rows), Oracle(rows).account
+    assert len(trace.halts) > 50
+    assert set(trace.halts) == account.all()
+    assert contents(taken(rows, tuple(range(1, len(rows), 7)))) == contents(trace)
 
 
 def test_a_clock_that_is_set_back_goes_on_with_the_minute() -> None:

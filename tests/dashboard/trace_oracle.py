@@ -8,7 +8,21 @@ import numpy as np
 from dashboard.made_rows import SECOND_NS
 from myquant.core import codes
 from myquant.core.records import Command, Event
-from myquant.journal.record import BEAT, BODY, COMMAND, HOLDS, INPUT, LEDGER, NOTE, POSITION, Holding, Ledger, Origin
+from myquant.journal.record import (
+    BEAT,
+    BODY,
+    COMMAND,
+    DAY,
+    HALTED_BY,
+    HOLDS,
+    INPUT,
+    LEDGER,
+    NOTE,
+    POSITION,
+    Holding,
+    Ledger,
+    Origin,
+)
 
 MINUTE_NS = 60 * SECOND_NS
 
@@ -24,6 +38,7 @@ class Oracle:
         self._last: dict[int, int] = {}
         self._clock = 0
         self._minute: int | None = None
+        self.account = Halted()
         everything = rows.tolist()
         for place, row in enumerate(everything):
             if row[HOLDS] == INPUT:
@@ -32,9 +47,13 @@ class Oracle:
                 self._take_command(Command._make(row[BODY:]))
             elif row[HOLDS] == NOTE:
                 self._take_note(row[BODY:])
+            elif row[HOLDS] == DAY:
+                self.account.begin_day(row[BODY + 3])
 
     def _take_input(self, body: list[int], behind: list[list[int]]) -> None:
         event = Event._make(body[: len(Event._fields)])
+        if event.kind == codes.OPERATOR:
+            self.account.ask(event)
         if event.kind not in {codes.TICK, codes.QUOTE}:
             return
         if event.receive_ns > 0:
@@ -78,6 +97,7 @@ class Oracle:
         if command.kind in {codes.DENIED, codes.TICK_REJECTED}:
             self.refused[command.kind, command.reason, command.time_ns // MINUTE_NS] += 1
         self.events[codes.COMMAND_NAMES[command.kind]] += 1
+        self.account.take(command)
 
     def _take_note(self, body: list[int]) -> None:
         kind, _, instrument, wall_ns, _, *values = body
@@ -89,3 +109,49 @@ class Oracle:
         elif kind == POSITION:
             places = [Holding._fields.index(name) for name in ("position_id", "stop", "floor", "target")]
             self.held[instrument].append((wall_ns, *(values[place] for place in places)))
+
+
+class Halted:
+    """What halts entries, as the core's account says it, and from when to when that was so."""
+
+    def __init__(self) -> None:
+        self.halt, self.flatten, self.lost_since = 0, False, 0
+        self.spans: list[tuple[int, int | None, str]] = []
+        self._open: dict[str, tuple[int, str]] = {}  # since when, and why: of the day's loss, and of all else
+
+    def take(self, command: Command) -> None:
+        if command.kind == codes.RESUMED:
+            self.halt = 0
+        elif command.kind == codes.HALTED and command.reason == codes.BY_DAY_LOSS:
+            self.lost_since = self.lost_since or command.time_ns
+        elif command.kind == codes.HALTED and self.halt == 0:
+            self.halt = command.reason
+        elif command.kind == codes.HALTED and command.reason != codes.BY_UNKNOWN_ORDER:
+            self.halt = self.halt if self.halt in codes.GRAVE and command.reason not in codes.GRAVE else command.reason
+        self._note(command.time_ns)
+
+    def ask(self, event: Event) -> None:
+        if event.code == codes.ASK_RESUME:
+            self.halt, self.flatten = 0, False
+        elif event.code == codes.ASK_FLATTEN:
+            self.flatten = True
+        self._note(event.time_ns)
+
+    def begin_day(self, start_ns: int) -> None:
+        if self.lost_since < start_ns:
+            self.lost_since = 0
+        self._note(start_ns)
+
+    def _note(self, time_ns: int) -> None:
+        now = {"loss": "day_loss" if self.lost_since else "", "else": HALTED_BY[self.halt]}
+        now["else"] = now["else"] or ("flatten" if self.flatten else "")
+        for track, reason in now.items():
+            since, before = self._open.get(track, (0, ""))
+            if before != reason:
+                if before and since != time_ns:
+                    self.spans.append((since, time_ns, before))
+                self._open[track] = (time_ns, reason)
+
+    def all(self) -> set[tuple[int, int | None, str]]:
+        """Return the stretches that are over, and those that go on."""
+        return {*self.spans, *((since, None, reason) for since, reason in self._open.values() if reason)}

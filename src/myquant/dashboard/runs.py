@@ -1,5 +1,6 @@
 """The list of every run, baseline and session in some folders, read again only where something has changed."""
 
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +9,17 @@ from typing import Any, Final, NamedTuple
 from myquant.errors import MyquantError
 from myquant.evidence.report import load
 from myquant.monitor.naming import Names
-from myquant.results.index import BASELINE_MARK, CARD, JOURNAL, SESSION_RESULTS, Found, RunEntry, find_runs, read_entry
+from myquant.results.index import (
+    BASELINE_MARK,
+    CARD,
+    JOURNAL,
+    SESSION_RESULTS,
+    Found,
+    RunEntry,
+    find_runs,
+    mode_of,
+    read_entry,
+)
 from myquant.results.write import RUN_MARK
 from myquant.session.operator import SOCKET, is_running
 
@@ -131,10 +142,10 @@ class RunBook:
         """Return what a folder holds: as it was read before, where nothing has changed and no process is at work in it."""
         stamp = _stamp(found)
         before = self._known.get(found.folder)
-        if before is not None and before.stamp == stamp and not (found.folder / SOCKET).exists():
+        if before is not None and before.stamp == stamp and not mode_of(found.folder / SOCKET):
             return before
         entry = read_entry(found, directory, self._is_running, self._load_report)
-        return _Known(stamp, entry, tuple(name for name in FILES if (found.folder / name).is_file()))
+        return _Known(stamp, entry, tuple(name for name in FILES if stat.S_ISREG(mode_of(found.folder / name))))
 
 
 def _stamp(found: Found) -> _Stamp:
@@ -199,4 +210,4 @@ def safe_file(row: ListedRun, name: str) -> Path | None:
         is_inside = path.resolve(strict=True).is_relative_to(row.folder.resolve(strict=True))
     except OSError:
         return None
-    return path if is_inside and path.is_file() else None
+    return path if is_inside and stat.S_ISREG(mode_of(path)) else None

@@ -1,6 +1,7 @@
 """What a run left behind, read for a comparison: headline figures, settings, trades, equity, latency; of any kind of run."""
 
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,11 @@ from myquant.results.index import (
     DONE,
     JOURNAL,
     MEASURED,
-    RUNNING,
     SESSION_MARK,
     SESSION_RESULTS,
     STOPPED,
     RunEntry,
+    mode_of,
 )
 from myquant.results.write import RUN_MARK
 from myquant.session import archive
@@ -102,7 +103,7 @@ def read_content(key: str, entry: RunEntry) -> RunContent:
     folder = Path(entry.folder)
     if entry.kind == MEASURED:
         return _baseline(key, entry, folder)
-    if (folder / SESSION_MARK).exists():
+    if mode_of(folder / SESSION_MARK):
         return _session(key, entry, folder)
     return _of_results(RunContent(key, entry), folder, folder / CONFIG)
 
@@ -136,7 +137,7 @@ def _session(key: str, entry: RunEntry, folder: Path) -> RunContent:
     """Read a session: of one that came to its end its results, else its journal; its latency is in its journal alone."""
     results = folder / SESSION_RESULTS
     content = RunContent(key, entry)
-    if not (folder / JOURNAL).is_dir():
+    if not stat.S_ISDIR(mode_of(folder / JOURNAL)):
         return _of_results(_with(content, missing={"latency": "it holds no journal"}), results, folder / CONFIG)
     missing: dict[str, str] = {}
     try:
@@ -147,7 +148,7 @@ def _session(key: str, entry: RunEntry, folder: Path) -> RunContent:
     if not found.latency:
         missing["latency"] = "no tick of it has times of its own"
     content = _with(content, latency=found.latency or None, missing=missing)
-    if entry.state in (DONE, STOPPED) and (results / RUN_MARK).exists() and entry.state != RUNNING:
+    if entry.state in (DONE, STOPPED) and mode_of(results / RUN_MARK):
         return _of_results(content, results, folder / CONFIG)
     try:
         symbols = archive.read(folder).symbols
@@ -284,4 +285,6 @@ def _trades(table: pl.DataFrame) -> tuple[RunTrade, ...]:
 
 def _equity(table: pl.DataFrame) -> EquityLine:
     rows = table.select(_time("time"), _paise("equity"))
+    if not len(rows):
+        raise pl.exceptions.NoDataError("it holds no row")
     return EquityLine(rows["time"].to_numpy(), rows["equity"].to_numpy())

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from myquant.config.loading import LoadedConfig
 from myquant.dashboard.runs import RunBook
 from myquant.dashboard.verdicts import Around, Verdicts
+from myquant.errors import MyquantError
 from myquant.monitor.loop import Log
 from myquant.monitor.view import SessionView
 
@@ -48,6 +49,7 @@ class RunsWatch:
         self.verdicts = Verdicts(folder, is_automatic=loaded.config.dashboard.verdicts)
         self.refreshed_ns = 0
         self._views, self._log = views, log
+        self._told: dict[str, str] = {}  # what failed at the last try, and was told
         self._looked_s = 0.0
         self._next_s = 0.0
 
@@ -59,25 +61,42 @@ class RunsWatch:
         """Keep list and verdicts fresh until `end` is set."""
         try:
             while not end.is_set():
-                await self._refresh()
-                try:
-                    self.verdicts.look(time.monotonic_ns(), around_of(self._views()))
-                except OSError as error:  # no process can be begun, or the disk is full: it is tried again
-                    self._log.warning("verdicts on sessions can't be made", error=str(error))
-                    self._next_s = time.monotonic() + IDLE_S
+                await self._try("the list of runs can't be read", self._refresh)
+                await self._try("verdicts on sessions can't be made", self._look)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(end.wait(), LOOK_S)
         finally:
             self.verdicts.close()
 
-    async def _refresh(self) -> None:
+    async def _try(self, what: str, work: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+        """Do something; what fails is told once and tried again, so that a folder or a full disk ends no looks."""
+        try:
+            if await work():
+                self._told.pop(what, None)
+        except Exception as error:  # noqa: BLE001  (whatever fails here, the looks go on)
+            is_new, self._told[what] = self._told.get(what) != str(error), str(error)
+            if is_new and isinstance(error, OSError | MyquantError):
+                self._log.warning(what, error=str(error))
+            elif is_new:
+                self._log.error("a defect in the dashboard", where=what, exc_info=error)
+
+    async def _look(self) -> bool:
+        """Take up and begin verdicts. Raises OSError where no process can be begun, or the disk is full."""
+        self.verdicts.look(time.monotonic_ns(), around_of(self._views()))
+        return True
+
+    async def _refresh(self) -> bool:
+        """Read the list and consider verdicts; return whether that was due."""
         now_s = time.monotonic()
         due_s = self._next_s if now_s - self._looked_s < LOOKED_S else self._next_s + IDLE_S - REFRESH_S
-        if self.refreshed_ns and now_s < due_s:
-            return
-        await asyncio.to_thread(self._read)
-        self.refreshed_ns = time.time_ns()
-        self._next_s = time.monotonic() + max(REFRESH_S, SHARE * (time.monotonic() - now_s))
+        if self._next_s and now_s < due_s:
+            return False
+        try:
+            await asyncio.to_thread(self._read)
+            self.refreshed_ns = time.time_ns()
+        finally:  # one that failed is tried again no sooner
+            self._next_s = time.monotonic() + max(REFRESH_S, SHARE * (time.monotonic() - now_s))
+        return True
 
     def _read(self) -> None:
         self.book.refresh()

@@ -16,22 +16,24 @@ from myquant.dashboard.canvas import Canvas
 from myquant.dashboard.chart_tables import latency_rows, pnl_rows, price_rows
 from myquant.dashboard.charts import Options, Palette
 from myquant.dashboard.components import LiveTable, Row
-from myquant.dashboard.series import Line, bar_line, between, latency_line, thinned, zoomed
+from myquant.dashboard.series import Line, Quantiles, bar_line, between, latency_line, thinned, zoomed
 from myquant.dashboard.trace import Trace
 from myquant.dashboard.trace_rows import (
     CLOCK,
     DAY_PNL,
     DRAWDOWN,
     FROM_CLOCK,
+    MINUTE_NS,
     SECOND,
     SECOND_NS,
     STAGES,
     TO_CLOCK,
+    WALL,
     Words,
 )
 
 POINTS_MAX: Final = 1500  # of a base's line
-MINUTES_MAX: Final = 400  # percentiles of a line
+MINUTES_MAX: Final = 1500  # the newest, each by itself: a day has 1,440
 MARKS_MAX: Final = 300  # the newest
 BASE_S: Final = 60  # a tail gets no longer
 HEIGHT_PX: Final = 380
@@ -208,7 +210,7 @@ class PnlPicture(Picture):
 
     def __init__(self, zone: ZoneInfo, palette: Palette) -> None:
         super().__init__(zone, palette)
-        self._count = 0  # of the base
+        self._count = 0  # of notes, when the base was drawn
         self._base_ns = 0  # its last note's clock: the tail begins there, as what is drawn twice looks darker
 
     def rows(self, trace: Trace) -> list[Row]:
@@ -222,7 +224,7 @@ class PnlPicture(Picture):
 
     def _base(self, trace: Trace) -> list[Options]:
         ledgers = known(trace.ledgers())
-        self._count = len(ledgers)
+        self._count = len(trace.ledgers())
         self._base_ns = int(ledgers[-1, CLOCK]) if len(ledgers) else 0
         drawdown = self._few(Line(ledgers[:, CLOCK], ledgers[:, DRAWDOWN]))
         pnl = self._few(Line(ledgers[:, CLOCK], ledgers[:, DAY_PNL]))
@@ -236,7 +238,9 @@ class PnlPicture(Picture):
         return charts.pnl_series(pnl, drawdown, self._zone, self._palette, tail=True)
 
     def _is_base_old(self, trace: Trace) -> bool:
-        return len(trace.ledgers()) >= self._count + BASE_S or len(trace.ledgers()) < self._count
+        count, newest = len(trace.ledgers()), trace.ledgers()[-1:, CLOCK]
+        is_behind = bool((newest > 0).any() and (newest < self._base_ns).any())  # it was drawn by the machine's clock
+        return count >= self._count + BASE_S or count < self._count or is_behind
 
 
 class LatencyPicture(Picture):
@@ -249,12 +253,13 @@ class LatencyPicture(Picture):
         super().__init__(zone, palette)
         self._stage = stage
         self._minute = 0  # the last of the base
+        self._shown = EVER  # by the machine's clock
 
     def rows(self, trace: Trace) -> list[Row]:
         """Return the same as rows of a table."""
-        return latency_rows(
-            latency_line(trace, self._stage, trace.minutes(), MINUTES_MAX), self._zone, is_dated=trace.has_days
-        )
+        self._shown = wall_of(trace.ledgers(), self._whole)
+        is_dated = trace.has_days and self._shown == EVER
+        return latency_rows(self._line(trace, self._minutes(trace)), self._zone, is_dated=is_dated)
 
     def show_stage(self, stage: str) -> None:
         """Show another stage."""
@@ -267,27 +272,50 @@ class LatencyPicture(Picture):
         return charts.latency_chart(self._zone, self._palette)
 
     def _base(self, trace: Trace) -> list[Options]:
-        minutes = trace.minutes()
+        self._shown = wall_of(trace.ledgers(), self._whole)
+        minutes = self._minutes(trace)
         self._minute = minutes[-1] if minutes else 0
-        line = latency_line(trace, self._stage, minutes[:-1], MINUTES_MAX)
-        return charts.latency_series(line, self._zone, self._palette)
+        return charts.latency_series(self._line(trace, minutes[:-1]), self._zone, self._palette)
 
     def _tail(self, trace: Trace) -> list[Options]:
-        line = latency_line(trace, self._stage, trace.minutes()[-2:], 2)
+        line = self._line(trace, self._minutes(trace)[-2:])
         return charts.latency_series(line, self._zone, self._palette, tail=True)
 
+    def _minutes(self, trace: Trace) -> list[int]:
+        first, last = self._shown
+        return [each for each in trace.minutes() if first <= each * MINUTE_NS <= last][-MINUTES_MAX:]
+
+    def _line(self, trace: Trace, minutes: list[int]) -> list[Quantiles]:
+        return latency_line(trace, self._stage, minutes, MINUTES_MAX)
+
     def _is_base_old(self, trace: Trace) -> bool:
-        return trace.minutes()[-1:] != [self._minute] and bool(trace.minutes())
+        minutes = self._minutes(trace)
+        return bool(minutes) and minutes[-1] != self._minute
 
     def _zoomed(self, event: GenericEventArguments) -> None:
         """Leave it as it is: a zoom shows the same minutes."""
 
 
 def known(ledgers: Words) -> Words:
-    """Return the rows whose exchange time is known, in its order: it is not set back."""
-    rows = ledgers[ledgers[:, CLOCK] > 0].copy()
-    rows[:, CLOCK] = np.maximum.accumulate(rows[:, CLOCK])
-    return rows
+    """Return the rows whose exchange time is known, in its order.
+
+    Before the first packet a session has the machine's clock for it, which in the lab is perhaps of a later day: rows that are ahead
+    of what follows are left out.
+    """
+    rows = ledgers[ledgers[:, CLOCK] > 0]
+    least = np.minimum.accumulate(rows[::-1, CLOCK])[::-1]
+    kept: Words = rows[rows[:, CLOCK] <= least]
+    return kept
+
+
+def wall_of(ledgers: Words, whole: Range) -> Range:
+    """Return from when to when, by the machine's clock, a range of the exchange's clock was; all of it where that is not known."""
+    rows = known(ledgers)
+    begin, end = np.searchsorted(rows[:, CLOCK], [whole.from_ns, whole.to_ns + 1]).tolist()
+    if begin == end:
+        return EVER
+    minutes = rows[:, WALL] // MINUTE_NS * MINUTE_NS
+    return Range(int(minutes[begin]) if begin else 0, int(minutes[end]) - 1 if end < len(rows) else EVER.to_ns)
 
 
 def within(rows: Words, column: int, whole: Range, unit_ns: int) -> Words:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from myquant.config.loading import load_config
 from myquant.core import codes
-from myquant.core.records import Command, Event
+from myquant.core.records import Command, Day, Event
 from myquant.dashboard import trace_rows as rows_of
 from myquant.dashboard.trace_rows import NO_MINUTE, NO_ROW, NONE_WAITS, STAGES, Tables, Words
 from myquant.journal.reader import BLOCK_RECORDS, JournalReader
-from myquant.journal.record import BODY, COMMAND, HALTED_BY, HOLDS, INPUT, STARTED
+from myquant.journal.record import BODY, COMMAND, FLATTENED, HALTED_BY, HOLDS, INPUT, DayNote
 from myquant.journal.scan import End
 from myquant.session import archive
 
@@ -29,15 +29,17 @@ LEDGERS_MAX: Final = 1 << 19  # 6 days; 25 MB
 LEVELS_MAX: Final = 1 << 17  # 14 MB
 TALLIES_MAX: Final = 1 << 16  # 3 MB
 MINUTES_MAX: Final = 1500  # four days; 10 kB each where ticks take what they take, 80 kB at the most
-EVENTS_MAX: Final = 10_000  # marks; halts, outages and starts likewise
+EVENTS_MAX: Final = 10_000  # marks; halts and outages likewise
 _FIRST_ROOM: Final = 1 << 12
 
 ENTRY: Final = "entry"
 EXIT: Final = "exit"
-FLATTEN: Final = HALTED_BY[100]
+FLATTEN: Final = HALTED_BY[FLATTENED]
+LOSS: Final = codes.HALT_NAMES[codes.BY_DAY_LOSS]
 
 Sparse = tuple[NDArray[np.uint16], NDArray[np.uint32]]  # buckets that hold something, and how many
 _EVENT_WORDS: Final = len(Event._fields)
+_DAY_START: Final = len(DayNote._fields) - 1 + Day._fields.index("start_ns")
 
 
 class Mark(NamedTuple):
@@ -70,13 +72,6 @@ class Refused(NamedTuple):
     last_ns: int | None  # exchange time; None: longer ago than what is kept
 
 
-class Start(NamedTuple):
-    """A process began (code None) or left."""
-
-    wall_ns: int
-    code: int | None
-
-
 class Outline(NamedTuple):
     """What a trace is of: the symbols of the instruments by their number, and the session's zone."""
 
@@ -92,7 +87,7 @@ class Trace:
         zone: the session's.
         records: how many were taken.
         end: where the journal ends and what stands behind; None: nobody has looked, or it goes on.
-        marks, halts, outages, starts: in order, the newest EVENTS_MAX of each.
+        marks, halts, outages: in order, the newest EVENTS_MAX of each.
         forgotten: rows that had to go, as there were more than the bounds allow.
     """
 
@@ -105,7 +100,7 @@ class Trace:
         self.marks: deque[Mark] = deque(maxlen=EVENTS_MAX)
         self.halts: deque[Span] = deque(maxlen=EVENTS_MAX)
         self.outages: deque[Span] = deque(maxlen=EVENTS_MAX)
-        self.starts: deque[Start] = deque(maxlen=EVENTS_MAX)
+        self._halting = _Halting(self.halts)
         self._minutes: dict[int, tuple[Sparse, ...]] = {}
         self._tables = _empty_tables(len(symbols))
         self._dated = 0  # bars whose days are known
@@ -255,7 +250,7 @@ class Trace:
         elif row[HOLDS] == INPUT:
             self._take_event(Event._make(body[:_EVENT_WORDS]))
         else:
-            self.starts.append(Start(body[3], None if body[0] == STARTED else body[1]))
+            self._halting.begin_day(body[_DAY_START])
 
     def _take_command(self, command: Command) -> None:
         about = (command.instrument, command.time_ns, command.price, command.quantity, command.position_id)
@@ -264,35 +259,82 @@ class Trace:
         elif command.kind == codes.TRADE_CLOSED:
             self.marks.append(Mark(EXIT, *about, codes.EXIT_NAMES.get(command.reason, ""), command.net))
         elif command.kind == codes.RESUMED:
-            _end(self.halts, command.time_ns)
+            self._halting.lift(command.time_ns)
         else:
-            reason = codes.HALT_NAMES.get(command.reason, f"code_{command.reason}")
-            _begin(self.halts, command.time_ns, reason)
+            self._halting.halt(command.reason, command.time_ns)
 
     def _take_event(self, event: Event) -> None:
         if event.kind == codes.FEED_STATUS:
-            if event.code == codes.FEED_IS_STALE:
-                _begin(self.outages, event.time_ns, "")
-            else:
-                _end(self.outages, event.time_ns)
+            if event.code != codes.FEED_IS_STALE:
+                _end(self.outages, "", event.time_ns)
+            elif not (self.outages and self.outages[-1].to_ns is None):
+                self.outages.append(Span(event.time_ns, None))
         elif event.code == codes.ASK_RESUME:
-            _end(self.halts, event.time_ns)
-        elif event.code == codes.ASK_FLATTEN and not (self.halts and self.halts[-1].to_ns is None):
-            _begin(self.halts, event.time_ns, FLATTEN)
+            self._halting.resume(event.time_ns)
+        elif event.code == codes.ASK_FLATTEN:
+            self._halting.flatten(event.time_ns)
 
 
-def _begin(spans: deque[Span], time_ns: int, reason: str) -> None:
-    """Begin a span; one that goes on for the same reason does so."""
-    if spans and spans[-1].to_ns is None:
-        if spans[-1].reason == reason:
+class _Halting:
+    """What halts entries, as the account has it (`core.fills.halt`, `core.routine`): the day's loss stands beside all other reasons."""
+
+    def __init__(self, spans: deque[Span]) -> None:
+        self._spans = spans
+        self._reason, self._flattens = codes.NOT_HALTED, False
+        self._shown = ""  # of these two: what the span that goes on has
+        self._lost_ns: int | None = None  # since when the day is stopped for its loss; None: it is not
+
+    def halt(self, reason: int, time_ns: int) -> None:
+        """Take a halt: a grave reason stays, and any for which an order of unknown state is no news."""
+        if reason == codes.BY_DAY_LOSS:
+            if self._lost_ns is None:
+                self._lost_ns = time_ns
+                self._spans.append(Span(time_ns, None, LOSS))
             return
-        _end(spans, time_ns)
-    spans.append(Span(time_ns, None, reason))
+        is_grave = self._reason in codes.GRAVE and reason not in codes.GRAVE
+        if not is_grave and (reason != codes.BY_UNKNOWN_ORDER or self._reason == codes.NOT_HALTED):
+            self._reason = reason
+        self._show(time_ns)
+
+    def lift(self, time_ns: int) -> None:
+        """Note that the reason is over by itself."""
+        self._reason = codes.NOT_HALTED
+        self._show(time_ns)
+
+    def resume(self, time_ns: int) -> None:
+        """Take an operator's wish, which lifts all but the day's loss."""
+        self._flattens = False
+        self.lift(time_ns)
+
+    def flatten(self, time_ns: int) -> None:
+        """Take an operator's wish, after which entries wait for a resume."""
+        self._flattens = True
+        self._show(time_ns)
+
+    def begin_day(self, start_ns: int) -> None:
+        """Note that ticks of a calendar day come: a loss of one before it is over."""
+        if self._lost_ns is not None and self._lost_ns < start_ns:
+            self._lost_ns = None
+            _end(self._spans, LOSS, start_ns)
+
+    def _show(self, time_ns: int) -> None:
+        word = HALTED_BY.get(self._reason, f"code_{self._reason}") or (FLATTEN if self._flattens else "")
+        if word != self._shown and self._shown:
+            _end(self._spans, self._shown, time_ns)
+        if word != self._shown and word:
+            self._spans.append(Span(time_ns, None, word))
+        self._shown = word
 
 
-def _end(spans: deque[Span], time_ns: int) -> None:
-    if spans and spans[-1].to_ns is None:
-        spans[-1] = spans[-1]._replace(to_ns=time_ns)
+def _end(spans: deque[Span], reason: str, time_ns: int) -> None:
+    """End the span that goes on for a reason, the last one of it; one that lasted no time is none."""
+    for place in range(len(spans) - 1, -1, -1):
+        if spans[place].reason == reason:
+            if spans[place].from_ns == time_ns:
+                del spans[place]
+            elif spans[place].to_ns is None:
+                spans[place] = spans[place]._replace(to_ns=time_ns)
+            return
 
 
 def _where(table: Words, chosen: NDArray[np.bool_]) -> Words:

@@ -17,13 +17,12 @@ from myquant.journal.record import (
     BEAT,
     BODY,
     COMMAND,
+    DAY,
     HOLDS,
     INPUT,
     LEDGER,
     NOTE,
     POSITION,
-    STARTED,
-    STOPPED,
     Holding,
     Ledger,
 )
@@ -145,6 +144,8 @@ def fold(rows: Words, begin: int, tables: Tables) -> int:
             _take_command(rows, at, tables)
         elif holds == NOTE:
             _take_note(rows, at, tables)
+        elif holds == DAY:
+            _point_at(at, tables)
     return len(rows)
 
 
@@ -242,8 +243,6 @@ def _take_note(rows: Words, at: int, tables: Tables) -> None:
         ledgers[row, DRAWDOWN], ledgers[row, HALT] = rows[at, _DRAWDOWN], rows[at, _N_CODE]
     elif kind == POSITION:
         _take_levels(rows, at, tables)
-    elif kind in (STARTED, STOPPED):
-        _point_at(at, tables)
 
 
 @inlined

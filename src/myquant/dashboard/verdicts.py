@@ -19,13 +19,13 @@ from myquant.errors import JournalError
 from myquant.journal.reader import JournalReader
 from myquant.monitor.replay_watch import FILE as REPLAYS
 from myquant.monitor.replay_watch import FOLDER_MODE, LIMIT_NS, Child, QuietProcess, load_replays
-from myquant.results.index import JOURNAL, RUNNING, SESSION_MARK, UNKNOWN
+from myquant.results.index import JOURNAL, RUNNING, SESSION_MARK, UNKNOWN, mode_of
 from myquant.session.operator import put_private
 from myquant.strategies.loading import default_strategy
 
 FILE: Final = "verdicts.json"
 OUTPUT: Final = "verdict.out"
-KEPT_MAX: Final = 1000
+KEPT_MAX: Final = 1000  # with more of them, those go whose session is not listed any more
 PAUSE_NS: Final = 60 * 10**9  # from the end of one to the next, while a session runs
 NOT_MADE: Final = "not known"
 NOT_YET: Final = "not made yet"
@@ -130,7 +130,7 @@ class Verdicts:
         stamps, shown = {}, {}
         for row in rows:
             name = row.entry.folder
-            if not (row.folder / SESSION_MARK).exists():
+            if not mode_of(row.folder / SESSION_MARK):
                 continue
             if row.entry.state in (RUNNING, UNKNOWN):
                 shown[name] = SessionVerdict(text="it is made once the session has left")
@@ -155,11 +155,11 @@ class Verdicts:
             self._follow(self._work, now_mono_ns, around)
         if self._work is None and (name := self._next(now_mono_ns, around)):
             was_asked = name in self._asked
-            if was_asked:
-                self._asked.remove(name)
             begin = self.launch or self._launch
             self._work = _Work(name, self._stamps[name], begin(Path(name)), now_mono_ns, was_asked)
             self.working = name
+            if was_asked:
+                self._asked.remove(name)
 
     def close(self) -> None:
         """End the work that is under way."""
@@ -197,7 +197,9 @@ class Verdicts:
         found = replace(found, made_wall_ns=time.time_ns(), stamp=work.stamp)
         self._made.pop(work.folder, None)
         self._made[work.folder] = self._shown[work.folder] = found
-        self._made = dict(list(self._made.items())[-KEPT_MAX:])
+        gone = [name for name in self._made if name not in self._shown]
+        for name in gone[: max(0, len(self._made) - KEPT_MAX)]:  # one that is listed would be made again
+            del self._made[name]
         _save(self.folder / FILE, self._made)
 
     def _launch(self, session: Path) -> Child:

@@ -181,6 +181,14 @@ def _look(folder: Path, depth: int = 0) -> Iterator[Found]:
         yield Found(folder, folder / RUN_MARK, 0.0)
 
 
+def mode_of(path: Path) -> int:
+    """Return what a path is, as `stat.S_ISREG` and the like understand it; 0: it is not there, or can't be looked at."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
 def read_entry(
     found: Found, directory: Path, is_running: Callable[[Path], bool], load_report: Callable[[Path], object]
 ) -> RunEntry:

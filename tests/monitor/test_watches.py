@@ -138,3 +138,25 @@ def test_the_process_gets_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "MYQUANT_ALERT_MAIL" not in printed
     assert "MYQUANT_CACHE=kept" in printed
     assert stat.S_IMODE((tmp_path / "replay.out").stat().st_mode) == 0o600
+
+
+def test_more_sessions_than_are_kept_are_replayed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("myquant.monitor.replay_watch.KEPT_MAX", 2)
+    begun: list[str] = []
+
+    def launch(folder: Path) -> Child:
+        begun.append(folder.name)
+        return Child(SAME, 0)
+
+    names = ("monday", "tuesday", "wednesday", "thursday")
+    views = {name: view(name, process=GONE, stopped_code=0) for name in names}
+    watch = ReplayWatch(tmp_path, launch)
+    for now in range(20):
+        watch.look(views, now)
+    assert sorted(begun) == sorted(names)
+    views["friday"] = view("friday", process=GONE, stopped_code=0)
+    for name in names[:3]:
+        del views[name]  # their verdicts may go
+    for now in range(20, 24):
+        watch.look(views, now)
+    assert set(watch._done) == {str(each.folder) for each in views.values()}

@@ -196,7 +196,7 @@ def span_rows(trace: Trace) -> list[Row]:
     )[:SPANS_MAX]
     return [
         (
-            f"{name}/{from_ns}",
+            f"{name}/{span.reason}/{from_ns}",
             (
                 name,
                 label(span.reason) or NOTHING,

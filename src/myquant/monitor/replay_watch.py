@@ -67,10 +67,12 @@ class ReplayWatch:
         self._child: Child | None = None
         self._of: tuple[str, int] | None = None  # the folder that is replayed, and its records
         self._began_ns = 0
+        self._watched: set[str] = set()
 
     def look(self, views: Mapping[str, SessionView], now_mono_ns: int) -> None:
         """Take up what has ended, begin what is due, and tell the sessions."""
         is_busy = any(view.runs and view.is_market_open for view in views.values())
+        self._watched = {str(view.folder) for view in views.values()}
         if self._child is not None:
             self._follow(self._child, now_mono_ns, is_busy=is_busy)
         if self._child is None and not is_busy:
@@ -109,7 +111,9 @@ class ReplayWatch:
         text, note = ("", "the replay took too long") if code is None else _verdict(code, child.read())
         self._done.pop(folder, None)
         self._done[folder] = Replay(records, myquant.__version__, text, note)
-        self._done = dict(list(self._done.items())[-KEPT_MAX:])
+        gone = [name for name in self._done if name not in self._watched]  # one that is watched would be replayed again
+        for name in gone[: max(0, len(self._done) - KEPT_MAX)]:
+            del self._done[name]
         _save(self._path, self._done)
 
 

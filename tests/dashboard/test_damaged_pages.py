@@ -15,13 +15,14 @@ from monitor.told import IST
 from monitor.watched import put_session
 from myquant.dashboard import session_orders
 from myquant.dashboard.components import Cell
-from myquant.dashboard.controls import BEING_READ, DAMAGED, Controls
+from myquant.dashboard.controls import BEING_READ, DAMAGED, STANDS_STILL, Controls
 from myquant.dashboard.figures import moment
 from myquant.dashboard.frame import NOT_LOOKED, looked_light
 from myquant.dashboard.pages_overview import READ, UNKNOWN, session_row
 from myquant.dashboard.pages_session import facts_of
 from myquant.dashboard.runs_read import read_content
 from myquant.dashboard.session_orders import foreign_cells
+from myquant.errors import MyquantError
 from myquant.execution.beside import Held
 from myquant.execution.life import OrderLife, Stamp
 from myquant.execution.reading import begin_reading
@@ -72,6 +73,31 @@ def test_one_whose_journal_is_being_read_neither_runs_nor_does_well_as_far_as_is
         "its journal is being read",
     ]
     assert Controls(Clock()).preview(shown, "flatten").lines[0] == BEING_READ
+
+
+def test_one_that_was_stopped_by_a_signal_manages_nothing() -> None:
+    process = replace(view().process or ProcessView(1, 1, 1), is_stopped=True)
+    shown = view(process=process, instruments=held())
+    facts = texts(shown)
+    assert (facts["State"], facts["Entries"], facts["Feed age"]) == ("frozen", NOTHING, NOTHING)
+    lines = Controls(Clock()).preview(shown, "halt").lines
+    assert lines[0] == STANDS_STILL
+    assert not any("managed on" in line for line in lines)
+    assert any("managed on" in line for line in Controls(Clock()).preview(view(instruments=held()), "halt").lines)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("paper", "start it again with the same command"), ("real", "flatten --broker")]
+)
+def test_what_one_that_does_not_run_left_is_told_by_its_kind(kind: str, says: str) -> None:
+    with pytest.raises(MyquantError, match=says):
+        Controls(Clock()).preview(view(kind=kind, stopped_code=1), "flatten")
+
+
+def test_what_brings_entries_back_is_not_told_to_who_is_about_to_do_it() -> None:
+    halted = view(halt="operator", halt_since_ns=1)
+    assert any("To bring them back" in line for line in Controls(Clock()).preview(halted, "halt").lines)
+    assert not any("To bring them back" in line for line in Controls(Clock()).preview(halted, "resume").lines)
 
 
 @pytest.mark.parametrize("action", ["halt", "flatten"])

@@ -5,15 +5,25 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from monitor.told import Told, fault
+from myquant.config.loading import load_config
 from myquant.dashboard.alert_look import AlertLook
 from myquant.dashboard.components import Cell
-from myquant.dashboard.pages_overview import alert_row, monitors_own
+from myquant.dashboard.pages_overview import alert_row, monitors_own, no_channel
 from myquant.monitor.finding import Finding
 
 
 def frame(*found: Finding, is_told: bool = True) -> Any:
     return SimpleNamespace(watch=SimpleNamespace(is_told=is_told, monitor=SimpleNamespace(findings=list(found))))
+
+
+@pytest.mark.parametrize(("settings", "is_told"), [({}, False), ({"alerts.critical": '["hook"]'}, True)])
+def test_where_nobody_is_told_the_overview_says_so(settings: dict[str, str], *, is_told: bool) -> None:
+    assert (
+        no_channel(load_config(assignments=[f"{name}={value}" for name, value in settings.items()])) == ""
+    ) is is_told
 
 
 def test_alerts_of_the_monitors_own_are_shown_once(tmp_path: Path) -> None:

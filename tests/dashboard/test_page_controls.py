@@ -8,15 +8,17 @@ import pytest
 from dashboard.frames import frame_of, log_out
 from monitor.made_views import held, view
 from myquant.dashboard.access import Role
-from myquant.dashboard.controls import ACTIONS, VALID_S, Action, Controls, StaleError
+from myquant.dashboard.controls import ACTIONS, RUPEE, VALID_S, Action, Controls, StaleError
 from myquant.dashboard.frame import LOGIN_OVER, LOOKS_ONLY
 from myquant.dashboard.page_controls import (
     NO_SESSION,
     OFF,
+    WORD_JOINER,
     asked_of,
     carry_out,
     check,
     preview_text,
+    unbroken,
     why_not,
 )
 from myquant.errors import MyquantError
@@ -125,3 +127,8 @@ def test_whoever_may_not_act_when_he_confirms_reaches_no_session(action: Action)
         asked = asked_of(frame.site.controls, [view("a")], action)
         assert asyncio.run(carry_out(frame, [view("a")], asked, "")) == ([], [why])
     assert sessions.asked == []
+
+
+def test_a_sign_stays_with_its_amount() -> None:
+    joined = unbroken(f"about \N{MINUS SIGN}{RUPEE}315.00, +{RUPEE}1; 5-6")
+    assert joined == f"about \N{MINUS SIGN}{WORD_JOINER}{RUPEE}315.00, +{WORD_JOINER}{RUPEE}1; 5-6"

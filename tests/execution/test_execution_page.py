@@ -10,7 +10,7 @@ import pytest
 from execution.conftest import DAY, Played
 from myquant.cli.app import main
 from myquant.execution.files import write_report
-from myquant.execution.page import BARS_MAX, histogram, rupees, span, worse
+from myquant.execution.page import BARS_MAX, _bar_of, histogram, rupees, span, worse
 from myquant.execution.report import execution_of
 
 
@@ -35,6 +35,11 @@ def test_the_histogram_has_every_order_that_was_filled(played: Played) -> None:
         role: totals.slippage["decision"].n for role, totals in report.by_role.items()
     }
     assert histogram([])["data"] == []
+
+
+@pytest.mark.parametrize(("points", "bar"), [(0.0, 0.0), (0.05, 0.05), (-0.1, -0.1), (0.12, 0.1)])
+def test_a_bar_stands_at_what_it_counts(points: float, bar: float) -> None:
+    assert _bar_of(points, 0.05) * 0.05 == pytest.approx(bar)
 
 
 @pytest.mark.parametrize(

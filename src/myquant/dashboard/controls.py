@@ -35,6 +35,7 @@ DAMAGED: Final = "Its journal is damaged: what it holds now is not known here, a
 BEING_READ: Final = (
     "Its journal is being read: what it holds now is not known here yet, and what follows may be of before."
 )
+STANDS_STILL: Final = "Its process was stopped by a signal: it manages nothing, and does what is asked once it goes on. Its stop orders at a broker stand."
 _WORKING: Final = {STATE_NAMES[state] for state in AT_WORK}
 _TEXTS: Final = {HALT_NAMES[code]: halt for code, halt in HALTS.items()}
 
@@ -78,15 +79,18 @@ class Controls:
     def preview(self, view: SessionView, action: Action) -> Preview:
         """Return what an action will do. Raises MyquantError where the session does not run."""
         if state_of(view) != RUNNING:
+            left = "what it left open is closed with `myquant flatten --broker`, or by starting it again"
+            simulated = "nothing of it is at a broker: start it again with the same command to go on with it"
             raise MyquantError(
-                f"{view.name}: does not run ({state_of(view)}), so it can't be asked: what it left open is closed with"
-                " `myquant flatten --broker`, or by starting it again"
+                f"{view.name}: does not run ({state_of(view)}), so it can't be asked: {left if is_real(view) else simulated}"
             )
         headline, lines = _TOLD[action](view)
         if view.damage:
             lines = [DAMAGED, *lines]
         elif is_being_read(view):
             lines = [BEING_READ, *lines]
+        if stands_still(view):
+            lines = [STANDS_STILL, *lines]
         return Preview(view.name, action, headline, tuple(lines), is_real(view), self._token(view, action))
 
     def check(self, view: SessionView, action: Action, token: str) -> None:
@@ -123,6 +127,11 @@ class Controls:
         return f"{ends_ms}.{hmac.new(self._key, text.encode('utf-8', 'backslashreplace'), hashlib.sha256).hexdigest()}"
 
 
+def stands_still(view: SessionView) -> bool:
+    """Return whether a session's process was stopped by a signal."""
+    return view.process is not None and view.runs and view.process.is_stopped
+
+
 def is_real(view: SessionView) -> bool:
     """Return whether a session's orders go to a broker; of a kind that is not known: yes."""
     return view.kind != "paper"
@@ -147,7 +156,8 @@ def _tell_resume(view: SessionView) -> tuple[str, list[str]]:
         lines.append("Nothing halts entries, by what was last read of it.")
     if view.feed_stale:
         lines.append("The feed is stale: nothing is entered before it is back.")
-    return f"{view.name}: enter again", [*lines, *_halted(view), *_managed(view), _orders_of(view)]
+    halted = [each.partition(" To bring them back:")[0] for each in _halted(view)]  # which is what this does
+    return f"{view.name}: enter again", [*halted, *lines, *_managed(view), _orders_of(view)]
 
 
 def _tell_flatten(view: SessionView) -> tuple[str, list[str]]:
@@ -174,7 +184,8 @@ _TOLD: Final[dict[Action, Callable[[SessionView], tuple[str, list[str]]]]] = {
 
 def _managed(view: SessionView) -> list[str]:
     held = [f"{counted(units, 'unit')} of {symbol}" for symbol, units in view.holds.items()]
-    return [f"Holds {', '.join(held)}, which is managed on: stops and targets hold."] if held else ["Nothing is held."]
+    managed = "" if stands_still(view) else ", which is managed on: stops and targets hold"
+    return [f"Holds {', '.join(held)}{managed}."] if held else ["Nothing is held."]
 
 
 def _halted(view: SessionView) -> list[str]:

@@ -1,6 +1,7 @@
 """Buttons that halt, resume and flatten: each opens a dialog that says what will happen, and asks why."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Final, cast
 from nicegui import ui
 
 from myquant.dashboard.components import Cell, LiveText, RowAction, action_button
-from myquant.dashboard.controls import ACTIONS, NOTE_MAX, Action, Controls, Preview, StaleError
+from myquant.dashboard.controls import ACTIONS, NOTE_MAX, RUPEE, Action, Controls, Preview, StaleError
 from myquant.dashboard.dialogs import Dialog
 from myquant.dashboard.frame import Frame
 from myquant.errors import MyquantError
@@ -26,6 +27,8 @@ SIMULATED: Final = "Simulated orders"
 AGAIN: Final = "Look again"
 NO_SESSION: Final = "no session runs: there is nothing to ask"
 GONE: Final = "the session is not known any more: look at the overview"
+WORD_JOINER: Final = "\u2060"
+SIGNED: Final = re.compile(f"([-+\u2212])(?={RUPEE})")
 
 
 @dataclass
@@ -163,7 +166,7 @@ class _Place:
     def _show(self, asked: Asked) -> None:
         self._asked, self._is_stale = asked, False
         self._kind.show(Cell(f"■ {REAL}", style="real") if asked.is_real else Cell(SIMULATED, style="quiet"))
-        self._lines.show(preview_text(asked))
+        self._lines.show(unbroken(preview_text(asked)))
 
     def _update(self) -> None:
         """Show prices as they come; what has changed otherwise has to be looked at anew."""
@@ -173,7 +176,7 @@ class _Place:
         controls, views = self._frame.site.controls, self._views_of()
         try:
             check(controls, views, asked)
-            self._lines.show(preview_text(asked_of(controls, views, asked.action)))
+            self._lines.show(unbroken(preview_text(asked_of(controls, views, asked.action))))
         except MyquantError as error:
             self._is_stale = True
             self._dialog.say(str(error))
@@ -204,6 +207,11 @@ class _Place:
     def _say(self, cell: Cell) -> None:
         if self._said is not None:
             self._said.show(cell)
+
+
+def unbroken(text: str) -> str:
+    """Return a text in which no sign stands at the end of a line without its amount."""
+    return SIGNED.sub(f"\\1{WORD_JOINER}", text)
 
 
 def preview_text(asked: Asked) -> str:

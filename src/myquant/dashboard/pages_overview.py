@@ -5,8 +5,10 @@ from typing import Final
 from fastapi import Request
 from nicegui import ui
 
+from myquant.config.loading import LoadedConfig
 from myquant.dashboard.alert_look import AlertLook, troubles_of
 from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
+from myquant.dashboard.controls import stands_still
 from myquant.dashboard.figures import age, count, gain, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, part_timer, session_url
 from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
@@ -15,7 +17,7 @@ from myquant.dashboard.page_controls import build_halt_all
 from myquant.monitor.alert import Alert
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.finding import Finding
-from myquant.monitor.health import NOT_BEGUN, RUNNING, state_of
+from myquant.monitor.health import FROZEN, NOT_BEGUN, RUNNING, state_of
 from myquant.monitor.metrics import feed_age_s
 from myquant.monitor.view import InstrumentView, SessionView
 
@@ -32,6 +34,9 @@ COLUMNS: Final = (
     "Limits used",
 )
 UNKNOWN: Final = "not known: its journal is damaged"
+NO_CHANNEL: Final = (
+    "No alert channel is set, so nobody is told when something happens while nobody looks: set `alerts.critical`."
+)
 READ: Final = "not known: its journal is being read"
 WHOLE: Final = "whole"  # a style: a text that is not broken
 SHOWN: Final = 3  # instruments of a session that are named
@@ -75,9 +80,16 @@ def _build(frame: Frame, look: AlertLook, order: str) -> None:
         sums.show(totals(views, frame.zone, watch.looked_ns))
         table.show([session_row(view, watch.verdict_of(view.name), mono_ns) for view in views])
         faults.show([*map(finding_row, watch.monitor.findings), *map(alert_row, monitors_own(frame, look))])
-        trouble.show(Cell(troubles_of(look), style="failed") if watch.is_told else "")
+        told = [each for each in (no_channel(frame.site.loaded), troubles_of(look)) if each] if watch.is_told else []
+        trouble.show(Cell("; ".join(told), style="failed"))
 
     frame.each_update.append(show)
+
+
+def no_channel(loaded: LoadedConfig) -> str:
+    """Return that nobody is told of anything, where that is so by the settings; "": somebody is."""
+    alerts = loaded.config.alerts
+    return "" if alerts.critical or alerts.warning or alerts.info else NO_CHANNEL
 
 
 def monitors_own(frame: Frame, look: AlertLook) -> list[Alert]:
@@ -119,7 +131,9 @@ def health(view: SessionView, verdict: str) -> Cell:
 
 def state_text(view: SessionView) -> str:
     """Return how a session stands, in a few words."""
-    return "its journal is being read" if is_being_read(view) else state_of(view)
+    if is_being_read(view):
+        return "its journal is being read"
+    return FROZEN if stands_still(view) else state_of(view)
 
 
 def orders_sent(view: SessionView) -> str:

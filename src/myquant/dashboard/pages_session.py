@@ -11,6 +11,7 @@ from nicegui import ui
 
 from myquant.dashboard.charts import Palette, mark_text
 from myquant.dashboard.components import ROWS_SHOWN, Cell, Facts, LiveTable, LiveText, Row, heading, pnl
+from myquant.dashboard.controls import stands_still
 from myquant.dashboard.figures import age, count, gain, moment, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
 from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
@@ -156,7 +157,7 @@ def facts_of(view: SessionView, verdict: str, mono_ns: int, zone: ZoneInfo) -> d
     """Return how a session stands. `mono_ns`: the monotonic clock."""
     state, ledger = state_of(view), known_ledger(view)
     is_known = not (view.damage or is_being_read(view))
-    is_awake = state == RUNNING and not is_being_read(view)
+    is_awake = state == RUNNING and not is_being_read(view) and not stands_still(view)
     halt = Cell(
         f"■ halted: {label(view.halt).lower()}, since {moment(view.halt_since_ns, zone, is_dated=True)}",
         style="degraded",
@@ -192,7 +193,9 @@ def span_rows(trace: Trace) -> list[Row]:
     is_dated = trace.has_days
     kinds = (("entries halted", trace.halts), ("feed stale", trace.outages))
     spans = sorted(
-        ((span.from_ns, name, span) for name, known in kinds for span in known), key=lambda each: each[:2], reverse=True
+        ((span.from_ns, name, span) for name, known in kinds for span in known),
+        key=lambda each: (each[0] if each[2].to_ns is None else min(each[0], each[2].to_ns), each[1]),
+        reverse=True,
     )[:SPANS_MAX]
     return [
         (

@@ -1,7 +1,7 @@
 """The page of an execution report: one file that needs nothing but itself."""
 
 from collections.abc import Sequence
-from math import ceil, floor
+from math import floor
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -96,13 +96,13 @@ def histogram(orders: Sequence[OrderRow]) -> dict[str, Any]:
     known = [value for values in points.values() for value in values]
     low, high = min(known, default=0.0), max(known, default=0.0)
     width = next((each for each in WIDTHS if (high - low) / each <= BARS_MAX), WIDTHS[-1])
-    first, last = floor(low / width), ceil(high / width)
+    first, bars = _bar_of(low, width), _bar_of(high, width) - _bar_of(low, width) + 1
     traces = [
         {
             "type": "bar",
             "name": label(role),
-            "x": [round((first + place + 0.5) * width, 4) for place in range(max(1, last - first))],
-            "y": _counts(points[role], first, max(1, last - first), width),
+            "x": [round((first + place) * width, 4) for place in range(bars)],
+            "y": _counts(points[role], first, bars, width),
             "width": width,
             "marker": {"color": _COLOURS[role], "pattern": {"shape": _PATTERNS[role], "solidity": 0.25}},
             "hovertemplate": f"about %{{x:.2f}} points: %{{y}} of {role}<extra></extra>",
@@ -134,5 +134,10 @@ def _whole(traces: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _counts(values: Sequence[float], first: int, bars: int, width: float) -> list[int]:
     counts = [0] * bars
     for value in values:
-        counts[min(bars - 1, max(0, floor(value / width + 1e-9) - first))] += 1
+        counts[_bar_of(value, width) - first] += 1
     return counts
+
+
+def _bar_of(value: float, width: float) -> int:
+    """Return the bar in whose middle a value stands, or nearest to it: prices go by steps, and no slippage is none."""
+    return floor(value / width + 0.5 + 1e-9)

@@ -28,6 +28,7 @@ from myquant.dashboard.charts import DARK, LIGHT
 from myquant.dashboard.components import ROWS_SHOWN
 from myquant.dashboard.frame import LOOKS_ONLY
 from myquant.dashboard.service import PAGES, RECONNECT_S
+from myquant.session.log_files import FILE
 from results.test_report_browser import CHROMIUM, FLAGS
 
 WIDE_RUN, NARROW_RUN = BACKTESTS
@@ -226,8 +227,11 @@ def test_pictures_have_the_colours_of_the_theme(name: str, looker: Looker, *, is
         looker.until(IS_DARK if theme == "dark" else f"!({IS_DARK})")
 
 
-def test_a_long_table_shows_more_when_asked(looker: Looker) -> None:
-    page = looker.open(f"/session/{PRACTICE}")
+def test_a_long_table_shows_more_when_asked(desk: Desk, looker: Looker) -> None:
+    line = '{"time": "2026-11-23T03:51:07.000000000Z", "level": "info", "event": "said"}\n'
+    with (desk.stage.folder / "runs" / IDLE / FILE).open("a") as log:
+        log.write(line * 2 * ROWS_SHOWN)
+    page = looker.open(f"/session/{IDLE}")
     rows = page.locator("table", has_text="Events of the log").locator("tbody tr")
     expect(rows).to_have_count(ROWS_SHOWN)
     more = page.get_by_role("region", name="Events of the log").locator("xpath=following-sibling::button")

@@ -17,8 +17,9 @@ from typing import Final, Literal, get_args
 from myquant.core.codes import HALT_NAMES
 from myquant.core.orders import AT_WORK, STATE_NAMES
 from myquant.dashboard.access import is_same, steady_s
-from myquant.dashboard.limits import is_being_read
+from myquant.dashboard.known import is_being_read, stands_still
 from myquant.errors import MyquantError
+from myquant.monitor.faults import is_simulated
 from myquant.monitor.health import RUNNING, state_of
 from myquant.monitor.view import OrderView, SessionView
 from myquant.results.text import counted, grouped, signed
@@ -82,7 +83,7 @@ class Controls:
             left = "what it left open is closed with `myquant flatten --broker`, or by starting it again"
             simulated = "nothing of it is at a broker: start it again with the same command to go on with it"
             raise MyquantError(
-                f"{view.name}: does not run ({state_of(view)}), so it can't be asked: {left if is_real(view) else simulated}"
+                f"{view.name}: does not run ({state_of(view)}), so it can't be asked: {simulated if is_simulated(view) else left}"
             )
         headline, lines = _TOLD[action](view)
         if view.damage:
@@ -91,7 +92,7 @@ class Controls:
             lines = [BEING_READ, *lines]
         if stands_still(view):
             lines = [STANDS_STILL, *lines]
-        return Preview(view.name, action, headline, tuple(lines), is_real(view), self._token(view, action))
+        return Preview(view.name, action, headline, tuple(lines), not is_simulated(view), self._token(view, action))
 
     def check(self, view: SessionView, action: Action, token: str) -> None:
         """Raise StaleError unless the token is that of a preview of this action, not too old, and as things stand."""
@@ -125,16 +126,6 @@ class Controls:
         ends_ms = self._now_ms() + round(VALID_S * 1000) if ends_ms is None else ends_ms
         text = json.dumps([ends_ms, view.name, str(view.folder), action, _seen(view, action)], sort_keys=True)
         return f"{ends_ms}.{hmac.new(self._key, text.encode('utf-8', 'backslashreplace'), hashlib.sha256).hexdigest()}"
-
-
-def stands_still(view: SessionView) -> bool:
-    """Return whether a session's process was stopped by a signal."""
-    return view.process is not None and view.runs and view.process.is_stopped
-
-
-def is_real(view: SessionView) -> bool:
-    """Return whether a session's orders go to a broker; of a kind that is not known: yes."""
-    return view.kind != "paper"
 
 
 def _seen(view: SessionView, action: Action) -> object:
@@ -198,9 +189,9 @@ def _halted(view: SessionView) -> list[str]:
 
 
 def _orders_of(view: SessionView) -> str:
-    if is_real(view):
-        return "REAL orders: what it does is sent to the broker."
-    return "Simulated orders: nothing is sent to a broker."
+    if is_simulated(view):
+        return "Simulated orders: nothing is sent to a broker."
+    return "REAL orders: what it does is sent to the broker."
 
 
 def _working(view: SessionView) -> list[OrderView]:

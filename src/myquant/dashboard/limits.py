@@ -1,20 +1,10 @@
-"""What is known of a session's account, and how much of its limits it has used."""
+"""How much of its limits a session has used."""
 
 from myquant.dashboard.figures import rupees
-from myquant.journal.record import Ledger
+from myquant.dashboard.known import known_ledger
 from myquant.monitor.view import SessionView
 
 PAISE = 100
-
-
-def is_being_read(view: SessionView) -> bool:
-    """Return whether a session's journal was not read to its end yet since the pages began: it may have ended long ago."""
-    return view.unread_since_ns is not None if view.process is None else view.process.is_unseen
-
-
-def known_ledger(view: SessionView) -> Ledger | None:
-    """Return how a session's account stands; None: not known, as where its journal is damaged (it has gone on since) or being read."""
-    return None if view.damage or is_being_read(view) else view.ledger
 
 
 def limits_used(view: SessionView) -> list[str]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from myquant.dashboard.components import Cell, pnl
 from myquant.dashboard.figures import gain
-from myquant.dashboard.limits import known_ledger
+from myquant.dashboard.known import known_ledger
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.finding import VERDICTS
 from myquant.monitor.view import SessionView

@@ -8,13 +8,14 @@ from nicegui import ui
 from myquant.config.loading import LoadedConfig
 from myquant.dashboard.alert_look import AlertLook, troubles_of
 from myquant.dashboard.components import Cell, Facts, LiveTable, LiveText, Row, heading, light, pnl
-from myquant.dashboard.controls import stands_still
 from myquant.dashboard.figures import age, count, gain, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, part_timer, session_url
-from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
+from myquant.dashboard.known import is_being_read, known_ledger, stands_still
+from myquant.dashboard.limits import limits_used
 from myquant.dashboard.overview_order import ORDERS, USUAL, in_order, totals
 from myquant.dashboard.page_controls import build_halt_all
 from myquant.monitor.alert import Alert
+from myquant.monitor.channels import channel_names
 from myquant.monitor.faults import is_simulated
 from myquant.monitor.finding import Finding
 from myquant.monitor.health import FROZEN, NOT_BEGUN, RUNNING, state_of
@@ -88,8 +89,7 @@ def _build(frame: Frame, look: AlertLook, order: str) -> None:
 
 def no_channel(loaded: LoadedConfig) -> str:
     """Return that nobody is told of anything, where that is so by the settings; "": somebody is."""
-    alerts = loaded.config.alerts
-    return "" if alerts.critical or alerts.warning or alerts.info else NO_CHANNEL
+    return "" if channel_names(loaded.config.alerts) else NO_CHANNEL
 
 
 def monitors_own(frame: Frame, look: AlertLook) -> list[Alert]:

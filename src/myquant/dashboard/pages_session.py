@@ -11,10 +11,10 @@ from nicegui import ui
 
 from myquant.dashboard.charts import Palette, mark_text
 from myquant.dashboard.components import ROWS_SHOWN, Cell, Facts, LiveTable, LiveText, Row, heading, pnl
-from myquant.dashboard.controls import stands_still
 from myquant.dashboard.figures import age, count, gain, moment, rupees
 from myquant.dashboard.frame import Frame, Site, page_frame, part_timer
-from myquant.dashboard.limits import is_being_read, known_ledger, limits_used
+from myquant.dashboard.known import is_being_read, known_ledger, stands_still
+from myquant.dashboard.limits import limits_used
 from myquant.dashboard.page_controls import build_controls
 from myquant.dashboard.pages_overview import (
     day_pnl,
